@@ -1,0 +1,131 @@
+package control
+
+// The JSON that leaves the engine. Names are fixed: checks from outside the project rely on them.
+
+// State of the engine as a whole, in Status.State.
+const (
+	StateStarting = "starting" // not every replica renders yet
+	StatePlaying  = "playing"
+	StateStopping = "stopping"
+)
+
+// Role of a worker as it is now, in Worker.Role.
+const (
+	RolePrimary = "primary" // its ring is read first
+	RoleStandby = "standby" // renders in lockstep
+	RoleSpare   = "spare"   // mapped and idle, or still starting
+)
+
+// State of a worker, in Worker.State.
+const (
+	WorkerStarting  = "starting"  // exec'd, not yet mapped and idle
+	WorkerIdle      = "idle"      // a ready spare
+	WorkerRestoring = "restoring" // activated, looking for a state to go on from
+	WorkerRendering = "rendering"
+	WorkerDead      = "dead" // known dead, not yet reaped
+)
+
+// Status is GET /status and `chronus status --json`.
+type Status struct {
+	State           string   `json:"state"`
+	Error           string   `json:"error,omitempty"`
+	Rate            int      `json:"rate"`   // Hz
+	Frames          int      `json:"frames"` // frames a block
+	Channels        int      `json:"channels"`
+	Lead            int      `json:"lead"` // blocks
+	Replicas        int      `json:"replicas"`
+	Spares          int      `json:"spares"`
+	Block           uint64   `json:"block"` // next block to be played: every block below it has been
+	Sealed          uint64   `json:"sealed"`
+	Sink            string   `json:"sink"` // "clock", "wav:FILE"
+	OSC             string   `json:"osc"`  // host:port as bound
+	Patch           string   `json:"patch"`
+	PID             int      `json:"pid"` // of the host
+	UptimeNS        int64    `json:"uptime_ns"`
+	Workers         []Worker `json:"workers"` // by role (primary, standby, spare), then slot
+	Failovers       uint64   `json:"failovers"`
+	Restarts        uint64   `json:"restarts"` // workers started in place of one that died
+	LostFrames      uint64   `json:"lost_frames"`
+	Xruns           uint64   `json:"xruns"`
+	XrunNS          uint64   `json:"xrun_ns"` // time skipped at re-anchors
+	Commands        uint64   `json:"commands"`
+	LateCommands    uint64   `json:"late_commands"`
+	DroppedCommands uint64   `json:"dropped_commands"` // refused because the queue was full
+	BadPackets      uint64   `json:"bad_packets"`      // malformed, unknown address, bad argument
+	Divergences     uint64   `json:"divergences"`
+	Goroutines      int      `json:"goroutines"`
+	CallbackAllocs  uint64   `json:"callback_allocs"`
+	DriftPPM        float64  `json:"drift_ppm"`
+	Player          Player   `json:"player"`
+	Tape            string   `json:"tape,omitempty"`
+	TapeMissed      uint64   `json:"tape_missed_blocks"` // blocks the disk was too slow for
+}
+
+// Worker is one worker process in Status.
+type Worker struct {
+	Role        string `json:"role"`
+	Slot        int    `json:"slot"`
+	PID         int    `json:"pid"`
+	Generation  uint32 `json:"generation"` // counts worker processes, from 1
+	State       string `json:"state"`
+	Block       uint64 `json:"block"`        // next block it will publish; 0 for a spare
+	RenderAlloc uint64 `json:"render_allocs"` // heap objects allocated since its first block
+	CPU         int    `json:"cpu"`          // it prefers this one; -1: any
+}
+
+// Player is the player process in Status.
+type Player struct {
+	PID   int    `json:"pid"`
+	Sched string `json:"sched"` // "fifo" or "other"
+}
+
+// Kinds of Event.
+const (
+	EngineStarted       = "engine_started"
+	WorkerSpawned       = "worker_spawned"
+	WorkerReady         = "worker_ready"    // mapped and idle
+	WorkerLeaving       = "worker_leaving"  // its leave notice after SIGTERM; worker_down follows without delay
+	WorkerDown          = "worker_down"     // the host knows: robust futex, leave notice or pidfd, whichever came first
+	WorkerExited        = "worker_exited"   // the pidfd said dead and it was reaped
+	Switched            = "switched"        // the callback read another ring first from here on
+	WorkerPromoted      = "worker_promoted" // a spare published its first block
+	RedundancyRestored  = "redundancy_restored"
+	FramesLost          = "frames_lost"
+	WorkerHung          = "worker_hung"
+	WorkerDiverged      = "worker_diverged"
+	WorkerRetired       = "worker_retired" // more rendered than replicas: it is idle again
+	SinkLost            = "sink_lost"
+	SinkRestored        = "sink_restored"
+	PlayerDown          = "player_down"
+	PlayerStarted       = "player_started"
+	Xrun                = "xrun"
+	CommandQuarantined  = "command_quarantined"
+	EngineStopped       = "engine_stopped"
+)
+
+// Event is one line of GET /events. Times are raw CLOCK_MONOTONIC, ns.
+type Event struct {
+	TNS        int64  `json:"t_ns"`
+	Block      uint64 `json:"block"`
+	Kind       string `json:"kind"`
+	Slot       int    `json:"slot"` // -1 where no slot is meant
+	PID        int    `json:"pid,omitempty"`
+	Generation uint32 `json:"generation,omitempty"`
+	Cause      string `json:"cause,omitempty"`
+	// Phase is what a worker was doing when it died, in worker_down and worker_hung: idle, rendering, publishing, restoring.
+	Phase string `json:"phase,omitempty"`
+	// FromSlot is the ring read first until now, in switched. -1: none.
+	FromSlot *int `json:"from_slot,omitempty"`
+	// EntryNS and ReturnNS are those of the callback call, in switched, frames_lost and xrun.
+	EntryNS  int64 `json:"entry_ns,omitempty"`
+	ReturnNS int64 `json:"return_ns,omitempty"`
+	// KnownNS is when the host or the callback activated the spare, FirstNS when its first block was published; in worker_promoted.
+	KnownNS int64 `json:"known_ns,omitempty"`
+	FirstNS int64 `json:"first_ns,omitempty"`
+	// By says who activated it ("host", "callback", "start"), in worker_promoted.
+	By string `json:"by,omitempty"`
+	// Frames lost, in frames_lost.
+	Frames uint64 `json:"frames,omitempty"`
+	// DurNS is the time skipped, in xrun.
+	DurNS int64 `json:"dur_ns,omitempty"`
+}
