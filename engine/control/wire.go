@@ -7,6 +7,7 @@ const (
 	StateStarting = "starting" // not every replica renders yet
 	StatePlaying  = "playing"
 	StateStopping = "stopping"
+	StateStopped  = "stopped"
 )
 
 // Role of a worker as it is now, in Worker.Role.
@@ -68,9 +69,9 @@ type Worker struct {
 	PID         int    `json:"pid"`
 	Generation  uint32 `json:"generation"` // counts worker processes, from 1
 	State       string `json:"state"`
-	Block       uint64 `json:"block"`        // next block it will publish; 0 for a spare
+	Block       uint64 `json:"block"`         // next block it will publish; 0 for a spare
 	RenderAlloc uint64 `json:"render_allocs"` // heap objects allocated since its first block
-	CPU         int    `json:"cpu"`          // it prefers this one; -1: any
+	CPU         int    `json:"cpu"`           // it prefers this one; -1: any
 }
 
 // Player is the player process in Status.
@@ -81,26 +82,26 @@ type Player struct {
 
 // Kinds of Event.
 const (
-	EngineStarted       = "engine_started"
-	WorkerSpawned       = "worker_spawned"
-	WorkerReady         = "worker_ready"    // mapped and idle
-	WorkerLeaving       = "worker_leaving"  // its leave notice after SIGTERM; worker_down follows without delay
-	WorkerDown          = "worker_down"     // the host knows: robust futex, leave notice or pidfd, whichever came first
-	WorkerExited        = "worker_exited"   // the pidfd said dead and it was reaped
-	Switched            = "switched"        // the callback read another ring first from here on
-	WorkerPromoted      = "worker_promoted" // a spare published its first block
-	RedundancyRestored  = "redundancy_restored"
-	FramesLost          = "frames_lost"
-	WorkerHung          = "worker_hung"
-	WorkerDiverged      = "worker_diverged"
-	WorkerRetired       = "worker_retired" // more rendered than replicas: it is idle again
-	SinkLost            = "sink_lost"
-	SinkRestored        = "sink_restored"
-	PlayerDown          = "player_down"
-	PlayerStarted       = "player_started"
-	Xrun                = "xrun"
-	CommandQuarantined  = "command_quarantined"
-	EngineStopped       = "engine_stopped"
+	EngineStarted      = "engine_started"
+	WorkerSpawned      = "worker_spawned"
+	WorkerReady        = "worker_ready"    // mapped and idle
+	WorkerLeaving      = "worker_leaving"  // its leave notice after SIGTERM; worker_down follows without delay
+	WorkerDown         = "worker_down"     // the host knows: robust futex, leave notice or pidfd, whichever came first
+	WorkerExited       = "worker_exited"   // the pidfd said dead and it was reaped
+	Switched           = "switched"        // the callback read another ring first from here on
+	WorkerPromoted     = "worker_promoted" // a spare published its first block
+	RedundancyRestored = "redundancy_restored"
+	FramesLost         = "frames_lost"
+	WorkerHung         = "worker_hung"
+	WorkerDiverged     = "worker_diverged"
+	WorkerRetired      = "worker_retired" // more rendered than replicas: it is idle again
+	SinkLost           = "sink_lost"
+	SinkRestored       = "sink_restored"
+	PlayerDown         = "player_down"
+	PlayerStarted      = "player_started"
+	Xrun               = "xrun"
+	CommandQuarantined = "command_quarantined"
+	EngineStopped      = "engine_stopped"
 )
 
 // Event is one line of GET /events. Times are raw CLOCK_MONOTONIC, ns.

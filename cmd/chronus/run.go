@@ -1,0 +1,111 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"chronus/engine"
+)
+
+// runCmd is `chronus run`.
+type runCmd struct {
+	Patch    string        `help:"Patch: a built-in one (sine, steps, heavy) or a TOML file." default:"sine" placeholder:"FILE"`
+	Sink     string        `help:"Where the sound goes: auto, clock or wav:FILE." default:"auto" placeholder:"SINK"`
+	Rate     int           `help:"Sample rate in Hz." default:"44100"`
+	Frames   int           `help:"Frames a block." default:"256"`
+	Lead     int           `help:"Blocks sealed ahead of playout; 3, or more without SCHED_FIFO." placeholder:"BLOCKS"`
+	Replicas int           `help:"Workers that render in lockstep." default:"2"`
+	Spares   int           `help:"Idle workers behind them." default:"2"`
+	OSCHost  string        `help:"Address to receive OSC at." name:"osc-host" default:"127.0.0.1"`
+	OSCPort  int           `help:"UDP port to receive OSC at; 0 takes a free one." name:"osc-port" default:"5005"`
+	Control  string        `help:"Path of the control socket." placeholder:"PATH"`
+	Tape     string        `help:"Record the session to a file." placeholder:"FILE"`
+	Duration time.Duration `help:"Stop after this time." placeholder:"D"`
+	Verbose  bool          `help:"Log every detail."`
+}
+
+// config turns flags into a configuration: what is 0 on the command line is 0, not "unset".
+func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
+	for name, v := range map[string]int{"rate": r.Rate, "frames": r.Frames, "replicas": r.Replicas} {
+		if v < 1 {
+			return engine.Config{}, fmt.Errorf("--%s %d: must be 1 or more", name, v)
+		}
+	}
+	for name, v := range map[string]int{"lead": r.Lead, "spares": r.Spares} {
+		if v < 0 {
+			return engine.Config{}, fmt.Errorf("--%s %d: must not be negative", name, v)
+		}
+	}
+	if r.OSCPort < 0 || r.OSCPort > 65535 {
+		return engine.Config{}, fmt.Errorf("--osc-port %d: must be 0 to 65535", r.OSCPort)
+	}
+	if r.Duration < 0 {
+		return engine.Config{}, fmt.Errorf("--duration %s: must not be negative", r.Duration)
+	}
+	c := engine.Config{
+		Patch: r.Patch, Sink: r.Sink, Rate: r.Rate, Frames: r.Frames, Lead: r.Lead, Replicas: r.Replicas, Spares: r.Spares,
+		OSCHost: r.OSCHost, OSCPort: r.OSCPort, Control: r.Control, Tape: r.Tape, Log: log,
+	}
+	if c.Spares == 0 {
+		c.Spares = -1
+	}
+	if c.OSCPort == 0 {
+		c.OSCPort = -1
+	}
+	return c, nil
+}
+
+// Run runs the engine until a signal, its duration's end or a fault that nothing helps against.
+func (r *runCmd) Run() error {
+	level := slog.LevelInfo
+	if r.Verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	cfg, err := r.config(log)
+	if err != nil {
+		return usage(err)
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	e, err := engine.New(cfg)
+	if err != nil {
+		return usage(err)
+	}
+	if err := e.Start(); err != nil {
+		return err
+	}
+	st := e.Status()
+	log.Info("playing", "role", "host", "pid", os.Getpid(), "patch", st.Patch, "sink", st.Sink, "lead", st.Lead, "sched", st.Player.Sched, "osc", st.OSC)
+	var over <-chan time.Time
+	if r.Duration > 0 {
+		over = time.After(r.Duration)
+	}
+	select {
+	case <-signals:
+	case <-over:
+	case err = <-e.Failed():
+	}
+	stopped := make(chan struct{})
+	go func() {
+		e.Stop()
+		close(stopped)
+	}()
+	select {
+	case <-stopped:
+	case <-signals:
+		return errors.New("stopped at once")
+	}
+	st = e.Status()
+	log.Info("stopped", "role", "host", "pid", os.Getpid(), "blocks", st.Block, "failovers", st.Failovers, "restarts", st.Restarts,
+		"lost_frames", st.LostFrames, "xruns", st.Xruns, "commands", st.Commands, "bad_packets", st.BadPackets)
+	return err
+}

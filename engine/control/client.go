@@ -1,0 +1,179 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"syscall"
+)
+
+// Errors of a Client, for errors.Is.
+var (
+	ErrNoEngine = errors.New("no engine") // "no engine at PATH"
+	// ErrDropped: the reader was too slow and events are missing.
+	ErrDropped = errors.New("the engine dropped this reader of events: too slow")
+	// ErrGone: the stream ended in the middle, as when the engine was killed.
+	ErrGone = errors.New("the engine is gone without saying so")
+)
+
+// maxReply bounds what a client reads as one answer: an engine's is a few kilobytes.
+const maxReply = 4 << 20
+
+// Client asks the engine at a control socket. It keeps no connection between calls.
+type Client struct {
+	path string
+	http http.Client
+}
+
+// NewClient returns a client for the socket at path. Nothing is opened until it is used.
+func NewClient(path string) *Client {
+	c := &Client{path: path}
+	c.http.Transport = &http.Transport{
+		DisableKeepAlives:  true,
+		DisableCompression: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			address, err := socketAddress(path)
+			if err != nil {
+				return nil, err
+			}
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", address)
+		},
+	}
+	return c
+}
+
+// Status is GET /status. A stopped engine does not answer: give ctx a deadline.
+func (c *Client) Status(ctx context.Context) (*Status, error) {
+	body, err := c.get(ctx, "/status")
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	text, err := io.ReadAll(io.LimitReader(body, maxReply))
+	if err != nil {
+		return nil, c.failed(ctx, err)
+	}
+	st := new(Status)
+	if err := json.Unmarshal(text, st); err != nil {
+		return nil, fmt.Errorf("control: %s: not an engine's status: %w", c.path, err)
+	}
+	return st, nil
+}
+
+// Events subscribes to the events: those from now on, with replay first those the engine has kept. When it returns
+// without an error the engine has confirmed the subscription, and what it publishes from then on will come. ctx covers
+// the whole stream.
+func (c *Client) Events(ctx context.Context, replay bool) (*Stream, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	url := "/events"
+	if replay {
+		url += "?since=0"
+	}
+	body, err := c.get(ctx, url)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	events := make(chan Event)
+	s := &Stream{C: events, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		defer cancel()
+		defer body.Close()
+		s.err = c.read(ctx, body, events)
+		if s.closed.Load() && errors.Is(s.err, context.Canceled) {
+			s.err = nil
+		}
+		close(events)
+	}()
+	return s, nil
+}
+
+// read passes the lines of body on as events until it ends.
+func (c *Client) read(ctx context.Context, body io.Reader, events chan<- Event) error {
+	dec := json.NewDecoder(body)
+	dropped := false
+	for {
+		var ev Event
+		switch err := dec.Decode(&ev); {
+		case errors.Is(err, io.EOF) && dropped:
+			return fmt.Errorf("control: %s: %w", c.path, ErrDropped)
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return c.failed(ctx, err)
+		}
+		dropped = ev.Kind == EventsDropped
+		select {
+		case events <- ev:
+		case <-ctx.Done():
+			return c.failed(ctx, ctx.Err())
+		}
+	}
+}
+
+// Stream is a subscription to an engine's events.
+type Stream struct {
+	// C has the events. It is closed at the end of the stream; Err then says why.
+	C <-chan Event
+
+	err    error
+	closed atomic.Bool
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// Err is to be asked when C is closed: nil when the engine stopped or Close was called, else what ended the stream.
+func (s *Stream) Err() error {
+	<-s.done
+	return s.err
+}
+
+// Close ends the stream. Call it when done, also at the end of C.
+func (s *Stream) Close() {
+	s.closed.Store(true)
+	s.cancel()
+	<-s.done
+}
+
+// get returns the body of a successful answer.
+func (c *Client) get(ctx context.Context, url string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://engine"+url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("control: %s: %w", c.path, err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.failed(ctx, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 200))
+		line, _, _ := bytes.Cut(text, []byte("\n"))
+		return nil, fmt.Errorf("control: %s: GET %s: %s: %s", c.path, url, resp.Status, line)
+	}
+	return resp.Body, nil
+}
+
+// failed puts what went wrong between client and engine in one line.
+func (c *Client) failed(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("control: %s: no answer: %w", c.path, context.Cause(ctx))
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w at %s", ErrNoEngine, c.path)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return fmt.Errorf("control: %s: %w", c.path, ErrGone)
+	}
+	if _, invalid := socketAddress(c.path); invalid != nil {
+		return invalid
+	}
+	return fmt.Errorf("control: %s: %w", c.path, cause(err))
+}

@@ -1,0 +1,98 @@
+package control
+
+import (
+	"math"
+	"sync"
+)
+
+// EventsDropped is the kind of the last line of an event stream whose reader was too slow. It is about the stream, not
+// the engine, so it is in no other reader's.
+const EventsDropped = "events_dropped"
+
+const (
+	kept   = 1024 // events that a late subscriber can still have
+	queued = 4096 // events a subscriber may be behind; above kept, so that a replay never overflows it
+)
+
+// Live as the argument of Subscribe means no replay.
+const Live int64 = math.MaxInt64
+
+// Hub hands events to subscribers. The zero value is ready. All methods may be called from any goroutine.
+type Hub struct {
+	mu   sync.Mutex
+	ring []Event // the last of them, in a ring once it is full
+	next int     // where the next one goes
+	subs map[*Subscription]struct{}
+}
+
+// Publish gives ev to all subscribers and keeps it for late ones. It never waits for a subscriber: one with a full queue
+// is cut off.
+func (h *Hub) Publish(ev Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.ring) < kept {
+		h.ring = append(h.ring, ev)
+	} else {
+		h.ring[h.next] = ev
+	}
+	h.next = (h.next + 1) % kept
+	for s := range h.subs {
+		select {
+		case s.queue <- ev:
+		default:
+			s.end(true)
+		}
+	}
+}
+
+// Subscribe starts a subscription with the kept events of time since (CLOCK_MONOTONIC, ns) or later, 0 for all, Live for
+// none; every event published from now on follows. Close it after use.
+func (h *Hub) Subscribe(since int64) *Subscription {
+	queue := make(chan Event, queued)
+	s := &Subscription{C: queue, hub: h, queue: queue, dropped: make(chan struct{})}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range h.ring {
+		if ev := h.ring[(h.next+i)%len(h.ring)]; since != Live && ev.TNS >= since {
+			queue <- ev
+		}
+	}
+	if h.subs == nil {
+		h.subs = map[*Subscription]struct{}{}
+	}
+	h.subs[s] = struct{}{}
+	return s
+}
+
+// Subscription is one reader's queue of events.
+type Subscription struct {
+	// C has the events in the order of their publication. It is closed, after what was queued, by Close and when the
+	// reader was too slow.
+	C <-chan Event
+
+	hub     *Hub
+	queue   chan Event
+	dropped chan struct{} // closed when the reader was too slow
+}
+
+// Dropped is closed when the reader was too slow: what is in C still is the last before the gap.
+func (s *Subscription) Dropped() <-chan struct{} { return s.dropped }
+
+// Close ends the subscription. What was published before can still be read from C. Closing twice is fine.
+func (s *Subscription) Close() {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	s.end(false)
+}
+
+// end closes the queue; the hub is locked.
+func (s *Subscription) end(dropped bool) {
+	if _, ok := s.hub.subs[s]; !ok {
+		return
+	}
+	delete(s.hub.subs, s)
+	if dropped {
+		close(s.dropped)
+	}
+	close(s.queue)
+}

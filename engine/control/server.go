@@ -1,0 +1,171 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxStreams   = 64              // each may queue about a megabyte
+	closeGrace   = time.Second     // for streams to write their last events out
+	dropGrace    = 5 * time.Second // for a reader that was too slow to take what is left and the line that says so
+	headerWithin = 5 * time.Second
+	idleWithin   = 30 * time.Second
+)
+
+// Server answers on the control socket.
+//
+//	GET /status          the Status, one JSON object and a newline
+//	GET /events          events from now on, one JSON object a line, until the engine stops
+//	GET /events?since=T  first the kept events with t_ns >= T; 0: all of them
+type Server struct {
+	path    string
+	socket  *socket
+	mux     *http.ServeMux
+	http    *http.Server
+	streams atomic.Int32
+	closing chan struct{}
+	close   func() error
+}
+
+// Listen binds the control socket, mode 0600. A dead engine's socket is taken over; a live one's and whatever is not a
+// socket are left alone. The directory must exist; only that of DefaultPath is made, mode 0700. The error is one line
+// that names the path. Clients may connect from here on; they wait for Serve.
+func Listen(path string) (*Server, error) {
+	l, err := listenSocket(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{path: path, socket: l, mux: http.NewServeMux(), closing: make(chan struct{})}
+	s.http = &http.Server{Handler: s.mux, ReadHeaderTimeout: headerWithin, IdleTimeout: idleWithin}
+	s.close = sync.OnceValue(s.shut)
+	return s, nil
+}
+
+// Path is the path as given to Listen.
+func (s *Server) Path() string { return s.path }
+
+// Handle adds a page, such as "GET /metrics"; patterns are those of http.ServeMux.
+func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
+
+// Serve answers until Close, and then returns nil. status is called for each request, from several goroutines at once.
+// Call it once.
+func (s *Server) Serve(status func() Status, hub *Hub) error {
+	s.mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, status()) })
+	s.mux.HandleFunc("GET /events", func(w http.ResponseWriter, r *http.Request) { s.stream(w, r, hub) })
+	if err := s.http.Serve(s.socket); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Close removes the socket, lets the streams write what was published before the call, and ends everything within
+// little more than a second. It may be called more than once and without Serve.
+func (s *Server) Close() error { return s.close() }
+
+func (s *Server) shut() error {
+	err := s.socket.remove()
+	close(s.closing)
+	ctx, cancel := context.WithTimeout(context.Background(), closeGrace+closeGrace/2)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		s.http.Close()
+	}
+	s.socket.Close() // again, for a server that never served
+	s.socket.dir.Close()
+	return err
+}
+
+func writeStatus(w http.ResponseWriter, st Status) {
+	if st.Workers == nil {
+		st.Workers = []Worker{} // a list, if an empty one, to whoever parses it
+	}
+	body, err := json.Marshal(st)
+	if err != nil { // a NaN
+		http.Error(w, "control: status: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(body, '\n'))
+}
+
+func (s *Server) stream(w http.ResponseWriter, r *http.Request, hub *Hub) {
+	since := Live
+	if q := r.URL.Query(); q.Has("since") {
+		var err error
+		if since, err = strconv.ParseInt(q.Get("since"), 10, 64); err != nil {
+			http.Error(w, "control: events: since is a time in ns, or 0", http.StatusBadRequest)
+			return
+		}
+	}
+	if s.streams.Add(1) > maxStreams {
+		s.streams.Add(-1)
+		http.Error(w, "control: events: too many readers", http.StatusServiceUnavailable)
+		return
+	}
+	defer s.streams.Add(-1)
+
+	// Subscribed before the header is sent: who has seen the header misses nothing.
+	sub := hub.Subscribe(since)
+	defer sub.Close()
+	out := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.WriteHeader(http.StatusOK)
+	if out.Flush() != nil {
+		return
+	}
+
+	done := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() { s.watch(r.Context(), sub, out, done) })
+	defer watch.Wait() // out must not be touched after the return
+	defer close(done)
+
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	last := Event{}
+	for ev := range sub.C {
+		if enc.Encode(ev) != nil || len(sub.C) == 0 && out.Flush() != nil {
+			return
+		}
+		last = ev
+	}
+	select {
+	case <-sub.Dropped():
+		_ = enc.Encode(Event{
+			TNS: monotonicNS(), Block: last.Block, Kind: EventsDropped, Slot: -1,
+			Cause: "reader too slow: " + strconv.Itoa(queued) + " events were waiting",
+		})
+	default:
+	}
+}
+
+// watch ends a subscription when its reader or the server goes, and sees to it that a reader who does not read cannot
+// hold the stream's goroutine in a write for ever.
+func (s *Server) watch(ctx context.Context, sub *Subscription, out *http.ResponseController, done <-chan struct{}) {
+	grace := closeGrace
+	select {
+	case <-done:
+		return
+	case <-ctx.Done():
+	case <-s.closing:
+	case <-sub.Dropped():
+		grace = dropGrace
+	}
+	sub.Close()
+	_ = out.SetWriteDeadline(time.Now().Add(grace))
+}
+
+func monotonicNS() int64 {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // no Linux lacks this clock
+	return t.Nano()
+}

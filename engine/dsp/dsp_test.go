@@ -1,0 +1,112 @@
+package dsp
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// node is an op as tests write it: kinds by name, parameters by name.
+type node struct {
+	kind   string
+	in     []int
+	params map[string]float64
+}
+
+// build makes a program that hears the last node.
+func build(t testing.TB, rate, frames int, nodes ...node) *Program {
+	t.Helper()
+	var ops []Op
+	for _, n := range nodes {
+		id, ok := KindByName(n.kind)
+		require.True(t, ok, n.kind)
+		ops = append(ops, Op{Kind: id, Inputs: n.in})
+	}
+	p, err := New(rate, frames, ops, len(ops)-1)
+	require.NoError(t, err)
+	for i, n := range nodes {
+		for name, v := range n.params {
+			require.True(t, p.Set(p.Initial, address(t, p, i, name), v))
+		}
+	}
+	return p
+}
+
+func address(t testing.TB, p *Program, op int, param string) uint32 {
+	t.Helper()
+	i, ok := kinds[p.Ops[op].Kind].ParamIndex(param)
+	require.True(t, ok, param)
+	return uint32(p.Ops[op].Offset + i)
+}
+
+// render makes blocks from st on, one after the other.
+func render(p *Program, st []uint64, blocks int) []float32 {
+	out := make([]float32, blocks*p.Frames)
+	for b := range blocks {
+		p.Render(st, out[b*p.Frames:(b+1)*p.Frames])
+	}
+	return out
+}
+
+func bitsOf(samples []float32) []uint32 {
+	b := make([]uint32, len(samples))
+	for i, x := range samples {
+		b[i] = math.Float32bits(x)
+	}
+	return b
+}
+
+// randomProgram is a graph of n modules with random wiring and parameters.
+func randomProgram(t testing.TB, r *rand.Rand, n int) *Program {
+	t.Helper()
+	var ops []Op
+	for i := range n {
+		op := Op{Kind: r.IntN(len(kinds))}
+		if i == n-1 {
+			op.Kind, _ = KindByName("mix")
+		}
+		k := &kinds[op.Kind]
+		if k.MinInputs > i {
+			op.Kind, k = 0, &kinds[0]
+		}
+		for range min(k.MaxInputs, k.MinInputs+r.IntN(6)) {
+			op.Inputs = append(op.Inputs, r.IntN(i))
+		}
+		ops = append(ops, op)
+	}
+	out := n - 1
+	if r.IntN(2) == 0 {
+		out = r.IntN(n) // the modules after it must leave its block alone
+	}
+	p, err := New(44100, 64, ops, out)
+	require.NoError(t, err)
+	for addr := range p.params {
+		randomSet(p, r, p.Initial, addr)
+	}
+	return p
+}
+
+// randomSet gives the parameter at addr, if there is one, a value that neither silences nor drowns the rest.
+func randomSet(p *Program, r *rand.Rand, st []uint64, addr int) {
+	if q := p.params[addr]; q != nil {
+		p.Set(st, uint32(addr), max(q.Min, -1)+r.Float64()*(min(q.Max, 5000)-max(q.Min, -1)))
+	}
+}
+
+// naive renders with a buffer for every op, to check the sharing of buffers.
+func naive(p *Program, st []uint64) []float64 {
+	outs := make([][]float64, len(p.Ops))
+	for i, op := range p.Ops {
+		k := &kinds[op.Kind]
+		outs[i] = make([]float64, p.Frames)
+		var in [][]float64
+		for _, j := range op.Inputs {
+			in = append(in, slices.Clone(outs[j]))
+		}
+		k.step(st[op.Offset:op.Offset+k.Words()], in, outs[i], uint64(p.Rate))
+	}
+	return outs[p.Out]
+}

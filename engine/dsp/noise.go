@@ -1,0 +1,32 @@
+package dsp
+
+var noiseKind = Kind{
+	Name: "noise",
+	Doc:  "White noise, uniform in [-amp, amp); the whole part of seed chooses the stream.",
+	Params: []Param{
+		{Name: "amp", Default: 0.5, Min: -factor, Max: factor},
+		{Name: "seed", Min: 0, Max: 1 << 53, Seed: true},
+	},
+	StateWords: 1, // samples made
+	step:       stepNoise,
+}
+
+// stepNoise is SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014), read by a counter:
+// sample n of a stream is a function of seed and n alone, so the seed may change while it plays.
+func stepNoise(w []uint64, _ [][]float64, out []float64, _ uint64) {
+	amp, key, n := value(w[0]), mix64(uint64(value(w[1]))), w[2]
+	for i := range out {
+		n++
+		z := mix64(key + n*0x9e3779b97f4a7c15)
+		// The top 53 bits as a signed fraction: exact.
+		out[i] = amp * (float64(int64(z)>>11) * 0x1p-52)
+	}
+	w[2] = n
+}
+
+// mix64 is the finalizer of SplitMix64, a bijection. It maps 0 to 0, so seed 0 is the reference stream.
+func mix64(z uint64) uint64 {
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}

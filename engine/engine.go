@@ -1,0 +1,353 @@
+//go:build linux
+
+// Package engine is a fault-tolerant audio engine: it wires host, player and workers together.
+//
+// New checks a configuration, Start starts the processes and returns when the first block plays, Stop fades out and ends
+// them. The engine runs the executables chronus-worker and chronus-player, which it looks for in Config.Bin.
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"chronus/engine/cmdlog"
+	"chronus/engine/control"
+	"chronus/engine/osc"
+	"chronus/engine/patch"
+	"chronus/engine/shm"
+	"chronus/engine/supervisor"
+	"chronus/engine/tape"
+)
+
+// Config says what to play and how. The zero value of a field means its default.
+type Config struct {
+	Patch    string // name of a built-in patch or path of a file; default "sine"
+	Sink     string // "auto", "clock" or "wav:FILE"; default "auto"
+	Rate     int    // Hz; default 44100
+	Frames   int    // frames a block; default 256
+	Lead     int    // blocks sealed ahead of playout; 0: 3, or what the measured lateness needs without SCHED_FIFO
+	Replicas int    // workers that render; default 2
+	Spares   int    // idle workers; -1: none; default 2
+	OSCHost  string // default 127.0.0.1
+	OSCPort  int    // -1: any free one; default 5005
+	Control  string // path of the control socket; default control.DefaultPath()
+	Tape     string // file to record to; "": none
+	Bin      string // folder of the executables; default: the one of this program
+	Log      *slog.Logger
+}
+
+// Defaults fills in what is not set.
+func (c Config) Defaults() (Config, error) {
+	set := func(v *int, to int) {
+		if *v == 0 {
+			*v = to
+		}
+	}
+	set(&c.Rate, 44100)
+	set(&c.Frames, 256)
+	set(&c.Replicas, 2)
+	set(&c.Spares, 2)
+	set(&c.OSCPort, 5005)
+	c.Spares, c.OSCPort = max(c.Spares, 0), max(c.OSCPort, 0)
+	if c.Patch == "" {
+		c.Patch = "sine"
+	}
+	if c.Sink == "" {
+		c.Sink = "auto"
+	}
+	if c.OSCHost == "" {
+		c.OSCHost = "127.0.0.1"
+	}
+	if c.Control == "" {
+		c.Control = control.DefaultPath()
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Bin == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return c, fmt.Errorf("engine: %w", err)
+		}
+		c.Bin = filepath.Dir(self)
+	}
+	return c, nil
+}
+
+// Engine is a running or runnable engine. Its methods may be called from anywhere.
+type Engine struct {
+	cfg     Config
+	patch   *patch.Patch
+	code    *patch.Compiled
+	pool    *supervisor.Pool
+	sup     *supervisor.Supervisor
+	osc     *osc.Server
+	ctl     *control.Server
+	hub     *control.Hub
+	queue   *cmdlog.Queue
+	rec     *recorder
+	begun   time.Time
+	dropped atomic.Uint64 // commands refused for want of room
+
+	stop    sync.Once
+	final   atomic.Pointer[control.Status] // set once the regions are gone
+	closing chan struct{}
+	done    sync.WaitGroup
+}
+
+// New checks everything that can be wrong about cfg and takes what the engine needs: the control socket, the OSC port, the
+// tape and the sink's file, the memory. On an error nothing is left behind. Every error is one line.
+func New(cfg Config) (*Engine, error) {
+	cfg, err := cfg.Defaults()
+	if err != nil {
+		return nil, err
+	}
+	if !shm.Supported() {
+		return nil, errors.New("engine: this kernel has no futex_waitv: Chronus needs Linux 5.16 or newer")
+	}
+	e := &Engine{cfg: cfg, hub: new(control.Hub), closing: make(chan struct{})}
+	if err := e.open(); err != nil {
+		e.close()
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *Engine) open() (err error) {
+	c := &e.cfg
+	if c.Replicas < 1 {
+		return fmt.Errorf("replicas %d: must be 1 or more", c.Replicas)
+	}
+	if e.patch, err = patch.Load(c.Patch); err != nil {
+		return err
+	}
+	// What the geometry refuses is said before anything is compiled for it.
+	fifo := fifoGranted()
+	probe := c.Lead
+	if probe == 0 {
+		probe = 1
+	}
+	if _, err := shm.NewGeometry(c.Rate, c.Frames, 1, probe, c.Replicas, c.Spares, 0, fifo); err != nil {
+		return err
+	}
+	if e.code, err = e.patch.Compile(c.Rate, c.Frames); err != nil {
+		return err
+	}
+	if err := e.chooseSink(); err != nil {
+		return err
+	}
+	for _, exe := range []string{e.worker(), e.player()} {
+		if _, err := os.Stat(exe); err != nil {
+			return fmt.Errorf("engine: %w", err)
+		}
+	}
+	if c.Lead == 0 {
+		c.Lead = chooseLead(fifo, c.Rate, c.Frames)
+	}
+	if !fifo {
+		c.Log.Warn("no SCHED_FIFO here: playing with a longer lead; grant it with CAP_SYS_NICE or an rtprio limit of 20",
+			"lead_blocks", c.Lead, "lead_ms", float64(c.Lead*c.Frames)*1e3/float64(c.Rate))
+	}
+	prog := e.code.Program
+	geo, err := shm.NewGeometry(c.Rate, c.Frames, prog.Channels, c.Lead, c.Replicas, c.Spares, prog.Words(), fifo)
+	if err != nil {
+		return err
+	}
+	if e.ctl, err = control.Listen(c.Control); err != nil {
+		return err
+	}
+	if e.osc, err = osc.Listen(c.OSCHost, c.OSCPort); err != nil {
+		return err
+	}
+	if e.pool, err = supervisor.NewPool(geo, shm.NewStamp(e.code.Epoch()), prog.Encode()); err != nil {
+		return err
+	}
+	if c.Tape != "" {
+		if e.rec, err = newRecorder(c.Tape, e.header(), e.pool.Player, c.Log); err != nil {
+			return err
+		}
+	}
+	var committed func(uint64, cmdlog.Command)
+	if e.rec != nil {
+		committed = e.rec.command
+	}
+	e.queue = cmdlog.NewQueue(cmdlog.NewWriter(e.pool.Host, e.pool.Player, e.pool.Rings), committed)
+	e.sup = supervisor.New(supervisor.Config{
+		Pool: e.pool, Spares: c.Spares, Worker: e.worker(), Player: e.player(), Sink: c.Sink, Publish: e.hub.Publish, Log: c.Log,
+	})
+	return nil
+}
+
+func (e *Engine) worker() string { return filepath.Join(e.cfg.Bin, "chronus-worker") }
+func (e *Engine) player() string { return filepath.Join(e.cfg.Bin, "chronus-player") }
+
+// chooseSink settles "auto" and opens a file once, so that one that cannot be written is an error of New.
+func (e *Engine) chooseSink() error {
+	c := &e.cfg
+	path, wav := strings.CutPrefix(c.Sink, "wav:")
+	switch {
+	case c.Sink == "auto":
+		c.Sink = "clock"
+		c.Log.Info("sink auto: no sound device support in this build, pacing by the clock")
+	case c.Sink == "clock":
+	case wav && path != "":
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
+		if err != nil {
+			return fmt.Errorf("sink wav: %w", err)
+		}
+		return f.Close()
+	default:
+		return fmt.Errorf("sink %q: want auto, clock or wav:FILE", c.Sink)
+	}
+	return nil
+}
+
+func (e *Engine) header() tape.Header {
+	c, g := &e.cfg, &e.pool.Host.Geo
+	return tape.Header{
+		Version: tape.Version, Rate: c.Rate, Frames: c.Frames, Channels: int(g.Channels), Lead: c.Lead, Replicas: c.Replicas, Spares: c.Spares,
+		Slots: int(g.Slots), Ring: int(g.Ring), Patch: e.patch.Name(), PatchText: string(e.patch.Text()), Build: shm.Build,
+		StartedNS: shm.Now(), Date: time.Now().UTC().Format(time.RFC3339),
+	}
+}
+
+// Start starts everything and returns when the first block plays. After an error the engine is stopped.
+func (e *Engine) Start() error {
+	e.begun = time.Now()
+	for pattern, h := range e.handlers() {
+		e.ctl.Handle(pattern, h)
+	}
+	e.done.Go(func() {
+		if err := e.ctl.Serve(e.Status, e.hub); err != nil {
+			e.cfg.Log.Error("control socket", "error", err)
+		}
+	})
+	if e.rec != nil {
+		e.rec.start()
+	}
+	if err := e.sup.Start(); err != nil {
+		e.Stop()
+		return err
+	}
+	e.hub.Publish(control.Event{TNS: shm.Now(), Kind: control.EngineStarted, Slot: -1, PID: os.Getpid()})
+	route := &osc.Router{Resolve: e.code.Address, ResolveGate: e.code.Gate, Sink: e.sink()}
+	e.osc.OnBad = func(line string) { e.cfg.Log.Warn("OSC: " + line) }
+	e.done.Go(func() { e.osc.Serve(route) })
+	e.done.Go(e.drain)
+	return nil
+}
+
+// sink puts commands into the queue, a bundle at a time.
+func (e *Engine) sink() func(osc.Command) bool {
+	var bundle []cmdlog.Command
+	return func(c osc.Command) bool {
+		bundle = append(bundle, cmdlog.Command{Address: c.Address, Value: c.Value, RecvNS: c.RecvNS})
+		if !c.BundleEnd {
+			return true
+		}
+		ok := e.queue.Push(bundle...)
+		if !ok {
+			e.dropped.Add(uint64(len(bundle)))
+		}
+		bundle = bundle[:0]
+		return ok
+	}
+}
+
+// drain passes on what had to wait for room in the log: room comes with every seal.
+func (e *Engine) drain() {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-e.closing:
+			return
+		case <-tick.C:
+			e.queue.Drain()
+		}
+	}
+}
+
+// Failed delivers the error that ended the engine by itself, if one does. The caller then calls Stop.
+func (e *Engine) Failed() <-chan error { return e.sup.Failed() }
+
+// Events is where the engine's events are published.
+func (e *Engine) Events() *control.Hub { return e.hub }
+
+// OSC is the address that OSC is received at, as bound.
+func (e *Engine) OSC() string { return e.osc.Addr() }
+
+// Status is a snapshot; after Stop, the last one.
+func (e *Engine) Status() control.Status {
+	if st := e.final.Load(); st != nil {
+		return *st
+	}
+	c := &e.cfg
+	st := control.Status{
+		Rate: c.Rate, Frames: c.Frames, Channels: e.code.Program.Channels, Lead: c.Lead, Replicas: c.Replicas, Spares: c.Spares,
+		Sink: c.Sink, OSC: e.osc.Addr(), Patch: e.patch.Name(), PID: os.Getpid(), UptimeNS: int64(time.Since(e.begun)),
+		Goroutines: runtime.NumGoroutine(), BadPackets: e.osc.Bad.Load(), Commands: e.pool.Host.Head.Load(),
+		DroppedCommands: e.dropped.Load(), DriftPPM: drift(e.pool.Player, &e.pool.Host.Geo), Tape: c.Tape,
+	}
+	if e.rec != nil {
+		st.TapeMissed = e.rec.missed.Load()
+	}
+	e.sup.Status(&st)
+	return st
+}
+
+// drift compares the last callback with the grid it should be on, in ppm of the time since the anchor.
+func drift(p *shm.Player, g *shm.Geometry) float64 {
+	anchor, at, n, entry := p.AnchorNS.Load(), p.AnchorAt.Load(), p.Playout.Load(), p.EntryNS.Load()
+	if n <= at+1 || entry <= anchor {
+		return 0
+	}
+	due := float64(n-1-at) * float64(g.Frames) * 1e9 / float64(g.Rate)
+	return (float64(entry-anchor)/due - 1) * 1e6
+}
+
+// Stop fades out, ends every process, finishes the tape and frees everything. It may be called twice.
+func (e *Engine) Stop() {
+	e.stop.Do(func() {
+		_ = e.osc.Close() // no command after this
+		e.sup.Stop()
+		if e.rec != nil {
+			e.rec.finish()
+		}
+		e.hub.Publish(control.Event{TNS: shm.Now(), Block: e.pool.Player.Playout.Load(), Kind: control.EngineStopped, Slot: -1, PID: os.Getpid()})
+		close(e.closing)
+		_ = e.ctl.Close()
+		e.done.Wait()
+		st := e.Status()
+		st.State = control.StateStopped
+		e.final.Store(&st)
+		e.pool.Close()
+	})
+}
+
+// close frees what New had taken before it failed.
+func (e *Engine) close() {
+	if e.ctl != nil {
+		_ = e.ctl.Close()
+	}
+	if e.osc != nil {
+		_ = e.osc.Close()
+	}
+	if e.rec != nil {
+		e.rec.discard()
+	}
+	if e.pool != nil {
+		e.pool.Close()
+	}
+}
+
+func (e *Engine) handlers() map[string]http.Handler { return failpointHandlers(e.pool) }

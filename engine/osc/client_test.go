@@ -1,0 +1,72 @@
+package osc
+
+import (
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestClientRefusesWhatTheServerWould(t *testing.T) {
+	c, err := Dial("127.0.0.1:9")
+	require.NoError(t, err)
+	defer c.Close()
+	for _, tc := range []struct {
+		name    string
+		address string
+		args    []any
+		want    string
+	}{
+		{"no slash", "mod/sine1/freq", nil, "neither a message nor a bundle"},
+		{"space", "/mod/sine 1", nil, "a character that none has"},
+		{"zero byte in the address", "/mod\x00/x", nil, "zero byte in a string"},
+		{"zero byte in a string", "/x", []any{"a\x00b"}, "zero byte in a string"},
+		{"unsupported type", "/x", []any{struct{}{}}, "unsupported type: struct {}"},
+		{"too large", "/x", []any{strings.Repeat("x", MaxMessage)}, "(at most 4096)"},
+		{"too many arguments", "/x", make([]any, maxTags+1), "65 arguments (at most 64)"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			require.ErrorContains(t, c.Send(tc.address, tc.args...), tc.want)
+		})
+	}
+}
+
+func TestClientOutlivesAServerThatWasAway(t *testing.T) {
+	first := listen(t)
+	addr := first.Addr()
+	require.NoError(t, first.Close())
+	c, err := Dial(addr)
+	require.NoError(t, err)
+	defer c.Close()
+	_ = c.Send("/lost") // to nobody: the kernel keeps the refusal for the next call
+
+	host, port := splitPort(t, addr)
+	s, err := Listen(host, port)
+	require.NoError(t, err)
+	got := make(chan string, 1)
+	serve(t, s, HandlerFunc(func(m *Message) error { got <- m.Address; return nil }))
+	require.NoError(t, c.Send("/found"))
+	select {
+	case a := <-got:
+		require.Equal(t, "/found", a)
+	case <-time.After(patience):
+		t.Fatal("the message after a refused one was lost")
+	}
+}
+
+func splitPort(t *testing.T, addr string) (string, int) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
+	n, err := strconv.Atoi(port)
+	require.NoError(t, err)
+	return host, n
+}
+
+func TestDialErrorNamesTheAddress(t *testing.T) {
+	_, err := Dial("127.0.0.1")
+	require.EqualError(t, err, "osc: 127.0.0.1: missing port in address")
+}

@@ -1,0 +1,160 @@
+package osc
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var somebody = netip.MustParseAddrPort("127.0.0.1:9000")
+
+// packet is the wire form of a message that the package's own client would send.
+func packet(t testing.TB, address string, args ...any) []byte {
+	t.Helper()
+	data, err := marshal(address, args)
+	require.NoError(t, err)
+	return data
+}
+
+// bundle is the wire form of a bundle, written out by hand: go-osc would put messages before bundles.
+func bundle(timeTag uint64, elements ...[]byte) []byte {
+	data := binary.BigEndian.AppendUint64([]byte("#bundle\x00"), timeTag)
+	for _, e := range elements {
+		data = binary.BigEndian.AppendUint32(data, uint32(len(e)))
+		data = append(data, e...)
+	}
+	return data
+}
+
+// raw is a message of the given type tags and argument bytes, sound or not.
+func raw(address, tags, args string) []byte {
+	pad := func(s string) string { return s + "\x00\x00\x00\x00"[:4-len(s)%4] }
+	return []byte(pad(address) + pad(tags) + args)
+}
+
+func nest(depth int, inner []byte) []byte {
+	for range depth {
+		inner = bundle(Immediately, inner)
+	}
+	return inner
+}
+
+// hostile is one datagram of every kind known to break OSC servers, with what the error line says of it.
+type hostile struct {
+	name string
+	data []byte
+	want string
+}
+
+func hostiles(t testing.TB) []hostile {
+	f32 := func(v float32) string { return string(binary.BigEndian.AppendUint32(nil, math.Float32bits(v))) }
+	f64 := func(v float64) string { return string(binary.BigEndian.AppendUint64(nil, math.Float64bits(v))) }
+	freq := packet(t, "/mod/sine1/freq", float32(1))
+	many := make([][]byte, MaxBundle+1)
+	for i := range many {
+		many[i] = freq
+	}
+	tags := make([]byte, 65000)
+	for i := range tags {
+		tags[i] = 'T'
+	}
+	long := make([]byte, MaxMessage)
+	for i := range long {
+		long[i] = 'x'
+	}
+	wrongSize := func(size uint32) []byte {
+		b := bundle(Immediately, freq)
+		binary.BigEndian.PutUint32(b[16:], size)
+		return b
+	}
+	return []hostile{
+		{"empty datagram", nil, "empty packet"},
+		{"one byte", []byte("/"), "not a multiple of 4"},
+		{"zero bytes", make([]byte, 64), "neither a message nor a bundle"},
+		{"address without a slash", []byte("2f80"), "neither a message nor a bundle"},
+		{"address without its end", []byte("/mod/sine1/freq!"), "address without its end"},
+		{"address with garbage for padding", []byte("/a\x00x,\x00\x00\x00"), "address without its end"},
+		{"address with a control character", raw("/mod/\x1b[2J/freq", ",i", "\x00\x00\x00\x01"), "a character that none has"},
+		{"address of 4 KiB", raw("/"+string(long), ",i", "\x00\x00\x00\x01"), "bytes (at most 4096)"},
+		{"bad regular expression", packet(t, "/[z-a]", float32(1)), "patterns are not supported"},
+		{"pattern", packet(t, "/mod/*/freq", float32(1)), "patterns are not supported"},
+		{"pattern that means everything", packet(t, "/mod/{sine1,sine2}/fre?", float32(1)), "patterns are not supported"},
+		{"no type tags", []byte("/mod/sine1/freq\x00"), "no type tags"},
+		{"type tags without a comma", raw("/mod/sine1/freq", "f", f32(1)), "no type tags"},
+		{"type tags without their end", []byte("/a\x00\x00,fff"), "no type tags"},
+		{"64 kB of T", raw("/mod/sine1/freq", ","+string(tags), ""), "bytes (at most 4096)"},
+		{"4 kB of T", raw("/mod/sine1/freq", ","+string(tags[:4000]), ""), "4000 arguments (at most 64)"},
+		{"unsupported tag", raw("/mod/sine1/freq", ",c", "\x00\x00\x00a"), "unsupported type tag 'c'"},
+		{"array", raw("/mod/sine1/freq", ",[f]", f32(1)), "unsupported type tag '['"},
+		{"cut off float", raw("/mod/sine1/freq", ",f", ""), "cut off within its arguments"},
+		{"cut off double", raw("/mod/sine1/freq", ",d", "\x00\x00\x00\x00"), "cut off within its arguments"},
+		{"cut off time tag before an argument", raw("/mod/sine1/freq", ",tf", f32(1)), "cut off within its arguments"},
+		{"cut off string", raw("/mod/sine1/freq", ",s", "abcd"), "string argument without its end"},
+		{"blob of 2 GiB", raw("/mod/sine1/freq", ",b", "\x7f\xff\xff\xff"), "blob of 2147483647 bytes"},
+		{"blob of -1 bytes", raw("/mod/sine1/freq", ",b", "\xff\xff\xff\xffabcd"), "blob of 4294967295 bytes"},
+		{"blob of 0 bytes", raw("/mod/sine1/freq", ",b", "\x00\x00\x00\x00"), "blob of 0 bytes"},
+		{"cut off blob", raw("/mod/sine1/freq", ",b", "\x00\x00\x00\x09abcdefgh"), "cut off within its arguments"},
+		{"blob with garbage for padding", raw("/mod/sine1/freq", ",b", "\x00\x00\x00\x01abcd"), "blob with garbage for padding"},
+		{"bytes after the arguments", append(packet(t, "/mod/sine1/freq", float32(1)), 0, 0, 0, 0), "4 bytes after its last argument"},
+		{"NaN", raw("/mod/sine1/freq", ",f", f32(float32(math.NaN()))), "want a finite number"},
+		{"double NaN", raw("/mod/sine1/freq", ",d", f64(math.NaN())), "want a finite number"},
+		{"infinity", raw("/mod/sine1/freq", ",f", f32(float32(math.Inf(-1)))), "want a finite number"},
+		{"gate of NaN", raw("/gate/env", ",f", f32(float32(math.NaN()))), "want a finite number"},
+		{"gate of 2", packet(t, "/gate/env", 2), "want 0 or 1"},
+		{"no argument", packet(t, "/mod/sine1/freq"), "0 arguments"},
+		{"two arguments", packet(t, "/mod/sine1/freq", 1, 2), "2 arguments"},
+		{"string for a number", packet(t, "/mod/sine1/freq", "440"), "a string, want a number"},
+		{"truth value for a number", packet(t, "/mod/sine1/freq", true), "a truth value, want a number"},
+		{"nil for a number", packet(t, "/mod/sine1/freq", nil), "nil, want a number"},
+		{"unknown module", packet(t, "/mod/nobody/freq", 1), `unknown module "nobody"`},
+		{"unknown parameter", packet(t, "/mod/sine1/nothing", 1), `unknown parameter "nothing"`},
+		{"unknown gate", packet(t, "/gate/nobody", 1), `unknown module "nobody"`},
+		{"unknown address", packet(t, "/nothing", 1), "no such address"},
+		{"too short an address", packet(t, "/mod/sine1", 1), "want /mod/<id>/<param>"},
+		{"too long an address", packet(t, "/mod/sine1/freq/x", 1), "want /mod/<id>/<param>"},
+		{"empty parts", packet(t, "/mod//", 1), "want /mod/<id>/<param>"},
+		{"double slash", packet(t, "//mod/sine1/freq", 1), "no such address"},
+		{"almost a bundle", []byte("#bundlx\x00\x00\x00\x00\x00\x00\x00\x00\x01"), "neither a message nor a bundle"},
+		{"bundle without a time tag", []byte("#bundle\x00\x00\x00\x00\x00"), "cut off within its time tag"},
+		{"bundle with half a size", append(bundle(Immediately), 0, 0), "cut off within the size"},
+		{"bundle element larger than the bundle", wrongSize(4000), "element of 4000 bytes where 24 are left"},
+		{"bundle element of 2 GiB", wrongSize(0x7ffffffc), "element of 2147483644 bytes"},
+		{"bundle element of negative size", wrongSize(0xfffffffc), "an impossible size: -4"},
+		{"bundle element of odd size", wrongSize(27), "an impossible size: 27"},
+		{"bundle with an empty element", bundle(Immediately, nil), "empty packet"},
+		{"bundles in bundles", nest(maxDepth+1, freq), "nested more than 8 deep"},
+		{"bundles as deep as a datagram holds", nest(3000, nil), "nested more than 8 deep"},
+		{"bundle of too many messages", bundle(Immediately, many...), "more than 256 messages"},
+	}
+}
+
+// testRouter knows sine1 and env, and keeps what it was sent.
+func testRouter(got *[]Command) *Router {
+	return &Router{
+		Resolve: func(module, param string) (uint32, error) {
+			switch {
+			case module != "sine1":
+				return 0, fmt.Errorf("unknown module %s", clip(module))
+			case param == "freq":
+				return 3, nil
+			case param == "amp":
+				return 4, nil
+			}
+			return 0, fmt.Errorf("unknown parameter %s of %s", clip(param), module)
+		},
+		ResolveGate: func(module string) (uint32, error) {
+			if module != "env" {
+				return 0, fmt.Errorf("unknown module %s", clip(module))
+			}
+			return 9, nil
+		},
+		Sink: func(c Command) bool { *got = append(*got, c); return true },
+	}
+}

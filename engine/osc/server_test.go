@@ -1,0 +1,216 @@
+package osc
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const patience = 30 * time.Second // how long a test waits for what must happen; nothing is timed
+
+// serve runs s until the test ends.
+func serve(t *testing.T, s *Server, h Handler) {
+	t.Helper()
+	var done sync.WaitGroup
+	done.Go(func() { s.Serve(h) })
+	t.Cleanup(func() {
+		require.NoError(t, s.Close())
+		done.Wait()
+	})
+}
+
+func listen(t *testing.T) *Server {
+	t.Helper()
+	s, err := Listen("127.0.0.1", 0)
+	require.NoError(t, err)
+	return s
+}
+
+func TestValidCommandRightAfterTwoThousandHostileDatagramsIsDelivered(t *testing.T) {
+	commands := make(chan Command, 16)
+	var none []Command
+	r := testRouter(&none)
+	r.Sink = func(c Command) bool { commands <- c; return true }
+	s := listen(t)
+	serve(t, s, r)
+	c, err := net.Dial("udp", s.Addr())
+	require.NoError(t, err)
+	defer c.Close()
+
+	all := hostiles(t)
+	const n = 2000
+	for i := range uint64(n) {
+		_, err := c.Write(all[i%uint64(len(all))].data)
+		require.NoError(t, err)
+		if i%32 == 0 { // no more in flight than the smallest receive buffer holds: a drop would prove nothing
+			require.Eventually(t, func() bool { return s.Packets.Load() >= i }, patience, time.Millisecond)
+		}
+	}
+	_, err = c.Write(packet(t, "/mod/sine1/freq", float32(880)))
+	require.NoError(t, err)
+	select {
+	case got := <-commands:
+		require.Equal(t, 880.0, got.Value)
+		require.True(t, got.BundleEnd)
+		require.Positive(t, got.RecvNS)
+	case <-time.After(patience):
+		t.Fatal("the command did not arrive")
+	}
+	require.EqualValues(t, n+1, s.Packets.Load())
+	require.EqualValues(t, n, s.Bad.Load())
+	require.Zero(t, s.Overflows.Load())
+	require.Empty(t, commands)
+}
+
+func TestCommandsArriveInOrderWithTheirSender(t *testing.T) {
+	type seen struct {
+		value int32
+		from  netip.AddrPort
+	}
+	got := make(chan seen, 100)
+	s := listen(t)
+	serve(t, s, HandlerFunc(func(m *Message) error {
+		got <- seen{m.Args[0].(int32), m.From}
+		return nil
+	}))
+	c, err := Dial(s.Addr())
+	require.NoError(t, err)
+	defer c.Close()
+	for i := range 100 {
+		require.NoError(t, c.Send("/n", i))
+	}
+	for i := range int32(100) {
+		require.Equal(t, seen{i, netip.MustParseAddrPort(c.conn.LocalAddr().String())}, <-got)
+	}
+}
+
+func TestWhatTheKernelThrewAwayIsCounted(t *testing.T) {
+	s := listen(t)
+	c, err := net.Dial("udp", s.Addr())
+	require.NoError(t, err)
+	defer c.Close()
+	big := bundle(Immediately, make([]byte, 60000))
+	const n = 1000 // 60 MB, and nobody reads yet
+	for range n {
+		_, err := c.Write(big)
+		require.NoError(t, err)
+	}
+	serve(t, s, HandlerFunc(func(*Message) error { return nil }))
+	require.Eventually(t, func() bool {
+		_, err := c.Write(big) // the count comes with a datagram
+		return err == nil && s.Overflows.Load() > 0
+	}, patience, 10*time.Millisecond)
+	require.Less(t, s.Packets.Load(), uint64(n))
+}
+
+// flaky is a socket of which every read fails at first.
+type flaky struct {
+	conn
+	errs []error
+}
+
+func (f *flaky) ReadMsgUDPAddrPort(b, oob []byte) (int, int, int, netip.AddrPort, error) {
+	if len(f.errs) > 0 {
+		err := f.errs[0]
+		f.errs = f.errs[1:]
+		return 0, 0, 0, netip.AddrPort{}, err
+	}
+	return f.conn.ReadMsgUDPAddrPort(b, oob)
+}
+
+func TestReceiveErrorsDoNotEndServing(t *testing.T) {
+	s := listen(t)
+	s.conn = &flaky{s.conn, []error{errors.New("one"), errors.New("two"), errors.New("three")}}
+	lines := make(chan string, 10)
+	s.OnBad = func(l string) { lines <- l }
+	s.Now = func() int64 { return 0 }
+	got := make(chan string, 1)
+	serve(t, s, HandlerFunc(func(m *Message) error { got <- m.Address; return nil }))
+	c, err := Dial(s.Addr())
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, c.Send("/x"))
+	require.Equal(t, "/x", <-got)
+	require.Equal(t, "osc: receive: one", <-lines)
+	require.Empty(t, lines)
+	require.Zero(t, s.Bad.Load())
+}
+
+func TestBadPacketsAreReportedAtMostOnceASecond(t *testing.T) {
+	var lines []string
+	s := &Server{OnBad: func(l string) { lines = append(lines, l) }}
+	h := HandlerFunc(func(m *Message) error { return errors.New(m.Address) })
+	bad := func(at time.Duration, address string) {
+		s.datagram(h, packet(t, address), somebody, int64(at))
+	}
+	bad(0, "/a")
+	bad(1, "/b")
+	bad(time.Second-1, "/c")
+	bad(time.Second, "/d")
+	bad(2*time.Second, "/e")
+	require.Equal(t, []string{
+		"osc: bad packet from 127.0.0.1:9000: /a",
+		"osc: bad packet from 127.0.0.1:9000: /d (2 more before it)",
+		"osc: bad packet from 127.0.0.1:9000: /e",
+	}, lines)
+	require.EqualValues(t, 5, s.Bad.Load())
+}
+
+func TestListenErrorsAreOneLineNamingThePlace(t *testing.T) {
+	taken := listen(t)
+	defer taken.Close()
+	_, takenPort := splitPort(t, taken.Addr())
+	port := strconv.Itoa(takenPort)
+	for _, c := range []struct {
+		name string
+		host string
+		port int
+		want string
+	}{
+		{"port in use", "127.0.0.1", takenPort, "osc: 127.0.0.1:" + port + ": the port is in use by another program"},
+		{"not our address", "192.0.2.1", 5005, "osc: 192.0.2.1:5005: cannot assign requested address"},
+		{"no such port", "127.0.0.1", 65536, "osc: 127.0.0.1:65536: no such port (0 to 65535)"},
+		{"negative port", "127.0.0.1", -1, "osc: 127.0.0.1:-1: no such port (0 to 65535)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Listen(c.host, c.port)
+			require.EqualError(t, err, c.want)
+		})
+	}
+	_, err := Listen("no such host", 1)
+	require.ErrorContains(t, err, "osc: no such host:1: ")
+	require.NotContains(t, err.Error(), "\n")
+}
+
+func TestListenOnEveryAddressAndOnIPv6(t *testing.T) {
+	for _, host := range []string{"", "0.0.0.0", "localhost"} {
+		s, err := Listen(host, 0)
+		require.NoError(t, err, host)
+		got := make(chan netip.AddrPort, 1)
+		serve(t, s, HandlerFunc(func(m *Message) error { got <- m.From; return nil }))
+		_, port, err := net.SplitHostPort(s.Addr())
+		require.NoError(t, err)
+		c, err := Dial("127.0.0.1:" + port)
+		require.NoError(t, err)
+		defer c.Close()
+		require.NoError(t, c.Send("/x"))
+		require.True(t, (<-got).Addr().Is4(), host)
+	}
+}
+
+func TestHandlerMayClose(t *testing.T) {
+	s := listen(t)
+	var done sync.WaitGroup
+	done.Go(func() { s.Serve(HandlerFunc(func(*Message) error { return s.Close() })) })
+	c, err := Dial(s.Addr())
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, c.Send("/engine/stop"))
+	done.Wait()
+}

@@ -1,0 +1,144 @@
+package patch
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chronus/engine/dsp"
+)
+
+func load(t testing.TB, name string) *Compiled {
+	t.Helper()
+	p, err := Load(name)
+	require.NoError(t, err)
+	c, err := p.Compile(44100, 256)
+	require.NoError(t, err)
+	return c
+}
+
+func TestEveryBuiltinLoadsAndComesBackFromItsNameAndText(t *testing.T) {
+	for _, name := range Builtin() {
+		t.Run(name, func(t *testing.T) {
+			p, err := Load(name)
+			require.NoError(t, err)
+			again, err := Load(p.Name())
+			require.NoError(t, err)
+			require.Equal(t, p, again)
+			parsed, err := Parse(p.Name(), p.Text())
+			require.NoError(t, err)
+			require.Equal(t, p, parsed)
+		})
+	}
+}
+
+func TestSineIsOneSineOf440HzAndNothingElse(t *testing.T) {
+	c := load(t, "sine")
+	require.Len(t, c.Program.Ops, 1)
+	_, err := c.Address("sine1", "freq")
+	require.NoError(t, err)
+	out := make([]float32, 256)
+	c.Program.Render(c.Program.Initial, out)
+	for i, x := range out {
+		require.Equal(t, float32(0.5*math.Sin(2*math.Pi*440*float64(i)/44100)), x)
+	}
+}
+
+func TestStepIsHeardExactlyInStepsAndInHeavy(t *testing.T) {
+	for _, name := range []string{"steps", "heavy:100"} {
+		t.Run(name, func(t *testing.T) {
+			c := load(t, name)
+			step, err := c.Address("step", "value")
+			require.NoError(t, err)
+			st, out := slices.Clone(c.Program.Initial), make([]float32, 256)
+			for _, v := range []float32{0, 1, -1, 0.1, 1e-30, 16777213, math.MaxFloat32} {
+				c.Program.Set(st, step, float64(v))
+				c.Program.Render(st, out)
+				for _, x := range out {
+					require.Equal(t, v, x)
+				}
+			}
+		})
+	}
+}
+
+func TestHeavyComputesItsMutedBank(t *testing.T) {
+	c := load(t, "heavy:100")
+	sines := 0
+	for _, op := range c.Program.Ops {
+		if dsp.Kinds()[op.Kind].Name == "sine" {
+			sines++
+		}
+	}
+	require.Equal(t, 100, sines)
+
+	st, out := slices.Clone(c.Program.Initial), make([]float32, 256)
+	c.Program.Render(st, out)
+	require.NotEqual(t, c.Program.Initial, st)
+
+	unmute, err := c.Address("mute", "gain")
+	require.NoError(t, err)
+	c.Program.Set(st, unmute, 1)
+	c.Program.Render(st, out)
+	require.NotEqual(t, make([]float32, 256), out)
+}
+
+func TestTheLargestHeavyFits(t *testing.T) {
+	c := load(t, fmt.Sprintf("heavy:%d", maxHeavy))
+	require.LessOrEqual(t, c.Program.Words(), dsp.MaxWords)
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "v.toml")
+	require.NoError(t, os.WriteFile(path, []byte(voice), 0o600))
+	p, err := Load(path)
+	require.NoError(t, err)
+	require.Equal(t, path, p.Name())
+	require.Equal(t, voice, string(p.Text()))
+
+	missing := filepath.Join(dir, "none.toml")
+	tests := []struct{ name, want string }{
+		{missing, "patch: " + missing + ": no such file or directory (built in: sine, steps, heavy)"},
+		{dir, "patch: " + dir + ": is a directory (built in: sine, steps, heavy)"},
+		{"heavy:0", "patch: heavy:0: the number of sines must be in 1..24000"},
+		{"heavy:24001", "patch: heavy:24001: the number of sines must be in 1..24000"},
+		{"heavy:many", "patch: heavy:many: the number of sines must be in 1..24000"},
+	}
+	for _, tt := range tests {
+		_, err := Load(tt.name)
+		require.EqualError(t, err, tt.want)
+	}
+	_, err = Load(missing)
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestRenderAllocatesNothing(t *testing.T) {
+	for _, name := range []string{"sine", "steps", "heavy:200"} {
+		c := load(t, name)
+		st, out := slices.Clone(c.Program.Initial), make([]float32, 256)
+		require.Zero(t, testing.AllocsPerRun(50, func() {
+			c.Program.Set(st, 0, 1)
+			c.Program.Render(st, out)
+		}), name)
+	}
+}
+
+func BenchmarkRender(b *testing.B) {
+	for _, name := range []string{"sine", "steps", "heavy:1000"} {
+		b.Run(name, func(b *testing.B) {
+			c := load(b, name)
+			st, out := slices.Clone(c.Program.Initial), make([]float32, c.Program.Frames)
+			b.ReportAllocs()
+			for b.Loop() {
+				c.Program.Render(st, out)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(c.Program.Frames), "ns/frame")
+		})
+	}
+}

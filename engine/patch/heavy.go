@@ -1,0 +1,104 @@
+package patch
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxHeavy is the largest number of sines in the patch heavy; its state is then about three quarters of what an arena may be.
+const maxHeavy = 24000
+
+// heavyGroup is the number of sines mixed at a time: few, so that their blocks stay in the processor's cache.
+const heavyGroup = 32
+
+// heavyHead is what can be heard of heavy, and where the rest is muted.
+const heavyHead = `out = "out"
+
+[[module]]
+id = "step"
+kind = "const"
+value = 0.0
+
+[[module]]
+id = "out"
+kind = "mix"
+in = ["step", "mute"]
+
+[[module]]
+id = "mute"
+kind = "gain"
+in = "bank"
+gain = 0.0
+
+`
+
+// heavy is a patch of n sines that cannot be heard: the bank is muted, so what is heard is the const `step`, exactly, while the
+// whole state of the bank must be computed, copied and compared like any other.
+func heavy(n int) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# %d sines and some noise, all muted: only step is heard, exactly.\n\n", n)
+	b.WriteString(heavyHead)
+	groups := []string{"noise"}
+	var group []string
+	for i := 1; i <= n; i++ {
+		id := fmt.Sprintf("sine%d", i)
+		fmt.Fprintf(&b, "[[module]]\nid = %q\nkind = \"sine\"\nfreq = %.2f\namp = 0.01\n\n", id, 55+math.Mod(float64(i)*73.25, 8000))
+		group = append(group, id)
+		if len(group) == heavyGroup || i == n {
+			groups = append(groups, fmt.Sprintf("group%d", len(groups)))
+			heavyMix(&b, groups[len(groups)-1], group)
+			group = nil
+		}
+	}
+	fmt.Fprintf(&b, "[[module]]\nid = \"noise\"\nkind = \"noise\"\namp = 0.01\nseed = 1\n\n")
+	heavyMix(&b, "bank", groups)
+	return b.Bytes()
+}
+
+func heavyMix(b *bytes.Buffer, id string, in []string) {
+	fmt.Fprintf(b, "[[module]]\nid = %q\nkind = \"mix\"\nin = [\"%s\"]\n\n", id, strings.Join(in, `", "`))
+}
+
+// heavyShare is the share of its own duration that a block of heavy without a number should take to render.
+const heavyShare = 0.55
+
+// calibrate finds the number of sines for that on this machine, for 256 frames at 44 100 Hz. The block size matters little; at
+// another rate the share grows with the rate.
+func calibrate() (int, error) {
+	const rate, frames = 44100, 256
+	goal := heavyShare * frames / rate * float64(time.Second)
+	n := 256
+	// The second round measures close to the goal, where the caches are as full as they will be.
+	for range 2 {
+		d, err := blockTime(n, rate, frames)
+		if err != nil {
+			return 0, err
+		}
+		n = min(max(int(float64(n)*goal/float64(d)), 1), maxHeavy)
+	}
+	return n, nil
+}
+
+// blockTime is the time a block of heavy takes to render when nothing comes in between: the shortest of several.
+func blockTime(n, rate, frames int) (time.Duration, error) {
+	p, err := Parse(fmt.Sprintf("heavy:%d", n), heavy(n))
+	if err != nil {
+		return 0, err
+	}
+	c, err := p.Compile(rate, frames)
+	if err != nil {
+		return 0, err
+	}
+	st, out := slices.Clone(c.Program.Initial), make([]float32, frames)
+	best := time.Duration(math.MaxInt64)
+	for range 24 {
+		start := time.Now()
+		c.Program.Render(st, out)
+		best = min(best, time.Since(start))
+	}
+	return max(best, 1), nil
+}

@@ -1,0 +1,237 @@
+package patch
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+	"github.com/cespare/xxhash/v2"
+
+	"chronus/engine/dsp"
+)
+
+// maxText is the longest patch in bytes. The largest arena needs less.
+const maxText = 8 << 20
+
+var validID = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// Parse reads a patch. name is for messages: the file's path. Each error is one line that begins with "patch: name:line: ".
+func Parse(name string, text []byte) (*Patch, error) {
+	src := source{name: name, text: strings.TrimPrefix(string(text), "\uFEFF")}
+	if len(text) > maxText {
+		return nil, src.errorf(1, "longer than %d bytes", maxText)
+	}
+	var root map[string]any
+	if _, err := toml.Decode(src.text, &root); err != nil {
+		return nil, src.syntaxError(err)
+	}
+	for _, key := range slices.Sorted(maps.Keys(root)) {
+		if key != "out" && key != "module" {
+			return nil, src.errorf(src.lineOf(key), "unknown key %q (known: module, out)", key)
+		}
+	}
+	tables, ok := tablesOf(root["module"])
+	if root["module"] != nil && !ok {
+		return nil, src.errorf(src.lineOf("module"), "module must be a list of tables, [[module]]")
+	}
+	if len(tables) == 0 {
+		return nil, src.errorf(1, "no [[module]]")
+	}
+
+	d := draft{src: src, index: make(map[string]int)}
+	for i, table := range tables {
+		if err := d.add(i, table); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.connect(); err != nil {
+		return nil, err
+	}
+	out, err := d.output(root)
+	if err != nil {
+		return nil, err
+	}
+	order, err := d.order(out)
+	if err != nil {
+		return nil, err
+	}
+	p := &Patch{name: name, text: slices.Clone(text)}
+	p.modules, p.out = d.arrange(order, out)
+	return p, nil
+}
+
+// draft is a patch in the order of its file.
+type draft struct {
+	src     source
+	modules []module
+	sources [][]string     // by module: the ids of its inputs
+	index   map[string]int // by id
+	words   int            // arena so far
+}
+
+// add checks module i by itself.
+func (d *draft) add(i int, table map[string]any) error {
+	fail := func(key, format string, args ...any) error {
+		return d.src.errorf(d.src.lineOfModule(i, key), format, args...)
+	}
+	id, ok := table["id"].(string)
+	switch {
+	case table["id"] == nil:
+		return fail("", "module number %d has no id", i+1)
+	case !ok:
+		return fail("id", "module number %d: id must be a string, not %s", i+1, typeName(table["id"]))
+	case !validID.MatchString(id):
+		return fail("id", "module %q: an id is made of letters, digits, _ and -", id)
+	}
+	if first, ok := d.index[id]; ok {
+		return fail("id", "module %q: there is one of this id at line %d", id, d.src.lineOfModule(first, "id"))
+	}
+
+	name, ok := table["kind"].(string)
+	switch {
+	case table["kind"] == nil:
+		return fail("", "module %q has no kind (known: %s)", id, kindNames())
+	case !ok:
+		return fail("kind", "module %q: kind must be a string, not %s", id, typeName(table["kind"]))
+	}
+	kindID, ok := dsp.KindByName(name)
+	if !ok {
+		return fail("kind", "module %q: unknown kind %q (known: %s)", id, name, kindNames())
+	}
+	kind := &dsp.Kinds()[kindID]
+
+	m := module{id: id, kind: kindID}
+	for _, q := range kind.Params {
+		v := q.Default
+		if q.Seed {
+			v = float64(xxhash.Sum64String(id) >> 32)
+		}
+		m.values = append(m.values, v)
+	}
+	var inputs []string
+	for _, key := range slices.Sorted(maps.Keys(table)) {
+		switch v := table[key]; key {
+		case "id", "kind":
+		case "in":
+			if inputs, ok = inputsOf(v); !ok {
+				return fail(key, "module %q: in must be a string or a list of strings", id)
+			}
+		default:
+			p, ok := kind.ParamIndex(key)
+			if !ok {
+				return fail(key, "module %q: unknown key %q (known: %s)", id, key, keyNames(kind))
+			}
+			if m.values[p], ok = number(v); !ok {
+				return fail(key, "module %q: %s must be a number, not %s", id, key, typeName(v))
+			}
+			if q := &kind.Params[p]; !q.Holds(m.values[p]) {
+				return fail(key, "module %q: %s = %v is not in %v..%v", id, key, v, q.Min, q.Max)
+			}
+		}
+	}
+	if n := len(inputs); n < kind.MinInputs || n > kind.MaxInputs {
+		key := ""
+		if n > 0 {
+			key = "in"
+		}
+		return fail(key, "module %q: %s takes %s, not %d", id, name, countOf(kind), n)
+	}
+	if d.words += kind.Words(); d.words > dsp.MaxWords {
+		return fail("", "module %q: the state of the patch is over %d KiB here", id, dsp.MaxWords*8/1024)
+	}
+	d.index[id] = len(d.modules)
+	d.modules = append(d.modules, m)
+	d.sources = append(d.sources, inputs)
+	return nil
+}
+
+// connect looks up the inputs.
+func (d *draft) connect() error {
+	for i := range d.modules {
+		for _, id := range d.sources[i] {
+			j, ok := d.index[id]
+			if !ok {
+				return d.src.errorf(d.src.lineOfModule(i, "in"), "module %q: no module %q to take as input", d.modules[i].id, id)
+			}
+			d.modules[i].inputs = append(d.modules[i].inputs, j)
+		}
+	}
+	return nil
+}
+
+// output finds the module that is heard.
+func (d *draft) output(root map[string]any) (int, error) {
+	id, ok := root["out"].(string)
+	switch {
+	case root["out"] == nil:
+		return 0, d.src.errorf(1, `no out: it names the module that is heard, out = %q`, d.modules[len(d.modules)-1].id)
+	case !ok:
+		return 0, d.src.errorf(d.src.lineOf("out"), "out must be a string, not %s", typeName(root["out"]))
+	}
+	out, ok := d.index[id]
+	if !ok {
+		return 0, d.src.errorf(d.src.lineOf("out"), "out: no module %q", id)
+	}
+	return out, nil
+}
+
+func inputsOf(v any) (ids []string, ok bool) {
+	switch v := v.(type) {
+	case string:
+		return []string{v}, true
+	case []any:
+		for _, e := range v {
+			id, ok := e.(string)
+			if !ok {
+				return nil, false
+			}
+			ids = append(ids, id)
+		}
+		return ids, true
+	}
+	return nil, false
+}
+
+func number(v any) (x float64, ok bool) {
+	switch v := v.(type) {
+	case int64:
+		return float64(v), true
+	case float64:
+		return v, true
+	}
+	return 0, false
+}
+
+func kindNames() string {
+	var names []string
+	for _, k := range dsp.Kinds() {
+		names = append(names, k.Name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// countOf says how many inputs a kind takes.
+func countOf(k *dsp.Kind) string {
+	switch {
+	case k.MaxInputs == 0:
+		return "no input"
+	case k.MaxInputs == 1:
+		return "one input"
+	}
+	return fmt.Sprintf("%d to %d inputs", k.MinInputs, k.MaxInputs)
+}
+
+func keyNames(k *dsp.Kind) string {
+	names := []string{"id", "kind"}
+	if k.MaxInputs > 0 {
+		names = append(names, "in")
+	}
+	for _, q := range k.Params {
+		names = append(names, q.Name)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,66 @@
+// Package roster reads from shared memory who renders, who is idle and who is gone, and holds the one rule by which the
+// host and the callback pick the next spare. Both may act at any time, neither waits for the other, so both must come to
+// the same answer from the same words. It allocates nothing and makes no system call.
+package roster
+
+import "chronus/engine/shm"
+
+// Roster is a view of all slots.
+type Roster struct {
+	Host   *shm.Host
+	Player *shm.Player
+	Rings  []*shm.Ring
+}
+
+// Term is the activation that holds for a slot: the greater of the host's and the player's.
+func (r *Roster) Term(slot int) uint32 {
+	return max(r.Host.Slots[slot].Activate.Load(), r.Player.Slots[slot].Activate.Load())
+}
+
+// Wanted says whether the slot's worker is meant to render.
+func (r *Roster) Wanted(slot int) bool { return r.Term(slot) > r.Host.Slots[slot].Idle.Load() }
+
+// Activation is the word that makes the slot's worker render.
+func (r *Roster) Activation(slot int) uint32 { return r.Host.Slots[slot].Idle.Load() + 1 }
+
+// Alive says whether the slot has a worker that is mapped, has not been seen to die and has not said that it leaves.
+func (r *Roster) Alive(slot int) bool {
+	ring := r.Rings[slot]
+	return shm.Alive(ring.Robust.Load()) && ring.Leave.Load() == 0
+}
+
+// Renders says whether the slot's worker is alive and meant to render.
+func (r *Roster) Renders(slot int) bool { return r.Alive(slot) && r.Wanted(slot) }
+
+// Idle says whether the slot's worker is a ready spare.
+func (r *Roster) Idle(slot int) bool {
+	return r.Alive(slot) && r.Rings[slot].State.Load() == shm.StateIdle && !r.Wanted(slot)
+}
+
+// ActivatedNS is when the slot's worker was last activated, by whomever.
+func (r *Roster) ActivatedNS(slot int) int64 {
+	return max(r.Host.Slots[slot].AtNS.Load(), r.Player.Slots[slot].AtNS.Load())
+}
+
+// Spare picks the idle worker to activate next, -1 where there is none: the lowest slot on a processor that no rendering
+// worker prefers, so that one stalled processor never holds every replica; else the lowest slot.
+func (r *Roster) Spare() int {
+	first := -1
+	for slot := range r.Rings {
+		if !r.Idle(slot) {
+			continue
+		}
+		if first < 0 {
+			first = slot
+		}
+		cpu := r.Host.Slots[slot].CPU.Load()
+		shared := cpu < 0
+		for other := range r.Rings {
+			shared = shared || r.Renders(other) && r.Host.Slots[other].CPU.Load() == cpu
+		}
+		if !shared {
+			return slot
+		}
+	}
+	return first
+}

@@ -1,0 +1,49 @@
+// Package sink asks a player for blocks: it is where time comes from. A sink says when the next block is due and nothing
+// else; what the block holds is the player's.
+package sink
+
+import (
+	"chronus/engine/shm"
+)
+
+// Source hands out blocks.
+type Source interface {
+	Next() uint64                // number of the block that Callback hands out next
+	Callback(out []float32) bool // false: that was the last
+	Xrun(ns int64)               // the machine let the next call come so late that the grid starts anew
+}
+
+// Grid is where blocks are due when no device paces them: Frames/Rate seconds apart, from an anchor.
+type Grid struct {
+	Rate, Frames uint64
+	At           uint64 // the block at the anchor
+	NS           int64  // CLOCK_MONOTONIC at which it is due
+}
+
+// Due is when block is due, in ns. It is computed from the anchor and not from the block before, so that no error adds up.
+func (g *Grid) Due(block uint64) int64 {
+	frames := (block - g.At) * g.Frames
+	return g.NS + int64(frames/g.Rate)*1e9 + int64(frames%g.Rate*1e9/g.Rate)
+}
+
+// Clock paces src by absolute deadlines on CLOCK_MONOTONIC until its last block. A call later than lead blocks does not
+// race to catch up: the grid is anchored anew, which is an xrun of the machine and loses no frame. anchored is told of
+// every anchor. It runs on the calling thread.
+func Clock(src Source, g shm.Geometry, anchored func(Grid)) {
+	buf := make([]float32, g.Samples())
+	grid := Grid{Rate: uint64(g.Rate), Frames: uint64(g.Frames), At: src.Next()}
+	grid.NS = shm.Now() + int64(g.Lead)*g.BlockNS() // the workers' time to fill the lead
+	anchored(grid)
+	for {
+		due := grid.Due(src.Next())
+		shm.SleepUntil(due)
+		if late := shm.Now() - due; late > int64(g.Lead)*g.BlockNS() {
+			grid.At, grid.NS = src.Next(), due+late
+			src.Xrun(late)
+			anchored(grid)
+		}
+		if !src.Callback(buf) {
+			return
+		}
+	}
+}

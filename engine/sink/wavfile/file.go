@@ -1,0 +1,117 @@
+package wavfile
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+)
+
+// File is a WAV file being written. Not safe for concurrent use.
+type File struct {
+	f      *os.File
+	format format
+	frames int    // a block
+	end    uint64 // bytes of samples up to the end of the last block written
+	head   []byte
+	buf    []byte // one block, reused
+}
+
+// Open creates the file, replacing one of that name, and writes the header of an empty one.
+// frames is the length of every block.
+func Open(path string, rate, channels, frames int) (*File, error) {
+	return open(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, rate, channels, frames)
+}
+
+// Reopen goes on with a file that another process has begun with the same rate, channels and frames: its samples stay,
+// and WriteBlock adds to them or writes over them. A file that does not exist or holds another format is an error.
+func Reopen(path string, rate, channels, frames int) (*File, error) {
+	return open(path, os.O_RDWR, rate, channels, frames)
+}
+
+func open(path string, flag, rate, channels, frames int) (*File, error) {
+	w := &File{format: format{rate, channels}, frames: frames, head: make([]byte, HeaderSize)}
+	if err := w.format.validate(); err != nil {
+		return nil, fmt.Errorf("wavfile: %s: %w", path, err)
+	}
+	if frames < 1 || frames > math.MaxInt32/w.format.frameSize() {
+		return nil, fmt.Errorf("wavfile: %s: blocks of %d frames", path, frames)
+	}
+	w.buf = make([]byte, frames*w.format.frameSize())
+	f, err := os.OpenFile(path, flag, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("wavfile: %w", err)
+	}
+	w.f = f
+	if flag&os.O_TRUNC == 0 {
+		err = w.resume()
+	}
+	if err == nil {
+		err = w.Flush()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("wavfile: %s: %w", path, err), f.Close())
+	}
+	return w, nil
+}
+
+// resume checks the header that is there and takes the end from the file's length: the header may be older than the
+// last block, and the last block may be incomplete.
+func (w *File) resume() error {
+	have, at, err := parse(w.f)
+	if err != nil {
+		return err
+	}
+	if have != w.format || at != HeaderSize {
+		return fmt.Errorf("holds %d channels at %d Hz from byte %d, not %d at %d Hz from byte %d",
+			have.channels, have.rate, at, w.format.channels, w.format.rate, HeaderSize)
+	}
+	st, err := w.f.Stat()
+	if err != nil {
+		return err
+	}
+	n := uint64(max(st.Size()-HeaderSize, 0))
+	w.end = n - n%uint64(w.format.frameSize())
+	return nil
+}
+
+var (
+	errLength = errors.New("wavfile: the samples are not one block")
+	errBlock  = errors.New("wavfile: the block's place is beyond what a file can hold")
+)
+
+// WriteBlock writes the samples of one block, frames*channels of them, interleaved, at the place of that block: blocks
+// that were left out read as silence. It does not allocate. The header does not know of the block before Flush.
+func (w *File) WriteBlock(block uint64, samples []float32) error {
+	n := uint64(len(w.buf))
+	if len(samples)*sampleSize != len(w.buf) {
+		return errLength
+	}
+	if block > (math.MaxInt64-HeaderSize)/n-1 {
+		return errBlock
+	}
+	for i, s := range samples {
+		le.PutUint32(w.buf[sampleSize*i:], math.Float32bits(s))
+	}
+	if _, err := w.f.WriteAt(w.buf, int64(HeaderSize+block*n)); err != nil {
+		return err
+	}
+	w.end = max(w.end, (block+1)*n)
+	return nil
+}
+
+// Flush brings the sizes in the header up to what was written, so that any player reads a file whose writer was killed
+// afterwards. It does not allocate.
+func (w *File) Flush() error {
+	w.format.put(w.head, w.end)
+	_, err := w.f.WriteAt(w.head, 0)
+	return err
+}
+
+// Frames returns the length of the file in frames, up to the end of the last block.
+func (w *File) Frames() int64 { return int64(w.end / uint64(w.format.frameSize())) }
+
+// Close brings the header up to date and closes the file.
+func (w *File) Close() error {
+	return errors.Join(w.Flush(), w.f.Close())
+}

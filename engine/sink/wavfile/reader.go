@@ -1,0 +1,93 @@
+package wavfile
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+)
+
+// readSize is the Reader's buffer in bytes.
+const readSize = 64 << 10
+
+// Reader reads the samples of a file, which may still be growing. It goes by the file's length, whatever the sizes in
+// its header say, and takes everything after the data chunk's header for samples. Not safe for concurrent use.
+type Reader struct {
+	f      *os.File
+	format format
+	data   int64 // offset of the first sample
+	buf    []byte
+	at     int64 // what buf holds, as an offset into the samples, bytes
+	n      int   // how much of it
+}
+
+// OpenReader opens a file and checks its header: 32-bit float samples, RIFF or RF64.
+func OpenReader(path string) (*Reader, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("wavfile: %w", err)
+	}
+	have, data, err := parse(f)
+	if err != nil {
+		_ = f.Close() // only read from
+		return nil, fmt.Errorf("wavfile: %s: %w", path, err)
+	}
+	return &Reader{f: f, format: have, data: data, buf: make([]byte, readSize-readSize%have.frameSize())}, nil
+}
+
+// Rate returns the sampling rate in Hz.
+func (r *Reader) Rate() int { return r.format.rate }
+
+// Channels returns the number of interleaved channels.
+func (r *Reader) Channels() int { return r.format.channels }
+
+// Frames returns how many whole frames the file holds at this moment.
+func (r *Reader) Frames() (int64, error) {
+	st, err := r.f.Stat()
+	if err != nil {
+		return 0, fmt.Errorf("wavfile: %w", err)
+	}
+	return max(st.Size()-r.data, 0) / int64(r.format.frameSize()), nil
+}
+
+// ReadFrames reads into dst, whose length is a multiple of the channels, from absolute frame atFrame on. It returns the
+// number of frames read; fewer than asked for come with io.EOF, and a later call may find more.
+func (r *Reader) ReadFrames(dst []float32, atFrame int64) (int, error) {
+	size := int64(r.format.frameSize())
+	if len(dst)%r.format.channels != 0 || atFrame < 0 || atFrame > (math.MaxInt64-r.data)/size-int64(len(dst)) {
+		return 0, fmt.Errorf("wavfile: %d samples of %d channels from frame %d on", len(dst), r.format.channels, atFrame)
+	}
+	frames := len(dst) / r.format.channels
+	for done := 0; done < frames; {
+		at := (atFrame + int64(done)) * size
+		if at < r.at || at >= r.at+int64(r.n) {
+			if err := r.fill(at); err != nil {
+				return done, err
+			}
+		}
+		part := r.buf[at-r.at : r.n]
+		n := min(len(part)/int(size), frames-done)
+		for i := range n * r.format.channels {
+			dst[done*r.format.channels+i] = math.Float32frombits(le.Uint32(part[sampleSize*i:]))
+		}
+		done += n
+	}
+	return frames, nil
+}
+
+// fill reads whole frames from that offset on.
+func (r *Reader) fill(at int64) error {
+	n, err := r.f.ReadAt(r.buf, r.data+at)
+	n -= n % r.format.frameSize()
+	r.at, r.n = at, n
+	if n == 0 {
+		if err == nil || err == io.EOF {
+			return io.EOF
+		}
+		return fmt.Errorf("wavfile: %w", err)
+	}
+	return nil
+}
+
+// Close closes the file.
+func (r *Reader) Close() error { return r.f.Close() }

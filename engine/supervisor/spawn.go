@@ -1,0 +1,84 @@
+package supervisor
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// spawner starts processes from one thread that lives as long as the host: PR_SET_PDEATHSIG follows the thread that
+// forked, so a child of a thread that the Go runtime retires would die with it.
+type spawner struct {
+	jobs chan job
+}
+
+type job struct {
+	path  string
+	args  []string
+	files []*os.File // from descriptor 3 on
+	env   []string
+	// orphan: the child outlives the host for as long as it takes to fade out; all others die with the host.
+	orphan bool
+	// deaf: SIGTERM is blocked in the child, which takes it by sigtimedwait.
+	deaf bool
+	done func(*os.Process, error)
+}
+
+func newSpawner() *spawner {
+	s := &spawner{jobs: make(chan job, 64)}
+	go s.run()
+	return s
+}
+
+// close ends the thread, and with it every child but orphans.
+func (s *spawner) close() { close(s.jobs) }
+
+func (s *spawner) run() {
+	runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	for j := range s.jobs {
+		if err != nil {
+			j.done(nil, fmt.Errorf("supervisor: %w", err))
+			continue
+		}
+		j.done(start(j, null))
+	}
+	if null != nil {
+		_ = null.Close()
+	}
+}
+
+func start(j job, null *os.File) (*os.Process, error) {
+	// A child inherits the mask: SIGINT and SIGHUP of the terminal are for the host alone.
+	mask := unix.Sigset_t{}
+	block := []unix.Signal{unix.SIGINT, unix.SIGHUP}
+	if j.deaf {
+		block = append(block, unix.SIGTERM)
+	}
+	for _, sig := range block {
+		mask.Val[0] |= 1 << (uint(sig) - 1)
+	}
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &mask, nil); err != nil {
+		return nil, fmt.Errorf("supervisor: signal mask: %w", err)
+	}
+	attr := &syscall.SysProcAttr{Setpgid: true}
+	if !j.orphan {
+		attr.Pdeathsig = syscall.SIGKILL
+	}
+	p, err := os.StartProcess(j.path, append([]string{j.path}, j.args...), &os.ProcAttr{
+		Env: j.env, Files: append([]*os.File{null, null, os.Stderr}, j.files...), Sys: attr,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("supervisor: start: %w", err)
+	}
+	return p, nil
+}
+
+// childEnv is what the real-time processes run with: no collection but under a limit they never reach, and no preemption
+// signals, which would interrupt their system calls.
+func childEnv() []string {
+	return append(os.Environ(), "GOGC=off", "GOMEMLIMIT=1GiB", "GODEBUG=asyncpreemptoff=1")
+}

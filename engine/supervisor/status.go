@@ -1,0 +1,152 @@
+package supervisor
+
+import (
+	"context"
+	"log/slog"
+	"sort"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"chronus/engine/control"
+	"chronus/engine/shm"
+)
+
+// publish sends an event of a slot (-1: of none), with the process that owns it now.
+func (s *Supervisor) publish(i int, e control.Event) {
+	var pid int
+	var gen uint32
+	if i >= 0 {
+		pid, gen = s.slots[i].pid, s.slots[i].generation
+	}
+	s.publishAs(i, gen, pid, e)
+}
+
+func (s *Supervisor) publishAs(i int, gen uint32, pid int, e control.Event) {
+	e.Slot, e.PID, e.Generation = i, pid, gen
+	if e.Block == 0 {
+		e.Block = s.pool.Player.Playout.Load()
+	}
+	s.cfg.Publish(e)
+}
+
+func (s *Supervisor) log(i int, level slog.Level, msg string, args ...any) {
+	w := &s.slots[i]
+	s.cfg.Log.Log(context.Background(), level, "worker "+msg, append([]any{"role", s.role(i), "slot", i, "pid", w.pid, "generation", w.generation}, args...)...)
+}
+
+// role is what a slot's worker is to the music now.
+func (s *Supervisor) role(i int) string {
+	switch {
+	case int32(i) == s.pool.Player.Primary.Load():
+		return control.RolePrimary
+	case s.pool.Wanted(i):
+		return control.RoleStandby
+	}
+	return control.RoleSpare
+}
+
+// Status fills in what the supervisor knows: workers, player, counters.
+func (s *Supervisor) Status(st *control.Status) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	region := s.pool.Player
+	st.Block, st.Sealed = region.Playout.Load(), region.Sealed.Load()
+	st.Failovers, st.LostFrames = region.Switches.Load(), region.Lost.Load()
+	st.Xruns, st.XrunNS = region.Xruns.Load(), region.XrunNS.Load()
+	st.Divergences, st.CallbackAllocs = region.Diverged.Load(), region.Allocs.Load()
+	st.Restarts = s.restarted
+	st.Player = control.Player{PID: s.player.pid, Sched: "other"}
+	if region.Fifo.Load() != 0 {
+		st.Player.Sched = "fifo"
+	}
+	st.Workers = []control.Worker{}
+	for i := range s.slots {
+		w := &s.slots[i]
+		if w.state == free || w.state == exited {
+			continue
+		}
+		r := s.pool.Rings[i]
+		is := control.Worker{
+			Role: s.role(i), Slot: i, PID: w.pid, Generation: w.generation, State: control.WorkerStarting,
+			Block: r.Published.Load(), RenderAlloc: r.Allocs.Load(), CPU: int(w.cpu),
+		}
+		switch {
+		case w.state == down:
+			is.State = control.WorkerDead
+		case w.state == starting:
+		case r.State.Load() == shm.StateIdle:
+			is.State = control.WorkerIdle
+		case r.State.Load() == shm.StateRestoring:
+			is.State = control.WorkerRestoring
+		case r.State.Load() == shm.StateRendering:
+			is.State = control.WorkerRendering
+		}
+		st.Workers = append(st.Workers, is)
+	}
+	order := map[string]int{control.RolePrimary: 0, control.RoleStandby: 1, control.RoleSpare: 2}
+	sort.SliceStable(st.Workers, func(a, b int) bool { return order[st.Workers[a].Role] < order[st.Workers[b].Role] })
+	st.State = control.StatePlaying
+	switch {
+	case s.stopping:
+		st.State = control.StateStopping
+	case st.Block == 0:
+		st.State = control.StateStarting
+	}
+}
+
+// halt begins the end: the player fades out, then the workers go. Nothing is started any more.
+func (s *Supervisor) halt() {
+	if s.stopping {
+		return
+	}
+	s.stopping, s.halted = true, time.Now()
+	s.stopPlayer()
+}
+
+// gone says whether every process has been reaped; on the way there it ends the workers when the player has gone.
+func (s *Supervisor) gone() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.player.state != free {
+		return false
+	}
+	all := true
+	for i := range s.slots {
+		w := &s.slots[i]
+		if w.state == free || w.state == exited {
+			continue
+		}
+		all = false
+		if w.proc != nil && !w.ordered {
+			w.ordered = true
+			_ = w.proc.Kill()
+		}
+	}
+	return all
+}
+
+// processor is the one that the fewest workers prefer, of those this process may use; -1 without SCHED_FIFO: bound to a
+// processor that somebody else keeps busy, a thread of normal priority could not get away.
+func (s *Supervisor) processor() int32 {
+	var set unix.CPUSet
+	if s.pool.Host.Geo.Fifo == 0 || unix.SchedGetaffinity(0, &set) != nil {
+		return -1
+	}
+	best, fewest := int32(-1), len(s.slots)+1
+	for cpu := range 1024 {
+		if !set.IsSet(cpu) {
+			continue
+		}
+		n := 0
+		for i := range s.slots {
+			if w := &s.slots[i]; (w.state == starting || w.state == live) && w.cpu == int32(cpu) {
+				n++
+			}
+		}
+		if n < fewest {
+			best, fewest = int32(cpu), n
+		}
+	}
+	return best
+}

@@ -1,0 +1,107 @@
+package supervisor
+
+import (
+	"runtime"
+
+	"chronus/engine/shm"
+)
+
+// noteKind says what the watching thread has seen.
+type noteKind int
+
+const (
+	noteDied   noteKind = iota // the kernel marked the robust futex: the process is on its way out
+	noteLeave                  // the leave notice
+	noteReady                  // mapped and idle
+	noteRender                 // published its first block since it was activated
+	notePlayer                 // the callback left events
+)
+
+type note struct {
+	kind noteKind
+	slot int
+	ns   int64
+}
+
+// watch waits, on a thread of its own above the renderers, for the words that say a worker died, leaves, is ready or
+// renders, and for the callback's events. It does at once what cannot wait, activating a spare, and leaves the rest to
+// the loop. It waits through read-only mappings, all words in one futex_waitv.
+func (s *Supervisor) watch() {
+	runtime.LockOSThread()
+	if s.pool.Host.Geo.Fifo != 0 {
+		_ = shm.Fifo(0, shm.PriorityHost)
+	}
+	type seen struct{ owner, robust, leave, state uint32 }
+	known := make([]seen, len(s.pool.Rings))
+	set := shm.NewWaitSet(3*len(known) + 2)
+	events := uint64(0)
+	for !s.closed.Load() {
+		set.Reset()
+		set.Add(&s.nudge, s.nudge.Load())
+		now := shm.Now()
+		for slot, r := range s.pool.Rings {
+			is := seen{s.pool.Host.Slots[slot].Generation.Load(), r.Robust.Load(), r.Leave.Load(), r.State.Load()}
+			was := known[slot]
+			if is.owner != was.owner {
+				was = seen{} // another process: that its words look like its predecessor's means nothing
+			}
+			known[slot] = is
+			set.Add(&r.Robust, is.robust)
+			set.Add(&r.Leave, is.leave)
+			set.Add(&r.State, is.state)
+			if shm.Died(is.robust) && !shm.Died(was.robust) {
+				s.fill()
+				s.notes <- note{noteDied, slot, now}
+			}
+			if is.leave != 0 && was.leave == 0 {
+				s.fill()
+				s.notes <- note{noteLeave, slot, now}
+			}
+			if is.state == was.state {
+				continue
+			}
+			switch is.state {
+			case shm.StateIdle:
+				s.fill()
+				s.notes <- note{noteReady, slot, now}
+			case shm.StateRendering:
+				s.notes <- note{noteRender, slot, now}
+			}
+		}
+		if e := s.pool.Player.Events.Load(); e != events {
+			events = e
+			s.notes <- note{notePlayer, -1, now}
+		}
+		set.Add(shm.Low(&s.pool.Player.Events), uint32(events))
+		set.WaitYielding(-1)
+	}
+}
+
+// look makes the watching thread look again: a ring's words were rewritten without a wake.
+func (s *Supervisor) look() {
+	s.nudge.Add(1)
+	shm.Wake(&s.nudge)
+}
+
+// fill activates spares until as many workers are meant to render as there should be replicas. Who is late is the
+// callback's to judge; here only the dead are missing.
+func (s *Supervisor) fill() {
+	s.roll.Lock()
+	defer s.roll.Unlock()
+	have := 0
+	for slot := range s.pool.Rings {
+		if s.pool.Renders(slot) {
+			have++
+		}
+	}
+	for ; have < int(s.pool.Host.Geo.Replicas); have++ {
+		slot := s.pool.Spare()
+		if slot < 0 {
+			return
+		}
+		h := &s.pool.Host.Slots[slot]
+		h.AtNS.Store(shm.Now())
+		h.Activate.Store(s.pool.Activation(slot))
+		shm.Wake(&h.Activate)
+	}
+}

@@ -1,0 +1,156 @@
+package worker
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"chronus/engine/dsp"
+	"chronus/engine/failpoint"
+	"chronus/engine/roster"
+	"chronus/engine/shm"
+)
+
+// Descriptors a worker is started with.
+const (
+	FDHost    = 3 + iota // host region, read-only
+	FDPlayer             // player region, read-only
+	FDProgram            // the compiled patch
+	FDOwn                // its own ring, writable
+	FDRings              // all rings in the order of slots, read-only
+)
+
+// rtTime is how long a worker under SCHED_FIFO may compute without sleeping before the kernel kills it, in us.
+const rtTime = 20000
+
+// Main is the worker executable: `chronus-worker SLOT GENERATION`, with the descriptors above. It returns the exit code.
+func Main(args []string) int {
+	runtime.LockOSThread()
+	runtime.GOMAXPROCS(4) // never fewer Ps than threads: no thread waits for another's
+	debug.SetGCPercent(-1)
+	slot, generation, err := parse(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chronus-worker:", err)
+		return 2
+	}
+	if err := run(slot, generation); err != nil {
+		fmt.Fprintf(os.Stderr, "worker slot %d pid %d generation %d: %v\n", slot, os.Getpid(), generation, err)
+		return 1
+	}
+	return 0
+}
+
+func parse(args []string) (slot int, generation uint32, err error) {
+	if len(args) != 2 {
+		return 0, 0, fmt.Errorf("started by chronus, with a slot and a generation; not by hand")
+	}
+	slot, err = strconv.Atoi(args[0])
+	if err != nil || slot < 0 || slot >= shm.MaxSlots {
+		return 0, 0, fmt.Errorf("slot %q: want 0 to %d", args[0], shm.MaxSlots-1)
+	}
+	g, err := strconv.ParseUint(args[1], 10, 32)
+	if err != nil {
+		return 0, 0, fmt.Errorf("generation %q: want a number", args[1])
+	}
+	return slot, uint32(g), nil
+}
+
+func run(slot int, generation uint32) error {
+	host, err := shm.OpenHost(os.NewFile(FDHost, "host"))
+	if err != nil {
+		return err
+	}
+	if slot >= int(host.Geo.Slots) {
+		return fmt.Errorf("slot %d: the pool has %d", slot, host.Geo.Slots)
+	}
+	player, err := shm.OpenPlayer(os.NewFile(FDPlayer, "player"), host, false)
+	if err != nil {
+		return err
+	}
+	own, err := shm.OpenRing(os.NewFile(FDOwn, "own ring"), host, true)
+	if err != nil {
+		return err
+	}
+	rings := make([]*shm.Ring, host.Geo.Slots)
+	for i := range rings {
+		if rings[i], err = shm.OpenRing(os.NewFile(uintptr(FDRings+i), fmt.Sprintf("ring %d", i)), host, false); err != nil {
+			return err
+		}
+	}
+	blob, err := shm.ReadBlob(os.NewFile(FDProgram, "program"))
+	if err != nil {
+		return err
+	}
+	prog, err := dsp.Decode(blob)
+	if err != nil {
+		return err
+	}
+	w, err := New(roster.Roster{Host: host, Player: player, Rings: rings}, own, slot, prog)
+	if err != nil {
+		return err
+	}
+	failpoint.Watch(&host.Failpoint, uint32(slot))
+	if host.Geo.Fifo != 0 {
+		_ = unix.Setrlimit(unix.RLIMIT_RTTIME, &unix.Rlimit{Cur: rtTime, Max: rtTime})
+	}
+	_ = shm.Lock() // the host has said in one line what is not granted
+	w.warm()
+	cpu := host.Slots[slot].CPU.Load()
+	if cpu >= 0 {
+		_ = shm.Prefer(int(cpu))
+	}
+	own.Generation, own.PID, own.CPU = generation, int32(os.Getpid()), cpu
+	if err := shm.HoldRobust(&own.Robust); err != nil {
+		return fmt.Errorf("robust futex: %w", err)
+	}
+	go attend(own, host.Geo.Fifo != 0)
+	own.ReadyNS.Store(shm.Now())
+	return w.Run()
+}
+
+// warm touches what the render loop will: a page that is found at its first touch costs microseconds, a code path its
+// cache misses. It renders into memory of its own and leaves the state as it was.
+func (w *Worker) warm() {
+	copy(w.state, w.prog.Initial)
+	for range 4 {
+		w.prog.Render(w.state, w.out)
+	}
+	copy(w.spare, w.state)
+	shm.StateSum(w.state)
+	shm.EntrySum(&w.header, w.out)
+	clear(w.out)
+}
+
+// attend takes SIGTERM, which the host starts workers with blocked, so that no Go signal machinery stands between the
+// signal and the leave notice. Once a second it publishes what the process has allocated.
+func attend(own *shm.Ring, fifo bool) {
+	runtime.LockOSThread()
+	if fifo {
+		_ = shm.Fifo(0, shm.PriorityHost)
+	}
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
+	var first uint64
+	set := uint64(1) << (unix.SIGTERM - 1)
+	second := unix.Timespec{Sec: 1}
+	for {
+		n, _, _ := unix.Syscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)), 0, uintptr(unsafe.Pointer(&second)), 8, 0, 0)
+		if n == uintptr(unix.SIGTERM) {
+			own.LeaveNS.Store(shm.Now())
+			own.Leave.Store(1)
+			shm.Wake(&own.Leave)
+			continue
+		}
+		metrics.Read(sample)
+		objects := sample[0].Value.Uint64()
+		if first == 0 {
+			first = objects // from here on: starting up may allocate
+		}
+		own.Allocs.Store(objects - first)
+	}
+}

@@ -1,0 +1,288 @@
+// Package worker is the worker process: it waits as a spare, restores a state from somebody's ring, catches up, and then
+// renders every sealed block into its own ring until it is told to go.
+//
+// It is a pure function of seals and log: no clock, no randomness and no goroutine reaches a sample. In the render loop it
+// allocates nothing, takes no lock and makes no system call but futex and the clock read. It must stay lean: what it
+// imports is paid for at every exec.
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"chronus/engine/cmdlog"
+	"chronus/engine/dsp"
+	"chronus/engine/failpoint"
+	"chronus/engine/ring"
+	"chronus/engine/roster"
+	"chronus/engine/shm"
+)
+
+// breathe is how long the loop may compute without sleeping: RLIMIT_RTTIME counts processor time since the last sleep, and
+// a worker that catches up under SCHED_FIFO must not look like an endless loop.
+const breathe = 8e6
+
+// Worker renders. All its methods belong to one locked thread.
+type Worker struct {
+	roster.Roster
+	own  *shm.Ring
+	slot int
+	fold uint64
+	prog *dsp.Program
+
+	state  []uint64 // after block next-1
+	spare  []uint64 // what a restore copies into, so that a bad copy costs nothing
+	out    []float32
+	header shm.EntryHeader
+	record shm.LogRecord
+
+	next   uint64 // the state has block next-1 in it and every one before that
+	cutoff uint64 // and the commands below this
+	fresh  bool   // nothing published since the restore
+	raised bool   // still above the renderers' priority
+
+	rested int64 // when the loop last slept
+	set    *shm.WaitSet
+	nobody atomic.Uint32
+}
+
+// New is a worker for a slot whose ring own is mapped for writing.
+func New(r roster.Roster, own *shm.Ring, slot int, prog *dsp.Program) (*Worker, error) {
+	geo := r.Host.Geo
+	if prog.Words() != int(geo.StateWords) || prog.Frames != int(geo.Frames) || prog.Channels != int(geo.Channels) {
+		return nil, fmt.Errorf("worker: program of %d words, %d frames, %d channels does not fit the region's %d, %d, %d",
+			prog.Words(), prog.Frames, prog.Channels, geo.StateWords, geo.Frames, geo.Channels)
+	}
+	return &Worker{
+		Roster: r, own: own, slot: slot, fold: r.Host.Stamp.Fold(), prog: prog,
+		state: make([]uint64, prog.Words()), spare: make([]uint64, prog.Words()), out: make([]float32, geo.Samples()),
+		set: shm.NewWaitSet(3),
+	}, nil
+}
+
+// Run waits and renders until the leave notice is given.
+//
+// Errors: a seal or a log record that should be there is not; the process must end, its state cannot be trusted.
+func (w *Worker) Run() error {
+	for w.own.Leave.Load() == 0 {
+		w.own.Cursor.Store(ring.Cursor(shm.PhaseIdle, w.next))
+		w.own.State.Store(shm.StateIdle)
+		shm.Wake(&w.own.State)
+		w.awaitActivation()
+		if w.own.Leave.Load() != 0 {
+			return nil
+		}
+		w.rested = shm.Now()
+		for !w.restore() && w.Wanted(w.slot) && w.own.Leave.Load() == 0 {
+			w.pause()
+		}
+		for w.Wanted(w.slot) && w.own.Leave.Load() == 0 {
+			if err := w.Step(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *Worker) awaitActivation() {
+	if w.Host.Geo.Fifo != 0 {
+		w.raised = shm.Fifo(0, shm.PrioritySpare) == nil
+	}
+	for !w.Wanted(w.slot) && w.own.Leave.Load() == 0 {
+		host, player := &w.Host.Slots[w.slot].Activate, &w.Player.Slots[w.slot].Activate
+		w.set.Reset()
+		w.set.Add(host, host.Load())
+		w.set.Add(player, player.Load())
+		w.set.Add(&w.own.Leave, 0)
+		if w.Wanted(w.slot) {
+			return
+		}
+		w.set.Wait(-1)
+	}
+}
+
+// Step renders one block if one is due, else waits for a seal.
+func (w *Worker) Step() error {
+	sealed := w.Player.Sealed.Load()
+	block, ok := w.due(sealed)
+	if !ok {
+		if had := w.next; !w.restore() || w.next == had {
+			w.pause() // what it should go on from does not verify: never spin above everybody else
+		}
+		return nil
+	}
+	if block >= sealed {
+		if w.raised && !w.fresh {
+			_ = shm.Fifo(0, shm.PriorityRenderer)
+			w.raised = false
+		}
+		w.set.Reset()
+		w.set.Add(shm.Low(&w.Player.Sealed), uint32(sealed))
+		w.set.Add(&w.own.Leave, 0)
+		w.set.Wait(-1)
+		w.rested = shm.Now()
+		return nil
+	}
+	seal := &w.Player.Seals[block%shm.SealCount]
+	cutoff, ok := shm.OpenSeal(w.fold, block, seal.Word.Load())
+	if !ok || cutoff < w.cutoff {
+		if sealed-block >= shm.SealCount && w.restore() {
+			return nil
+		}
+		return fmt.Errorf("worker: seal of block %d is not of this engine or not there", block)
+	}
+	prev := seal.Prev.Load()
+	if prev != w.next {
+		if w.restore() {
+			return nil
+		}
+		return fmt.Errorf("worker: block %d goes on from %d blocks, the state has %d", block, prev, w.next)
+	}
+	start := shm.Now()
+	w.own.Cursor.Store(ring.Cursor(shm.PhaseRendering, block))
+	if err := w.apply(cutoff); err != nil {
+		if w.restore() {
+			return nil
+		}
+		return err
+	}
+	w.prog.Render(w.state, w.out)
+	w.publish(ring.Block{Number: block, Prev: prev, Cutoff: cutoff, RenderNS: shm.Now() - start})
+	w.breathe()
+	return nil
+}
+
+// due is the block that follows the state. After an outage it is not the next number but the one where the player let the
+// music go on. False: the state is on a branch that was given up, or too far behind, and somebody has a newer one.
+func (w *Worker) due(sealed uint64) (uint64, bool) {
+	if skip := w.Player.SkipTo.Load(); w.next <= skip && skip > 0 && sealed-skip < shm.SealCount {
+		prev := w.Player.Seals[skip%shm.SealCount].Prev.Load()
+		if w.next == prev {
+			return skip, true
+		}
+		if w.next > prev {
+			return 0, false
+		}
+	}
+	if sealed > w.next && sealed-w.next > w.Host.Geo.Behind() && w.newest() > w.next {
+		return 0, false
+	}
+	return w.next, true
+}
+
+// apply sets the parameters that the commands from the state's cut-off to this one carry, in order.
+func (w *Worker) apply(cutoff uint64) error {
+	for w.cutoff < cutoff {
+		if !cmdlog.Read(w.Host, w.cutoff, &w.record) {
+			return errors.New("worker: a command that a sealed block takes is not in the log")
+		}
+		w.prog.Set(w.state, w.record.Address, w.record.Float())
+		w.cutoff++
+	}
+	return nil
+}
+
+func (w *Worker) publish(b ring.Block) {
+	if w.fresh {
+		failpoint.Hit(failpoint.RestoreBlock)
+	}
+	ring.Publish(w.own, w.fold, b, w.out, w.state)
+	if w.Player.Waiting.Load() != 0 {
+		shm.Wake(shm.Low(&w.own.Published))
+	}
+	failpoint.Hit(failpoint.PublishWake)
+	w.next = b.Number + 1
+	w.own.Rendered.Add(1)
+	if w.fresh {
+		w.fresh = false
+		failpoint.Hit(failpoint.RestoreFirst)
+		w.own.FirstNS.Store(shm.Now())
+		failpoint.Hit(failpoint.RestoreStamp)
+		w.own.FirstAt.Store(b.Number)
+		failpoint.Hit(failpoint.RestoreAt)
+		w.own.State.Store(shm.StateRendering)
+		shm.Wake(&w.own.State)
+		failpoint.Hit(failpoint.RestoreDone)
+	}
+	w.own.Cursor.Store(ring.Cursor(shm.PhaseIdle, w.next))
+}
+
+func (w *Worker) breathe() {
+	if now := shm.Now(); now-w.rested > breathe {
+		shm.Wait(&w.nobody, 0, 20e3)
+		w.rested = shm.Now()
+	}
+}
+
+func (w *Worker) pause() {
+	shm.Wait(&w.nobody, 0, 1e6)
+	w.rested = shm.Now()
+}
+
+// newest is the number of blocks that the most advanced ring claims to have.
+func (w *Worker) newest() uint64 {
+	n := uint64(0)
+	for i, r := range w.Rings {
+		if w.Host.Slots[i].Condemned.Load() == 0 {
+			n = max(n, r.Published.Load())
+		}
+	}
+	return n
+}
+
+// restore takes a state that verifies from any ring the player reads: that before the newest block, so that there is a
+// block to render at once and to hold against the other replica's, else the newest there is; after an outage the newest. Where none has ever been
+// published it is the program's initial one. False: nothing verifies yet.
+func (w *Worker) restore() bool {
+	w.own.State.Store(shm.StateRestoring)
+	failpoint.Hit(failpoint.RestoreStart)
+	w.own.Cursor.Store(ring.Cursor(shm.PhaseRestoring, w.next))
+	failpoint.Hit(failpoint.RestoreCursor)
+	w.fresh = true
+	found := w.search()
+	failpoint.Hit(failpoint.RestoreState)
+	w.own.ActiveNS.Store(shm.Now())
+	failpoint.Hit(failpoint.RestoreTime)
+	w.own.Restores.Add(1)
+	failpoint.Hit(failpoint.RestoreCount)
+	return found
+}
+
+func (w *Worker) search() bool {
+	newest := w.newest()
+	if newest == 0 {
+		copy(w.state, w.prog.Initial)
+		w.next, w.cutoff = 0, 0
+		return true
+	}
+	skip, prev := w.Player.SkipTo.Load(), uint64(0)
+	if skip > 0 {
+		prev = w.Player.Seals[skip%shm.SealCount].Prev.Load()
+	}
+	try := func(have uint64) bool { // blocks in the state looked for
+		if have <= skip && have > prev {
+			return false // a branch that was given up
+		}
+		for i, r := range w.Rings {
+			if w.Host.Slots[i].Condemned.Load() == 0 && r.Published.Load() >= have &&
+				ring.CopyState(r, w.fold, have-1, &w.header, w.out, w.spare) {
+				w.state, w.spare = w.spare, w.state
+				w.next, w.cutoff = have, w.header.Cutoff
+				return true
+			}
+		}
+		return false
+	}
+	near := w.Player.Sealed.Load() < newest+w.Host.Geo.Behind()
+	if near && newest > 1 && try(newest-1) || try(newest) {
+		return true
+	}
+	for have := newest - 1; have > 1 && newest-have < uint64(w.Host.Geo.Ring); have-- {
+		if try(have - 1) {
+			return true
+		}
+	}
+	return false
+}
