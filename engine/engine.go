@@ -83,6 +83,8 @@ func (c Config) Defaults() (Config, error) {
 	return c, nil
 }
 
+const minProcs = 4
+
 // Engine is a running or runnable engine. Its methods may be called from anywhere.
 type Engine struct {
 	cfg     Config
@@ -223,6 +225,10 @@ func (e *Engine) header() tape.Header {
 // Start starts everything and returns when the first block plays. After an error the engine is stopped.
 func (e *Engine) Start() error {
 	e.begun = time.Now()
+	// One P is the watching thread's, who never gives it back while it waits.
+	if runtime.GOMAXPROCS(0) < minProcs {
+		runtime.GOMAXPROCS(minProcs)
+	}
 	for pattern, h := range e.handlers() {
 		e.ctl.Handle(pattern, h)
 	}

@@ -66,6 +66,9 @@ func run(name string) error {
 	}
 	failpoint.Watch(&host.Failpoint, failpoint.PlayerSlot)
 	_ = shm.Lock() // the host has said in one line what is not granted
+	if host.Geo.Fifo != 0 {
+		_ = shm.FifoAll(shm.PriorityRenderer)
+	}
 	if host.Geo.Fifo != 0 && shm.Fifo(0, shm.PriorityPlayer) == nil {
 		region.Fifo.Store(1)
 	} else {

@@ -29,9 +29,9 @@ func Now() int64 {
 	return ts.Nano()
 }
 
-// The waits below are for real-time threads of processes without garbage collection: raw system calls, which tell the Go
-// scheduler nothing, so that coming back depends on no lock that a thread of lower priority might hold. A goroutine in
-// one keeps its P. WaitSet.WaitYielding is for everybody else.
+// The waits below are for real-time threads: raw system calls, which tell the Go scheduler nothing, so that coming back
+// depends on no lock that a thread of lower priority might hold. A goroutine in one keeps its P and holds up a garbage
+// collection; where there is one, the wait must be short.
 
 // SleepUntil sleeps to an absolute time on CLOCK_MONOTONIC, in ns.
 func SleepUntil(t int64) {
@@ -95,11 +95,6 @@ func (s *WaitSet) Add(word *atomic.Uint32, val uint32) {
 // for ever). It may return early.
 func (s *WaitSet) Wait(ns int64) {
 	_, _, _ = unix.RawSyscall6(unix.SYS_FUTEX_WAITV, s.first(), uintptr(len(s.w)), 0, s.until(ns), unix.CLOCK_MONOTONIC, 0)
-}
-
-// WaitYielding is Wait for a process with garbage collection.
-func (s *WaitSet) WaitYielding(ns int64) {
-	_, _, _ = unix.Syscall6(unix.SYS_FUTEX_WAITV, s.first(), uintptr(len(s.w)), 0, s.until(ns), unix.CLOCK_MONOTONIC, 0)
 }
 
 func (s *WaitSet) first() uintptr { return uintptr(unsafe.Pointer(&s.w[0])) }

@@ -171,6 +171,7 @@ func (s *Supervisor) loop() {
 			s.note(n)
 		case e := <-s.exits:
 			s.mu.Lock()
+			s.catchUp()
 			s.exit(e)
 		case ask := <-s.asks:
 			s.mu.Lock()
@@ -189,6 +190,18 @@ func (s *Supervisor) loop() {
 	}
 }
 
+// catchUp takes the notes there are: what was seen of a process before it was reaped comes first.
+func (s *Supervisor) catchUp() {
+	for {
+		select {
+		case n := <-s.notes:
+			s.note(n)
+		default:
+			return
+		}
+	}
+}
+
 // note takes what the watching thread saw.
 func (s *Supervisor) note(n note) {
 	if n.kind == notePlayer {
@@ -196,6 +209,9 @@ func (s *Supervisor) note(n note) {
 		return
 	}
 	w := &s.slots[n.slot]
+	if w.generation != n.owner {
+		return
+	}
 	switch n.kind {
 	case noteDied:
 		s.end(n.slot, n.ns)

@@ -18,14 +18,22 @@ const (
 )
 
 type note struct {
-	kind noteKind
-	slot int
-	ns   int64
+	kind  noteKind
+	slot  int
+	owner uint32 // generation of the process meant: by the time the note is read, the slot may have another
+	ns    int64
 }
+
+// watchWait is the longest that the watching thread holds up a garbage collection of the host, ns.
+const watchWait = 10e6
 
 // watch waits, on a thread of its own above the renderers, for the words that say a worker died, leaves, is ready or
 // renders, and for the callback's events. It does at once what cannot wait, activating a spare, and leaves the rest to
 // the loop. It waits through read-only mappings, all words in one futex_waitv.
+//
+// The wait does not go through the Go scheduler: coming back would need a P, and with it a lock whose holder, a thread of
+// normal priority, the renderers may have preempted. So the thread keeps its P, and comes back now and then of its own
+// accord for a garbage collection that wants to stop the world.
 func (s *Supervisor) watch() {
 	runtime.LockOSThread()
 	if s.pool.Host.Geo.Fifo != 0 {
@@ -51,11 +59,11 @@ func (s *Supervisor) watch() {
 			set.Add(&r.State, is.state)
 			if shm.Died(is.robust) && !shm.Died(was.robust) {
 				s.fill()
-				s.notes <- note{noteDied, slot, now}
+				s.notes <- note{noteDied, slot, is.owner, now}
 			}
 			if is.leave != 0 && was.leave == 0 {
 				s.fill()
-				s.notes <- note{noteLeave, slot, now}
+				s.notes <- note{noteLeave, slot, is.owner, now}
 			}
 			if is.state == was.state {
 				continue
@@ -63,17 +71,17 @@ func (s *Supervisor) watch() {
 			switch is.state {
 			case shm.StateIdle:
 				s.fill()
-				s.notes <- note{noteReady, slot, now}
+				s.notes <- note{noteReady, slot, is.owner, now}
 			case shm.StateRendering:
-				s.notes <- note{noteRender, slot, now}
+				s.notes <- note{noteRender, slot, is.owner, now}
 			}
 		}
 		if e := s.pool.Player.Events.Load(); e != events {
 			events = e
-			s.notes <- note{notePlayer, -1, now}
+			s.notes <- note{notePlayer, -1, 0, now}
 		}
 		set.Add(shm.Low(&s.pool.Player.Events), uint32(events))
-		set.WaitYielding(-1)
+		set.Wait(watchWait)
 	}
 }
 

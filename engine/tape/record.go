@@ -42,7 +42,7 @@ const (
 // Block is one delivered block.
 type Block struct {
 	Block      uint64
-	Prev       uint64 // the block whose state it goes on from, plus one; equals Block but after an outage
+	Prev       uint64 // the block whose state it goes on from, plus one; equals Block but after an outage. As sealed, lost or not
 	Cutoff     uint64 // it takes the commands below this index (those from Cutoff of Prev on)
 	Sealed     uint64 // blocks sealed when the call returned
 	Slot       int32  // the ring it was read from, -1 when lost

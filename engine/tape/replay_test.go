@@ -93,7 +93,16 @@ func TestReplayFollowsTheStateThroughOutages(t *testing.T) {
 			s.send(0.7)
 			s.outage(1)
 		},
-		"two in a row":             func(s *session) { s.outage(2); s.deliver(1); s.send(0.1); s.outage(2) },
+		"two in a row":         func(s *session) { s.outage(2); s.deliver(1); s.send(0.1); s.outage(2) },
+		"late after an outage": func(s *session) { s.outage(2); s.send(0.3); s.late(2) },
+		"late between two outages": func(s *session) {
+			s.outage(2)
+			s.late(1)
+			s.send(0.3)
+			s.outage(3)
+			s.late(2)
+			s.outage(1)
+		},
 		"longer than what is kept": func(s *session) { s.outage(maxHeld + 10) },
 		"late for longer":          func(s *session) { s.late(maxHeld + 10) },
 	} {
@@ -152,9 +161,7 @@ func TestReplayFollowsAnySession(t *testing.T) {
 			case 1:
 				s.deliver(n)
 			case 2:
-				if s.prev == s.block { // an outage is not followed by late blocks: their state would be unknown
-					s.late(n)
-				}
+				s.late(n)
 			case 3:
 				s.outage(n)
 			}
@@ -187,6 +194,44 @@ func TestReplayGoesBackBehindDeliveredBlocksAndCountsThem(t *testing.T) {
 	s.outage(1)
 	s.deliver(1)
 	require.EqualValues(t, 4+8, s.check(t).Rewound)
+}
+
+// A worker may have rendered a lost block although the player has let the music go on from before it: the last word counts.
+func TestReplayLeavesOutLateBlocksThatTheMusicWentAround(t *testing.T) {
+	s := newSession(t)
+	s.deliver(4)
+	s.send(0.5)
+	s.late(2)
+	for n := range uint64(2) {
+		delete(s.want, 4+n)
+	}
+	s.goOnFrom(4)
+	s.outage(1)
+	s.late(1)
+	s.deliver(3)
+	require.Zero(t, s.check(t).Rewound)
+}
+
+func TestReplayGoesBackByALostBlockToo(t *testing.T) {
+	s := newSession(t)
+	s.deliver(6)
+	s.goOnFrom(4)
+	s.outage(1)
+	s.late(1)
+	s.deliver(2)
+	require.EqualValues(t, 2, s.check(t).Rewound)
+}
+
+func TestReplayFadesTheLastBlockOfAnOrderedStop(t *testing.T) {
+	s := newSession(t)
+	s.send(0.5)
+	s.deliver(4)
+	s.fade()
+	s.check(t)
+	s.blocks()[3].Samples[0]++
+	got, err := s.replay(t, nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, got.Differing, "it is held to its reference too")
 }
 
 func TestReplayCountsGapsAndDups(t *testing.T) {
@@ -246,7 +291,12 @@ func TestReplayRefusesRecordsThatContradictEachOther(t *testing.T) {
 		"command too late":   {func(s *session) { slices.Reverse(s.records[:3]) }, "block 0 takes commands below 2, the tape has 0 so far"},
 		"cutoff goes back":   {func(s *session) { s.blocks()[2].Cutoff = 1 }, "block 2 takes commands below 1, the block before it below 2"},
 		"prev in the future": {func(s *session) { s.blocks()[2].Prev = 3 }, "block 2 goes on from the later block 2"},
-		"another session":    {func(s *session) { s.blocks()[5].Block += maxGap + 1 }, "block 65542 where 5 is due"},
+		"prev of a lost block in the future": {func(s *session) {
+			s.late(1)
+			s.deliver(1)
+			s.blocks()[6].Prev = 8
+		}, "block 6 goes on from the later block 7"},
+		"another session": {func(s *session) { s.blocks()[5].Block += maxGap + 1 }, "block 65542 where 5 is due"},
 		"prev never rendered": {func(s *session) {
 			s.outage(2)
 			s.deliver(1)
@@ -293,7 +343,7 @@ func TestReplayKeepsABoundedPast(t *testing.T) {
 	out := make([]float32, testHeader.Frames)
 	for i := range uint64(10 * minStates) {
 		line.command(&Command{Index: i, Value: float64(i)})
-		line.render(line.seen(), true, out)
+		line.jump(line.last().next, line.seen(), true, out)
 	}
 	require.LessOrEqual(t, len(line.commands), minStates)
 	_, ok := line.rewind(9*minStates - 1)
@@ -301,7 +351,7 @@ func TestReplayKeepsABoundedPast(t *testing.T) {
 	n, ok := line.rewind(9*minStates + 1)
 	require.True(t, ok)
 	require.EqualValues(t, minStates-1, n)
-	line.render(line.seen(), true, out) // the commands since then are still there
+	line.jump(line.last().next, line.seen(), true, out) // the commands since then are still there
 	require.EqualValues(t, 10*minStates-1, math.Float64frombits(line.last().st[level]))
 }
 

@@ -106,12 +106,13 @@ func (s *session) deliver(n int) {
 	}
 }
 
-// late loses n blocks that were rendered, too late to be played.
+// late loses n blocks that were rendered, too late to be played: after an outage the first of them is the one that goes on
+// from before it.
 func (s *session) late(n int) {
 	for range n {
 		want := s.render().Samples
 		b := s.record()
-		b.Prev, b.Flags = s.block, FlagLost
+		b.Flags = FlagLost
 		s.records = append(s.records, b)
 		s.want[b.Block] = want
 		s.block++
@@ -127,6 +128,15 @@ func (s *session) outage(n int) {
 		s.records = append(s.records, b)
 		s.block++
 	}
+}
+
+// fade makes the last block the end of an ordered stop.
+func (s *session) fade() {
+	b := s.blocks()
+	last := b[len(b)-1]
+	last.Flags |= FlagFade
+	dsp.Fade(last.Samples, s.h.Channels)
+	s.want[last.Block] = slices.Clone(last.Samples)
 }
 
 // goOnFrom makes the next block follow the state before block n.

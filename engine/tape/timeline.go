@@ -53,11 +53,6 @@ func (t *timeline) command(c *Command) {
 	t.commands = append(t.commands, change{c.Address, c.Value})
 }
 
-// render makes block last().next with the commands below cutoff, and goes on to the moment after it.
-func (t *timeline) render(cutoff uint64, delivered bool, out []float32) {
-	t.jump(t.last().next, cutoff, delivered, out)
-}
-
 // jump makes block from the last moment, whichever block that one is before: the blocks in between are never rendered.
 func (t *timeline) jump(block, cutoff uint64, delivered bool, out []float32) {
 	from, to := t.last(), t.at(t.hi)

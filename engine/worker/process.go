@@ -110,6 +110,9 @@ func run(slot int, generation uint32) error {
 		return fmt.Errorf("robust futex: %w", err)
 	}
 	go attend(own, host.Geo.Fifo != 0)
+	if host.Geo.Fifo != 0 {
+		_ = shm.FifoAll(shm.PriorityRenderer)
+	}
 	own.ReadyNS.Store(shm.Now())
 	return w.Run()
 }
