@@ -38,20 +38,26 @@ const (
 	RestoreAt     // which block it was, too
 	RestoreDone   // the state says rendering
 
-	SealCopied     // block copied and verified, nothing stored
-	SealInvalid    // the delivered record is marked unfinished
-	SealRecord     // its header is written
-	SealHalf       // half of its samples
-	SealSamples    // all samples
-	SealDelivered  // it is marked finished
-	SealPrimary    // the primary is stored
-	SealPlayout    // playout moved
-	SealPrev       // a seal's predecessor is written
-	SealWord       // its word is written
-	SealSealed     // the count of sealed blocks moved
-	SealWake       // the workers are woken
-	SealLate       // late checksums of an earlier block are written
-	SealReturn     // the time of return is written
+	SealCopied    // block copied and verified, nothing stored
+	SealInvalid   // the delivered record is marked unfinished
+	SealCleared   // what the last block in its place left is gone
+	SealRecord    // its header is written
+	SealSums      // one ring's checksum is written
+	SealHalf      // half of its samples
+	SealSamples   // all samples
+	SealDelivered // it is marked finished
+	SealPrimary   // the primary is stored
+	SealSwitches  // the count of switches is stored
+	SealLost      // the count of lost frames, too
+	SealPlayout   // playout moved
+	SealPrev      // a seal's predecessor is written
+	SealWord      // its word is written
+	SealSkip      // where the music goes on after an outage is written
+	SealSealed    // the count of sealed blocks moved
+	SealWake      // the workers are woken
+	SealLate      // a late checksum of an earlier block is written
+	SealCount     // the record says how many blocks were sealed
+	SealReturn    // the time of return is written
 
 	count
 )
@@ -88,9 +94,10 @@ var names = [count]string{
 	RestoreTime: "restore.time", RestoreCount: "restore.count", RestoreBlock: "restore.block", RestoreFirst: "restore.first",
 	RestoreStamp: "restore.stamp", RestoreAt: "restore.at", RestoreDone: "restore.done",
 
-	SealCopied: "seal.copied", SealInvalid: "seal.invalid", SealRecord: "seal.record", SealHalf: "seal.half",
-	SealSamples: "seal.samples", SealDelivered: "seal.delivered", SealPrimary: "seal.primary", SealPlayout: "seal.playout",
-	SealPrev: "seal.prev", SealWord: "seal.word", SealSealed: "seal.sealed", SealWake: "seal.wake", SealLate: "seal.late",
+	SealCopied: "seal.copied", SealInvalid: "seal.invalid", SealCleared: "seal.cleared", SealRecord: "seal.record",
+	SealSums: "seal.sums", SealHalf: "seal.half", SealSamples: "seal.samples", SealDelivered: "seal.delivered",
+	SealPrimary: "seal.primary", SealSwitches: "seal.switches", SealLost: "seal.lost", SealPlayout: "seal.playout", SealPrev: "seal.prev",
+	SealWord: "seal.word", SealSkip: "seal.skip", SealSealed: "seal.sealed", SealWake: "seal.wake", SealLate: "seal.late", SealCount: "seal.count",
 	SealReturn: "seal.return",
 }
 

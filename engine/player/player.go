@@ -29,7 +29,10 @@ type Player struct {
 	last     []float32 // last frame handed out, one sample a channel
 	sealedAt [sealedMemory]int64
 	events   uint64
-	pending  event // an event that wants the time of return
+	switches uint64
+	skip     uint64 // the first block after the last outage
+	lost     uint64 // frames
+	pending  event  // an event that wants the time of return
 	flags    uint32
 	set      *shm.WaitSet
 	stop     atomic.Bool
@@ -54,7 +57,8 @@ func New(r roster.Roster) *Player {
 	p := &Player{
 		Roster: r, fold: r.Host.Stamp.Fold(), block: geo.BlockNS(),
 		buf: make([]float32, geo.Samples()), last: make([]float32, geo.Channels),
-		next: r.Player.Playout.Load(), events: r.Player.Events.Load(), set: shm.NewWaitSet(shm.MaxSlots),
+		next: r.Player.Playout.Load(), events: r.Player.Events.Load(),
+		switches: r.Player.Switches.Load(), lost: r.Player.Lost.Load(), skip: r.Player.SkipTo.Load(), set: shm.NewWaitSet(shm.MaxSlots),
 	}
 	// The last block of the lead is the spare's to come in.
 	p.late = p.block / 2
@@ -135,7 +139,6 @@ func (p *Player) Callback(out []float32) bool {
 	shm.Wake(shm.Low(&p.Player.Sealed))
 	failpoint.Hit(failpoint.SealWake)
 	p.look(n)
-	failpoint.Hit(failpoint.SealLate)
 	p.finish(n, entry)
 	return !last
 }
@@ -198,38 +201,46 @@ func (p *Player) deliver(n uint64, slot int, flags uint32, entry int64, primary 
 	d, samples := p.Player.Delivered(n)
 	d.Block.Store(0)
 	failpoint.Hit(failpoint.SealInvalid)
-	word := &p.Player.Seals[n%shm.SealCount]
-	d.Prev = word.Prev.Load()
-	d.Cutoff, _ = shm.OpenSeal(p.fold, n, word.Word.Load())
-	d.Sealed, d.EntryNS, d.ReturnNS = 0, entry, 0
-	d.Slot, d.Flags, d.Generation, d.Sum = int32(slot), flags, 0, 0
-	if slot >= 0 {
-		d.Generation, d.Sum = p.Rings[slot].Generation, p.header.Sum
-	}
+	d.Sealed, d.ReturnNS = 0, 0
+	failpoint.Hit(failpoint.SealCleared)
+	d.DeliveredInfo = p.info(n, slot, flags, entry)
+	failpoint.Hit(failpoint.SealRecord)
 	for i, r := range p.Rings {
 		d.Sums[i] = ring.Sum(r, n)
+		failpoint.Hit(failpoint.SealSums)
 	}
-	failpoint.Hit(failpoint.SealRecord)
 	copy(samples[:len(out)/2], out)
 	failpoint.Hit(failpoint.SealHalf)
 	copy(samples[len(out)/2:], out[len(out)/2:])
 	failpoint.Hit(failpoint.SealSamples)
 	d.Block.Store(n + 1)
 	failpoint.Hit(failpoint.SealDelivered)
-	if p.Player.Primary.Load() != primary {
-		p.Player.Primary.Store(primary)
-		if flags&shm.FlagSwitched != 0 {
-			p.Player.Switches.Add(1)
-		}
-	}
+	p.Player.Primary.Store(primary)
 	failpoint.Hit(failpoint.SealPrimary)
-	if flags&shm.FlagLost != 0 {
-		p.Player.Lost.Add(uint64(p.Host.Geo.Frames))
+	if flags&shm.FlagSwitched != 0 {
+		p.switches++
 	}
+	if flags&shm.FlagLost != 0 {
+		p.lost += uint64(p.Host.Geo.Frames)
+	}
+	p.Player.Switches.Store(p.switches)
+	failpoint.Hit(failpoint.SealSwitches)
+	p.Player.Lost.Store(p.lost)
+	failpoint.Hit(failpoint.SealLost)
 	p.Player.Playout.Store(n + 1)
 	failpoint.Hit(failpoint.SealPlayout)
 	p.next = n + 1
 	copy(p.last, out[len(out)-len(p.last):])
+}
+
+func (p *Player) info(n uint64, slot int, flags uint32, entry int64) shm.DeliveredInfo {
+	seal := &p.Player.Seals[n%shm.SealCount]
+	info := shm.DeliveredInfo{Prev: seal.Prev.Load(), EntryNS: entry, Slot: int32(slot), Flags: flags}
+	info.Cutoff, _ = shm.OpenSeal(p.fold, n, seal.Word.Load())
+	if slot >= 0 {
+		info.Generation, info.Sum = p.Rings[slot].Generation, p.header.Sum
+	}
+	return info
 }
 
 // seal says for every block below count which commands it takes. A word is written once: blocks below the sealed count
@@ -247,8 +258,10 @@ func (p *Player) seal(count uint64, now int64) {
 		s.Word.Store(shm.SealWord(p.fold, b, cutoff))
 		failpoint.Hit(failpoint.SealWord)
 		if prev != b {
-			p.Player.SkipTo.Store(b)
+			p.skip = b
 		}
+		p.Player.SkipTo.Store(p.skip)
+		failpoint.Hit(failpoint.SealSkip)
 		p.sealedAt[b%sealedMemory] = now
 		p.Player.Sealed.Store(b + 1)
 		failpoint.Hit(failpoint.SealSealed)
@@ -264,7 +277,7 @@ func (p *Player) outage(b uint64) (base uint64, skip bool) {
 			base = max(base, r.Published.Load())
 		}
 	}
-	return base, b > max(base, p.Player.SkipTo.Load())+p.Host.Geo.Behind()
+	return base, b > max(base, p.skip)+p.Host.Geo.Behind()
 }
 
 // look compares what the other rings say of the block a few before n: by then a standby that was late has it too.
@@ -276,8 +289,9 @@ func (p *Player) look(n uint64) {
 	d, _ := p.Player.Delivered(b)
 	diverged := false
 	for i, r := range p.Rings {
-		if d.Sums[i] == 0 {
-			d.Sums[i] = ring.Sum(r, b)
+		if s := ring.Sum(r, b); s != 0 {
+			d.Sums[i] = s
+			failpoint.Hit(failpoint.SealLate)
 		}
 		diverged = diverged || d.Sum != 0 && d.Sums[i] != 0 && d.Sums[i] != d.Sum
 	}
@@ -291,6 +305,7 @@ func (p *Player) finish(n uint64, entry int64) {
 	p.fill(entry)
 	d, _ := p.Player.Delivered(n)
 	d.Sealed = p.Player.Sealed.Load()
+	failpoint.Hit(failpoint.SealCount)
 	d.ReturnNS = shm.Now()
 	failpoint.Hit(failpoint.SealReturn)
 	p.Player.EntryNS.Store(entry)

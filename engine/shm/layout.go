@@ -249,20 +249,25 @@ const (
 	FlagFade                 // the last block before an ordered stop, faded to silence
 )
 
-// Delivered is the header of one delivered block; the samples follow it. Block is stored first and last.
+// Delivered is the header of one delivered block; the samples follow it. Block is 0 while the rest is written.
 type Delivered struct {
-	Block      atomic.Uint64 // number + 1
+	Block    atomic.Uint64 // number + 1
+	Sealed   uint64        // blocks sealed when the call returned; 0 until then
+	ReturnNS int64         // 0 until then
+	DeliveredInfo
+	_    [52]byte
+	Sums [MaxSlots]uint64
+}
+
+// DeliveredInfo is what is known of a block when it is handed out.
+type DeliveredInfo struct {
 	Prev       uint64
 	Cutoff     uint64
-	Sealed     uint64
 	EntryNS    int64
-	ReturnNS   int64
 	Sum        uint64
 	Slot       int32
 	Flags      uint32
 	Generation uint32
-	_          [60]byte
-	Sums       [MaxSlots]uint64
 }
 
 // States of a worker, in RingRegion.State.

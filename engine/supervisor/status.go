@@ -101,6 +101,7 @@ func (s *Supervisor) halt() {
 		return
 	}
 	s.stopping, s.halted = true, time.Now()
+	s.halting.Store(true)
 	s.stopPlayer()
 }
 

@@ -53,14 +53,15 @@ type Supervisor struct {
 	pool  *Pool
 	spawn *spawner
 
-	nudge  atomic.Uint32
-	closed atomic.Bool
-	roll   sync.Mutex // who is activated and who is made idle, by this process
-	notes  chan note
-	exits  chan exit
-	asks   chan func()
-	ended  chan struct{} // the loop has returned
-	failed chan error    // holds the error that ended the engine
+	nudge   atomic.Uint32
+	closed  atomic.Bool // the watching thread ends
+	halting atomic.Bool // nobody is activated any more
+	roll    sync.Mutex  // who is activated and who is made idle, by this process
+	notes   chan note
+	exits   chan exit
+	asks    chan func()
+	ended   chan struct{} // the loop has returned
+	failed  chan error    // holds the error that ended the engine
 
 	mu         sync.Mutex // slots and player, for Status
 	slots      []slot

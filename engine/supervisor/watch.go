@@ -96,6 +96,9 @@ func (s *Supervisor) look() {
 func (s *Supervisor) fill() {
 	s.roll.Lock()
 	defer s.roll.Unlock()
+	if s.halting.Load() {
+		return
+	}
 	have := 0
 	for slot := range s.pool.Rings {
 		if s.pool.Renders(slot) {

@@ -1,0 +1,53 @@
+package supervisor
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestHangIsNoProgressWhileThereIsDemand(t *testing.T) {
+	const tick = 10 * time.Millisecond
+	ticks := int(HangLimit / tick)
+	for name, c := range map[string]struct {
+		done, asked func(i int) uint64
+		late        func(i int) bool
+		hungAt      int // observation, -1: never
+	}{
+		"keeps up":                {func(i int) uint64 { return uint64(i) }, func(i int) uint64 { return uint64(i) }, nil, -1},
+		"always one behind":       {func(i int) uint64 { return uint64(i) }, func(i int) uint64 { return uint64(i) + 1 }, nil, -1},
+		"stands":                  {func(int) uint64 { return 7 }, func(i int) uint64 { return uint64(i) + 8 }, nil, ticks},
+		"nothing asked":           {func(int) uint64 { return 7 }, func(int) uint64 { return 7 }, nil, -1},
+		"the seal stands too":     {func(int) uint64 { return 7 }, func(int) uint64 { return 9 }, nil, -1},
+		"the observer came late":  {func(int) uint64 { return 7 }, func(i int) uint64 { return uint64(i) + 8 }, func(i int) bool { return i%20 == 19 }, -1},
+		"once late, then it hung": {func(int) uint64 { return 7 }, func(i int) uint64 { return uint64(i) + 8 }, func(i int) bool { return i == 10 }, 10 + ticks},
+	} {
+		var p progress
+		p.observe(c.done(0), c.asked(0), tick, HangLimit, false)
+		at := -1
+		for i := 1; i < 200 && at < 0; i++ {
+			if p.observe(c.done(i), c.asked(i), tick, HangLimit, c.late != nil && c.late(i)) {
+				at = i
+			}
+		}
+		require.Equal(t, c.hungAt, at, name)
+	}
+}
+
+func TestRestartsBackOffAndEnd(t *testing.T) {
+	var r restarts
+	now := time.Unix(0, 0)
+	require.True(t, r.ready(now))
+	pause := firstPause
+	for range maxFailed - 1 {
+		require.True(t, r.fail(now))
+		require.False(t, r.ready(now.Add(pause-1)))
+		require.True(t, r.ready(now.Add(pause)))
+		pause = min(2*pause, longPause)
+	}
+	require.False(t, r.fail(now), "that was one too many")
+	r.worked()
+	require.True(t, r.ready(now))
+	require.True(t, r.fail(now), "it starts anew")
+}
