@@ -97,6 +97,7 @@ type Engine struct {
 	hub     *control.Hub
 	queue   *cmdlog.Queue
 	rec     *recorder
+	made    string // a file that New made and an error of New takes away again
 	begun   time.Time
 	dropped atomic.Uint64 // commands refused for want of room
 
@@ -202,6 +203,9 @@ func (e *Engine) chooseSink() error {
 		c.Log.Info("sink auto: no sound device support in this build, pacing by the clock")
 	case c.Sink == "clock":
 	case wav && path != "":
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			e.made = path
+		}
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
 		if err != nil {
 			return fmt.Errorf("sink wav: %w", err)
@@ -350,6 +354,9 @@ func (e *Engine) close() {
 	}
 	if e.rec != nil {
 		e.rec.discard()
+	}
+	if e.made != "" {
+		_ = os.Remove(e.made)
 	}
 	if e.pool != nil {
 		e.pool.Close()

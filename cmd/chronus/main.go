@@ -24,8 +24,12 @@ const (
 type cli struct {
 	Run    runCmd    `cmd:"" help:"Run the engine."`
 	Status statusCmd `cmd:"" help:"Show what a running engine does."`
+	Verify verifyCmd `cmd:"" help:"Run the scenarios against the real engine and judge it."`
 	Replay replayCmd `cmd:"" help:"Render a tape again and report the first frame that differs."`
 }
+
+// logTo is where a command's log goes, not its result.
+type logTo struct{ io.Writer }
 
 // exitError carries an exit code. Its text, if it has any, has not been printed yet.
 type exitError struct {
@@ -51,7 +55,7 @@ func run(args []string, out, errOut io.Writer) (code int) {
 		kong.Name("chronus"), kong.Description("A fault-tolerant real-time audio engine, and the harness that proves it."),
 		kong.DefaultEnvars("CHRONUS"), kong.Writers(out, errOut), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Exit(func(c int) { panic(exitError{code: c}) }), // --help ends here
-		kong.BindTo(out, (*io.Writer)(nil)),
+		kong.BindTo(out, (*io.Writer)(nil)), kong.Bind(logTo{errOut}),
 	)
 	if err != nil {
 		fmt.Fprintln(errOut, "chronus:", err)

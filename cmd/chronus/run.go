@@ -51,7 +51,7 @@ func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
 	}
 	c := engine.Config{
 		Patch: r.Patch, Sink: r.Sink, Rate: r.Rate, Frames: r.Frames, Lead: r.Lead, Replicas: r.Replicas, Spares: r.Spares,
-		OSCHost: r.OSCHost, OSCPort: r.OSCPort, Control: r.Control, Tape: r.Tape, Log: log,
+		OSCHost: r.OSCHost, OSCPort: r.OSCPort, Control: r.Control, Tape: r.Tape, Bin: runBin, Log: log,
 	}
 	if c.Spares == 0 {
 		c.Spares = -1
@@ -62,13 +62,16 @@ func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
 	return c, nil
 }
 
+// runBin is where the worker and the player are looked for; empty: beside this program. Tests have them elsewhere.
+var runBin string
+
 // Run runs the engine until a signal, its duration's end or a fault that nothing helps against.
-func (r *runCmd) Run() error {
+func (r *runCmd) Run(errOut logTo) error {
 	level := slog.LevelInfo
 	if r.Verbose {
 		level = slog.LevelDebug
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	log := slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: level}))
 	cfg, err := r.config(log)
 	if err != nil {
 		return usage(err)

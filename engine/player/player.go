@@ -26,6 +26,8 @@ type Player struct {
 	next     uint64
 	buf      []float32
 	header   shm.EntryHeader
+	spare    []float32 // a copy that is not heard, and its header
+	other    shm.EntryHeader
 	last     []float32 // last frame handed out, one sample a channel
 	sealedAt [sealedMemory]int64
 	events   uint64
@@ -56,7 +58,7 @@ func New(r roster.Roster) *Player {
 	geo := r.Host.Geo
 	p := &Player{
 		Roster: r, fold: r.Host.Stamp.Fold(), block: geo.BlockNS(),
-		buf: make([]float32, geo.Samples()), last: make([]float32, geo.Channels),
+		buf: make([]float32, geo.Samples()), spare: make([]float32, geo.Samples()), last: make([]float32, geo.Channels),
 		next: r.Player.Playout.Load(), events: r.Player.Events.Load(),
 		switches: r.Player.Switches.Load(), lost: r.Player.Lost.Load(), skip: r.Player.SkipTo.Load(), set: shm.NewWaitSet(shm.MaxSlots),
 	}
@@ -205,8 +207,8 @@ func (p *Player) deliver(n uint64, slot int, flags uint32, entry int64, primary 
 	failpoint.Hit(failpoint.SealCleared)
 	d.DeliveredInfo = p.info(n, slot, flags, entry)
 	failpoint.Hit(failpoint.SealRecord)
-	for i, r := range p.Rings {
-		d.Sums[i] = ring.Sum(r, n)
+	for i := range p.Rings {
+		d.Sums[i] = p.sum(i, n, d.Sum)
 		failpoint.Hit(failpoint.SealSums)
 	}
 	copy(samples[:len(out)/2], out)
@@ -288,8 +290,8 @@ func (p *Player) look(n uint64) {
 	b := n - shm.LateLook
 	d, _ := p.Player.Delivered(b)
 	diverged := false
-	for i, r := range p.Rings {
-		if s := ring.Sum(r, b); s != 0 {
+	for i := range p.Rings {
+		if s := p.sum(i, b, d.Sum); s != 0 {
 			d.Sums[i] = s
 			failpoint.Hit(failpoint.SealLate)
 		}
@@ -298,6 +300,16 @@ func (p *Player) look(n uint64) {
 	if diverged {
 		p.Player.Diverged.Add(1)
 	}
+}
+
+// sum is what a slot's ring says of block n, 0 where it says nothing that can be believed. One that is as it was heard needs no
+// proof; one that differs is worth the look whether its entry verifies: a flipped bit is no disagreement.
+func (p *Player) sum(slot int, n, heard uint64) uint64 {
+	s := ring.Sum(p.Rings[slot], n)
+	if s != 0 && s != heard && !ring.Copy(p.Rings[slot], p.fold, n, &p.other, p.spare) {
+		return 0
+	}
+	return s
 }
 
 // finish keeps the redundancy up and stamps the time of return.

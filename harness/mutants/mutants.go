@@ -1,0 +1,110 @@
+// Package mutants plants bugs into the engine and sees each one caught by the scenario and the assertion that must catch it.
+//
+// A harness that has never failed proves nothing. Each mutant is an edit of the engine's source, applied through
+// `go build -overlay`, so that the source itself stays clean; an edit that does not match exactly once is an error, not
+// a mutant survived. The package must not know how a scenario works: it builds, runs `chronus verify` of that very build,
+// and reads its verdict.
+package mutants
+
+// Mutant is a planted bug.
+type Mutant struct {
+	Name      string
+	Edits     []Edit
+	Scenario  string // that must catch it
+	Assertion string // by which
+	Cycles    int    // faults for each of its engine processes
+}
+
+// Edit replaces one text in one file, which has it exactly once.
+type Edit struct{ File, Old, New string }
+
+// All are the mutants.
+var All = []Mutant{
+	{
+		Name: "latest wins: the callback reads the newest block of a ring instead of the one that is due",
+		Edits: []Edit{{
+			"engine/player/player.go",
+			"ring.Copy(p.Rings[slot], p.fold, n, &p.header, p.buf)",
+			"ring.Copy(p.Rings[slot], p.fold, max(p.Rings[slot].Published.Load(), 1)-1, &p.header, p.buf)",
+		}},
+		Scenario: "kill-primary-sine", Assertion: "wrong-frames", Cycles: 6,
+	},
+	{
+		Name:     "a copied block's checksum is not checked",
+		Edits:    []Edit{{"engine/ring/ring.go", "return into.Sum == shm.EntrySum(into, samples)", "return true"}},
+		Scenario: "flip-primary", Assertion: "wrong-frames", Cycles: 6,
+	},
+	{
+		Name:     "the seal is off by one",
+		Edits:    []Edit{{"engine/player/player.go", "sealed := n + 1 + uint64(p.Host.Geo.Lead)", "sealed := n + uint64(p.Host.Geo.Lead)"}},
+		Scenario: "kill-primary-sine", Assertion: "seal-lead", Cycles: 6,
+	},
+	{
+		Name:     "a state is restored one block late",
+		Edits:    []Edit{{"engine/worker/worker.go", "w.next, w.cutoff = have, w.header.Cutoff", "w.next, w.cutoff = have+1, w.header.Cutoff"}},
+		Scenario: "kill-primary-sine", Assertion: "replicas-disagree", Cycles: 6,
+	},
+	{
+		Name: "the first command after a switch is dropped",
+		Edits: []Edit{
+			{"engine/engine.go", "	var bundle []cmdlog.Command\n", "	var bundle []cmdlog.Command\n	var switches uint64\n"},
+			{"engine/engine.go", "ok := e.queue.Push(bundle...)\n", `ok := true
+		if n := e.pool.Player.Switches.Load(); n == switches {
+			ok = e.queue.Push(bundle...)
+		} else {
+			switches = n
+		}
+`},
+		},
+		Scenario: "kill-primary-steps", Assertion: "commands-lost", Cycles: 12,
+	},
+	{
+		Name: "the first command after a switch is applied twice",
+		Edits: []Edit{
+			{"engine/engine.go", "	var bundle []cmdlog.Command\n", "	var bundle []cmdlog.Command\n	var switches uint64\n"},
+			{"engine/engine.go", "ok := e.queue.Push(bundle...)\n", `ok := e.queue.Push(bundle...)
+		if n := e.pool.Player.Switches.Load(); n != switches {
+			switches = n
+			e.queue.Push(bundle...)
+		}
+`},
+		},
+		Scenario: "kill-primary-steps", Assertion: "commands-duplicated", Cycles: 12,
+	},
+	{
+		Name: "a ring is given to a new worker before the death of its last one is certain",
+		Edits: []Edit{{
+			"engine/supervisor/supervisor.go",
+			"(w.state != exited || !s.pool.drained(i))",
+			"w.state != down && (w.state != exited || !s.pool.drained(i))",
+		}},
+		Scenario: "kill-both", Assertion: "ring-reuse", Cycles: 12,
+	},
+	{
+		Name: "a switch skips a block",
+		Edits: []Edit{{
+			"engine/player/player.go",
+			"if slot != primary && p.Alive(slot) && p.read(slot, n) {",
+			"if slot != primary && p.Alive(slot) && p.read(slot, n+1) {",
+		}},
+		Scenario: "kill-primary-sine", Assertion: "wrong-frames", Cycles: 6,
+	},
+	{
+		Name: "the standby renders garbage",
+		Edits: []Edit{{
+			"engine/worker/worker.go",
+			"	ring.Publish(w.own, w.fold, b, w.out, w.state)\n",
+			"	if int32(w.slot) != w.Player.Primary.Load() {\n		w.out[0]++\n	}\n	ring.Publish(w.own, w.fold, b, w.out, w.state)\n",
+		}},
+		Scenario: "none", Assertion: "replicas-disagree", Cycles: 6,
+	},
+	{
+		Name: "a respawn leaks a descriptor",
+		Edits: []Edit{{
+			"engine/supervisor/spawn.go",
+			"	attr := &syscall.SysProcAttr{Setpgid: true}\n",
+			"	_, _ = unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)\n	attr := &syscall.SysProcAttr{Setpgid: true}\n",
+		}},
+		Scenario: "kill-primary-sine", Assertion: "leaked-fds", Cycles: 12,
+	},
+}
