@@ -305,6 +305,9 @@ func OpenRing(f *os.File, h *Host, write bool) (*Ring, error) {
 	return viewRing(mem, h.Geo), nil
 }
 
+// ScratchRing is a ring of private memory that nobody reads: to run a code path once before it matters.
+func ScratchRing(g Geometry) *Ring { return viewRing(make([]byte, g.ringSize()), g) }
+
 func viewRing(mem []byte, g Geometry) *Ring {
 	return &Ring{RingRegion: (*RingRegion)(unsafe.Pointer(&mem[0])), geo: g, stride: g.entryStride(), mem: mem}
 }

@@ -46,9 +46,18 @@ func FifoAll(priority int) error {
 	return nil
 }
 
+// Processors are those that the calling thread may use.
+func Processors() (set unix.CPUSet, err error) {
+	err = unix.SchedGetaffinity(0, &set)
+	return set, err
+}
+
 // Prefer binds the calling thread to one processor.
 func Prefer(cpu int) error {
 	var set unix.CPUSet
 	set.Set(cpu)
 	return unix.SchedSetaffinity(0, &set)
 }
+
+// Roam lets the calling thread use all of set again.
+func Roam(set *unix.CPUSet) error { return unix.SchedSetaffinity(0, set) }

@@ -252,7 +252,7 @@ func (s *Supervisor) promoted(i int) {
 		by = "start"
 	}
 	s.publish(i, control.Event{TNS: shm.Now(), Kind: control.WorkerPromoted, KnownNS: at, FirstNS: r.FirstNS.Load(), By: by})
-	s.log(i, slog.LevelInfo, "renders", "first_block", r.FirstAt.Load(), "after_us", (r.FirstNS.Load()-at)/1000)
+	s.log(i, slog.LevelInfo, "renders", "first_block", r.FirstAt.Load(), "after_us", (r.FirstNS.Load()-at)/1000, "restored_us", (r.ActiveNS.Load()-at)/1000)
 }
 
 // end notes that a worker's end is known. It is reported with its wait status, as soon as there is one.

@@ -13,6 +13,7 @@ import (
 
 	"chronus/engine/dsp"
 	"chronus/engine/failpoint"
+	"chronus/engine/ring"
 	"chronus/engine/roster"
 	"chronus/engine/shm"
 )
@@ -95,16 +96,13 @@ func run(slot int, generation uint32) error {
 	if err != nil {
 		return err
 	}
-	failpoint.Watch(&host.Failpoint, uint32(slot))
 	if host.Geo.Fifo != 0 {
 		_ = unix.Setrlimit(unix.RLIMIT_RTTIME, &unix.Rlimit{Cur: rtTime, Max: rtTime})
 	}
 	_ = shm.Lock() // the host has said in one line what is not granted
 	w.warm()
+	failpoint.Watch(&host.Failpoint, uint32(slot))
 	cpu := host.Slots[slot].CPU.Load()
-	if cpu >= 0 {
-		_ = shm.Prefer(int(cpu))
-	}
 	own.Generation, own.PID, own.CPU = generation, int32(os.Getpid()), cpu
 	if err := shm.HoldRobust(&own.Robust); err != nil {
 		return fmt.Errorf("robust futex: %w", err)
@@ -117,17 +115,19 @@ func run(slot int, generation uint32) error {
 	return w.Run()
 }
 
-// warm touches what the render loop will: a page that is found at its first touch costs microseconds, a code path its
-// cache misses. It renders into memory of its own and leaves the state as it was.
+// warm runs what a spare does when it is activated, on memory of its own: code and data that are first touched then would
+// cost a page fault each, microseconds that are part of a failover. It leaves the worker as it was.
 func (w *Worker) warm() {
+	scratch := shm.ScratchRing(w.Host.Geo)
 	copy(w.state, w.prog.Initial)
-	for range 4 {
+	for n := range uint64(4) {
 		w.prog.Render(w.state, w.out)
+		ring.Publish(scratch, w.fold, ring.Block{Number: n, Prev: n}, w.out, w.state)
+		ring.CopyState(scratch, w.fold, n, &w.header, w.out, w.spare)
+		w.search()
 	}
-	copy(w.spare, w.state)
-	shm.StateSum(w.state)
-	shm.EntrySum(&w.header, w.out)
-	clear(w.out)
+	w.due(0)
+	w.next, w.cutoff = 0, 0
 }
 
 // attend takes SIGTERM, which the host starts workers with blocked, so that no Go signal machinery stands between the

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"golang.org/x/sys/unix"
+
 	"chronus/engine/cmdlog"
 	"chronus/engine/dsp"
 	"chronus/engine/failpoint"
@@ -41,6 +43,7 @@ type Worker struct {
 	cutoff uint64 // and the commands below this
 	fresh  bool   // nothing published since the restore
 	raised bool   // still above the renderers' priority
+	all    unix.CPUSet
 
 	rested int64 // when the loop last slept
 	set    *shm.WaitSet
@@ -54,8 +57,12 @@ func New(r roster.Roster, own *shm.Ring, slot int, prog *dsp.Program) (*Worker, 
 		return nil, fmt.Errorf("worker: program of %d words, %d frames, %d channels does not fit the region's %d, %d, %d",
 			prog.Words(), prog.Frames, prog.Channels, geo.StateWords, geo.Frames, geo.Channels)
 	}
+	all, err := shm.Processors()
+	if err != nil {
+		return nil, fmt.Errorf("worker: processors: %w", err)
+	}
 	return &Worker{
-		Roster: r, own: own, slot: slot, fold: r.Host.Stamp.Fold(), prog: prog,
+		Roster: r, all: all, own: own, slot: slot, fold: r.Host.Stamp.Fold(), prog: prog,
 		state: make([]uint64, prog.Words()), spare: make([]uint64, prog.Words()), out: make([]float32, geo.Samples()),
 		set: shm.NewWaitSet(3),
 	}, nil
@@ -86,10 +93,27 @@ func (w *Worker) Run() error {
 	return nil
 }
 
-func (w *Worker) awaitActivation() {
+// raise makes the thread one that comes in fast: above the renderers, and on whichever processor has room, for the dead
+// worker's may still be busy taking it down.
+func (w *Worker) raise() {
 	if w.Host.Geo.Fifo != 0 {
+		_ = shm.Roam(&w.all)
 		w.raised = shm.Fifo(0, shm.PrioritySpare) == nil
 	}
+}
+
+// lower makes the thread a renderer among others, on a processor that the other replicas do not prefer: one processor that
+// stands still must not hold them all.
+func (w *Worker) lower() {
+	if cpu := w.Host.Slots[w.slot].CPU.Load(); cpu >= 0 {
+		_ = shm.Prefer(int(cpu))
+	}
+	_ = shm.Fifo(0, shm.PriorityRenderer)
+	w.raised = false
+}
+
+func (w *Worker) awaitActivation() {
+	w.raise()
 	for !w.Wanted(w.slot) && w.own.Leave.Load() == 0 {
 		host, player := &w.Host.Slots[w.slot].Activate, &w.Player.Slots[w.slot].Activate
 		w.set.Reset()
@@ -115,8 +139,7 @@ func (w *Worker) Step() error {
 	}
 	if block >= sealed {
 		if w.raised && !w.fresh {
-			_ = shm.Fifo(0, shm.PriorityRenderer)
-			w.raised = false
+			w.lower()
 		}
 		w.set.Reset()
 		w.set.Add(shm.Low(&w.Player.Sealed), uint32(sealed))
