@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -34,6 +35,7 @@ func Main(args []string) int {
 	runtime.LockOSThread()
 	runtime.GOMAXPROCS(4) // never fewer Ps than threads: no thread waits for another's
 	debug.SetGCPercent(-1)
+	signal.Ignore(unix.SIGINT, unix.SIGHUP) // the terminal speaks to the host
 	if len(args) != 1 {
 		fmt.Fprintln(os.Stderr, "chronus-player: started by chronus, with a sink; not by hand")
 		return 2

@@ -5,8 +5,6 @@ import (
 	"os"
 	"runtime"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // spawner starts processes from one thread that lives as long as the host: PR_SET_PDEATHSIG follows the thread that
@@ -22,9 +20,7 @@ type job struct {
 	env   []string
 	// orphan: the child outlives the host for as long as it takes to fade out; all others die with the host.
 	orphan bool
-	// deaf: SIGTERM is blocked in the child, which takes it by sigtimedwait.
-	deaf bool
-	done func(*os.Process, error)
+	done   func(*os.Process, error)
 }
 
 func newSpawner() *spawner {
@@ -52,18 +48,6 @@ func (s *spawner) run() {
 }
 
 func start(j job, null *os.File) (*os.Process, error) {
-	// A child inherits the mask: SIGINT and SIGHUP of the terminal are for the host alone.
-	mask := unix.Sigset_t{}
-	block := []unix.Signal{unix.SIGINT, unix.SIGHUP}
-	if j.deaf {
-		block = append(block, unix.SIGTERM)
-	}
-	for _, sig := range block {
-		mask.Val[0] |= 1 << (uint(sig) - 1)
-	}
-	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &mask, nil); err != nil {
-		return nil, fmt.Errorf("supervisor: signal mask: %w", err)
-	}
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	if !j.orphan {
 		attr.Pdeathsig = syscall.SIGKILL

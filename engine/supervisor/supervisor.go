@@ -43,7 +43,7 @@ const (
 	leaveLimit = time.Second
 	// fadeLimit is how long the player may take to fade out.
 	fadeLimit = 500 * time.Millisecond
-	// surplusBlocks is how long more workers than replicas must have kept up before one is made idle again.
+	// surplusBlocks is how long more workers than replicas must have rendered before one is made idle again.
 	surplusBlocks = 64
 )
 
@@ -220,11 +220,7 @@ func (s *Supervisor) note(n note) {
 			_ = w.proc.Kill() // the thread is gone; whatever is left of the process must go too
 		}
 	case noteLeave:
-		if w.state == live || w.state == starting {
-			w.leaving = true
-			s.end(n.slot, n.ns)
-			s.publish(n.slot, control.Event{TNS: n.ns, Kind: control.WorkerLeaving, Cause: "signal: terminated"})
-		}
+		s.leave(n.slot, n.ns)
 	case noteReady:
 		if w.state == starting {
 			w.state, w.since = live, time.Now()
@@ -270,6 +266,17 @@ func (s *Supervisor) end(i int, ns int64) {
 	s.disarm(uint32(i))
 }
 
+// leave notes a worker's leave notice, once.
+func (s *Supervisor) leave(i int, ns int64) {
+	w := &s.slots[i]
+	if w.leaving || w.ordered || s.stopping {
+		return
+	}
+	w.leaving = true
+	s.end(i, ns)
+	s.publish(i, control.Event{TNS: ns, Kind: control.WorkerLeaving, Cause: "signal: terminated"})
+}
+
 // report publishes worker_down, once.
 func (s *Supervisor) report(i int, cause string) {
 	w := &s.slots[i]
@@ -297,6 +304,9 @@ func (s *Supervisor) exit(e exit) {
 	}
 	early := w.state == starting
 	s.fill()
+	if s.pool.Rings[e.slot].Leave.Load() != 0 {
+		s.leave(e.slot, e.ns) // gone before the watching thread had read its notice
+	}
 	s.end(e.slot, e.ns)
 	cause := describe(e.state)
 	if w.leaving && cause == "exit status 0" {
@@ -363,23 +373,22 @@ func (s *Supervisor) tick(now time.Time, dt time.Duration) {
 	s.retire(sealed)
 }
 
-// retire makes a worker idle again when more than the replicas have kept up for a while: one that was late and came back.
+// retire makes a worker idle again when more than the replicas have rendered for a while: one was late and came back. It is
+// the last one to be activated, but neither the one that is heard nor one that stands still: that one's affair is the hang.
+// Surplus renderers take the time of the others, so nobody needs to keep up for it.
 func (s *Supervisor) retire(sealed uint64) {
 	pick, newest, have := -1, int64(0), 0
 	for i := range s.slots {
-		if !s.pool.Renders(i) {
+		if s.slots[i].state != live || !s.pool.Renders(i) {
 			continue
 		}
-		if s.pool.Rings[i].Published.Load()+uint64(s.pool.Host.Geo.Lead) < sealed {
-			s.surplus = sealed
-			return
-		}
 		have++
-		if at := s.pool.ActivatedNS(i); at > newest && int32(i) != s.pool.Player.Primary.Load() {
+		at := s.pool.ActivatedNS(i)
+		if at > newest && int32(i) != s.pool.Player.Primary.Load() && s.slots[i].progress.idle == 0 {
 			pick, newest = i, at
 		}
 	}
-	if have <= int(s.pool.Host.Geo.Replicas) || s.mending && have == len(s.slots) {
+	if have <= int(s.pool.Host.Geo.Replicas) {
 		s.surplus = sealed
 		return
 	}
@@ -391,7 +400,7 @@ func (s *Supervisor) retire(sealed uint64) {
 	s.pool.Host.Slots[pick].Idle.Store(s.pool.Term(pick))
 	s.roll.Unlock()
 	s.publish(pick, control.Event{TNS: shm.Now(), Kind: control.WorkerRetired})
-	s.log(pick, slog.LevelInfo, "idle again: more workers than replicas kept up")
+	s.log(pick, slog.LevelInfo, "idle again: more workers than replicas rendered")
 }
 
 // reconcile starts what is missing and notices when nothing is.
@@ -450,7 +459,7 @@ func (s *Supervisor) start() bool {
 		*w = slot{state: starting, generation: gen, cpu: cpu, since: time.Now()}
 		s.look()
 		s.spawn.jobs <- job{
-			path: s.cfg.Worker, args: []string{fmt.Sprint(i), fmt.Sprint(gen)}, files: s.pool.workerFiles(i), env: childEnv(), deaf: true,
+			path: s.cfg.Worker, args: []string{fmt.Sprint(i), fmt.Sprint(gen)}, files: s.pool.workerFiles(i), env: childEnv(),
 			done: func(p *os.Process, err error) { s.spawned(i, gen, p, err) },
 		}
 		return true

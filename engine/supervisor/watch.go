@@ -57,13 +57,14 @@ func (s *Supervisor) watch() {
 			set.Add(&r.Robust, is.robust)
 			set.Add(&r.Leave, is.leave)
 			set.Add(&r.State, is.state)
-			if shm.Died(is.robust) && !shm.Died(was.robust) {
-				s.fill()
-				s.notes <- note{noteDied, slot, is.owner, now}
-			}
+			// The notice first: whoever leaves is often gone by the time it is read.
 			if is.leave != 0 && was.leave == 0 {
 				s.fill()
 				s.notes <- note{noteLeave, slot, is.owner, now}
+			}
+			if shm.Died(is.robust) && !shm.Died(was.robust) {
+				s.fill()
+				s.notes <- note{noteDied, slot, is.owner, now}
 			}
 			if is.state == was.state {
 				continue

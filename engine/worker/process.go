@@ -3,11 +3,12 @@ package worker
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"strconv"
-	"unsafe"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -35,6 +36,7 @@ func Main(args []string) int {
 	runtime.LockOSThread()
 	runtime.GOMAXPROCS(4) // never fewer Ps than threads: no thread waits for another's
 	debug.SetGCPercent(-1)
+	signal.Ignore(unix.SIGINT, unix.SIGHUP) // the terminal speaks to the host
 	slot, generation, err := parse(args)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chronus-worker:", err)
@@ -107,7 +109,9 @@ func run(slot int, generation uint32) error {
 	if err := shm.HoldRobust(&own.Robust); err != nil {
 		return fmt.Errorf("robust futex: %w", err)
 	}
-	go attend(own, host.Geo.Fifo != 0)
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, unix.SIGTERM)
+	go attend(own, term)
 	if host.Geo.Fifo != 0 {
 		_ = shm.FifoAll(shm.PriorityRenderer)
 	}
@@ -130,30 +134,24 @@ func (w *Worker) warm() {
 	w.next, w.cutoff = 0, 0
 }
 
-// attend takes SIGTERM, which the host starts workers with blocked, so that no Go signal machinery stands between the
-// signal and the leave notice. Once a second it publishes what the process has allocated.
-func attend(own *shm.Ring, fifo bool) {
-	runtime.LockOSThread()
-	if fifo {
-		_ = shm.Fifo(0, shm.PriorityHost)
-	}
+// attend gives the leave notice when SIGTERM comes, and once a second publishes what the process has allocated.
+func attend(own *shm.Ring, term <-chan os.Signal) {
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
 	var first uint64
-	set := uint64(1) << (unix.SIGTERM - 1)
-	second := unix.Timespec{Sec: 1}
+	second := time.NewTicker(time.Second)
 	for {
-		n, _, _ := unix.Syscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)), 0, uintptr(unsafe.Pointer(&second)), 8, 0, 0)
-		if n == uintptr(unix.SIGTERM) {
+		select {
+		case <-term:
 			own.LeaveNS.Store(shm.Now())
 			own.Leave.Store(1)
 			shm.Wake(&own.Leave)
-			continue
+		case <-second.C:
+			metrics.Read(sample)
+			objects := sample[0].Value.Uint64()
+			if first == 0 {
+				first = objects // from here on: starting up may allocate
+			}
+			own.Allocs.Store(objects - first)
 		}
-		metrics.Read(sample)
-		objects := sample[0].Value.Uint64()
-		if first == 0 {
-			first = objects // from here on: starting up may allocate
-		}
-		own.Allocs.Store(objects - first)
 	}
 }

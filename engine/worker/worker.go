@@ -21,9 +21,13 @@ import (
 	"chronus/engine/shm"
 )
 
-// breathe is how long the loop may compute without sleeping: RLIMIT_RTTIME counts processor time since the last sleep, and
-// a worker that catches up under SCHED_FIFO must not look like an endless loop.
-const breathe = 8e6
+// RLIMIT_RTTIME counts processor time since the last sleep, and a worker that catches up under SCHED_FIFO must not look like
+// an endless loop. So after computing for breatheAfter it sleeps for breath: long enough that the timer cannot expire before
+// the thread is asleep, which would be no sleep at all (20 us was not, and cost workers their lives on a busy machine).
+const (
+	breatheAfter = 4e6
+	breath       = 150e3
+)
 
 // Worker renders. All its methods belong to one locked thread.
 type Worker struct {
@@ -233,8 +237,8 @@ func (w *Worker) publish(b ring.Block) {
 }
 
 func (w *Worker) breathe() {
-	if now := shm.Now(); now-w.rested > breathe {
-		shm.Wait(&w.nobody, 0, 20e3)
+	if now := shm.Now(); now-w.rested > breatheAfter {
+		shm.Wait(&w.nobody, 0, breath)
 		w.rested = shm.Now()
 	}
 }

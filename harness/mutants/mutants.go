@@ -103,7 +103,7 @@ var All = []Mutant{
 		Edits: []Edit{{
 			"engine/supervisor/spawn.go",
 			"	attr := &syscall.SysProcAttr{Setpgid: true}\n",
-			"	_, _ = unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)\n	attr := &syscall.SysProcAttr{Setpgid: true}\n",
+			"	_, _ = syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)\n	attr := &syscall.SysProcAttr{Setpgid: true}\n",
 		}},
 		Scenario: "kill-primary-sine", Assertion: "leaked-fds", Cycles: 12,
 	},
