@@ -7,14 +7,13 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
-	"runtime/metrics"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"chronus/engine/failpoint"
+	"chronus/engine/quiet"
 	"chronus/engine/roster"
 	"chronus/engine/shm"
 	"chronus/engine/sink"
@@ -33,8 +32,7 @@ const (
 // returns the exit code: 0 after an ordered stop or the host's end.
 func Main(args []string) int {
 	runtime.LockOSThread()
-	runtime.GOMAXPROCS(4) // never fewer Ps than threads: no thread waits for another's
-	debug.SetGCPercent(-1)
+	quiet.Begin()
 	signal.Ignore(unix.SIGINT, unix.SIGHUP) // the terminal speaks to the host
 	if len(args) != 1 {
 		fmt.Fprintln(os.Stderr, "chronus-player: started by chronus, with a sink; not by hand")
@@ -66,6 +64,7 @@ func run(name string) error {
 	if err != nil {
 		return err
 	}
+	quiet.Threads()
 	failpoint.Watch(&host.Failpoint, failpoint.PlayerSlot)
 	_ = shm.Lock() // the host has said in one line what is not granted
 	if host.Geo.Fifo != 0 {
@@ -130,8 +129,7 @@ const (
 // The blocks lie in shared memory: what a player that died had delivered is written by the next one. Once a second it
 // publishes what the process has allocated.
 func keep(region *shm.Player, file *wavfile.File, done <-chan struct{}) {
-	sample := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
-	var first uint64
+	var allocs quiet.Allocs
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
 	for i := 0; ; i++ {
@@ -153,13 +151,8 @@ func keep(region *shm.Player, file *wavfile.File, done <-chan struct{}) {
 			}
 			return
 		}
-		if i%int(time.Second/keepEvery) == 0 {
-			metrics.Read(sample)
-			if objects := sample[0].Value.Uint64(); first == 0 {
-				first = objects // from here on: starting up may allocate
-			} else {
-				region.Allocs.Store(objects - first)
-			}
+		if i > 0 && i%int(time.Second/keepEvery) == 0 {
+			region.Allocs.Store(allocs.Read())
 		}
 	}
 }

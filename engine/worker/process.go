@@ -5,8 +5,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
-	"runtime/metrics"
 	"strconv"
 	"time"
 
@@ -14,6 +12,7 @@ import (
 
 	"chronus/engine/dsp"
 	"chronus/engine/failpoint"
+	"chronus/engine/quiet"
 	"chronus/engine/ring"
 	"chronus/engine/roster"
 	"chronus/engine/shm"
@@ -34,8 +33,7 @@ const rtTime = 20000
 // Main is the worker executable: `chronus-worker SLOT GENERATION`, with the descriptors above. It returns the exit code.
 func Main(args []string) int {
 	runtime.LockOSThread()
-	runtime.GOMAXPROCS(4) // never fewer Ps than threads: no thread waits for another's
-	debug.SetGCPercent(-1)
+	quiet.Begin()
 	signal.Ignore(unix.SIGINT, unix.SIGHUP) // the terminal speaks to the host
 	slot, generation, err := parse(args)
 	if err != nil {
@@ -136,8 +134,8 @@ func (w *Worker) warm() {
 
 // attend gives the leave notice when SIGTERM comes, and once a second publishes what the process has allocated.
 func attend(own *shm.Ring, term <-chan os.Signal) {
-	sample := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
-	var first uint64
+	quiet.Threads()
+	var allocs quiet.Allocs
 	second := time.NewTicker(time.Second)
 	for {
 		select {
@@ -146,12 +144,7 @@ func attend(own *shm.Ring, term <-chan os.Signal) {
 			own.Leave.Store(1)
 			shm.Wake(&own.Leave)
 		case <-second.C:
-			metrics.Read(sample)
-			objects := sample[0].Value.Uint64()
-			if first == 0 {
-				first = objects // from here on: starting up may allocate
-			}
-			own.Allocs.Store(objects - first)
+			own.Allocs.Store(allocs.Read())
 		}
 	}
 }

@@ -1,0 +1,108 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"chronus/engine/osc"
+	"chronus/engine/sink/wavfile"
+	"chronus/harness/oracle"
+	"chronus/harness/schedule"
+)
+
+// commander sends commands in a closed loop all the while faults are injected: each has a value of its own, and the next one
+// is sent only when the last was heard in the growing sound file, or was not for so long that it is lost. So every command is
+// heard alone, and the ledger can ask for each of them.
+type commander struct {
+	client *osc.Client
+	sound  *wavfile.Reader
+	rng    *rand.Rand
+	block  time.Duration
+	quit   chan struct{}
+	done   sync.WaitGroup
+	sent   []oracle.Sent
+}
+
+const (
+	commandAddress = "/mod/step/value"
+	// Values are multiples of 1/commandSteps: each an exact float32, and none 0, which is the patch's own.
+	commandSteps = 1 << 20
+	// lostLimit is when a command that is not heard counts as lost and the next one is sent.
+	lostLimit = time.Second
+	// hearEvery is how often the sound is looked at.
+	hearEvery = 2 * time.Millisecond
+	// gapBlocks bounds the random time between hearing a command and sending the next.
+	gapBlocks = 2
+)
+
+// startCommander starts sending; a scenario without commands gets a commander that has nothing to do.
+func (s *session) startCommander(ctx context.Context) (*commander, error) {
+	c := &commander{quit: make(chan struct{}), block: s.block}
+	if !s.scenario.Commands {
+		return c, nil
+	}
+	status, err := s.target.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.sound, err = wavfile.OpenReader(s.target.WAV()); err != nil {
+		return nil, fmt.Errorf("harness: %w", err)
+	}
+	if c.client, err = osc.Dial(status.OSC); err != nil {
+		c.sound.Close()
+		return nil, err
+	}
+	c.rng = schedule.Rand(s.cfg.Seed, s.scenario.Name+" commands", s.run.Run)
+	c.done.Go(c.loop)
+	return c, nil
+}
+
+// stop ends the loop once its last command was heard, and returns all that were sent.
+func (c *commander) stop() []oracle.Sent {
+	close(c.quit)
+	c.done.Wait()
+	return c.sent
+}
+
+func (c *commander) loop() {
+	defer c.client.Close()
+	defer c.sound.Close()
+	for seq := 1; seq < commandSteps; seq++ {
+		if !c.pause(time.Duration(c.rng.Int64N(int64(gapBlocks * c.block)))) {
+			return
+		}
+		value := float32(seq) / commandSteps
+		c.sent = append(c.sent, oracle.Sent{Seq: seq, Value: float64(value), SentNS: schedule.Now()})
+		if err := c.client.Send(commandAddress, value); err != nil {
+			return // the oracle misses it
+		}
+		c.hear(value)
+	}
+}
+
+// pause waits and says whether to go on.
+func (c *commander) pause(d time.Duration) bool {
+	select {
+	case <-c.quit:
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// hear waits until the newest sample of the sound is value.
+func (c *commander) hear(value float32) {
+	newest := make([]float32, c.sound.Channels())
+	for end := time.Now().Add(lostLimit); time.Now().Before(end); time.Sleep(hearEvery) {
+		n, err := c.sound.Frames()
+		if err != nil || n == 0 {
+			continue
+		}
+		if _, err := c.sound.ReadFrames(newest, n-1); err == nil && newest[0] == value {
+			return
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"chronus/engine/control"
+	"golang.org/x/sys/unix"
+)
+
+// crash arms a failpoint in its victim, which kills itself when it passes it. A spare passes its points only when it is
+// needed, so the primary is killed as well then.
+type crash struct {
+	target string
+	point  Point
+	engine Engine
+	victim Victim
+	grip   grip
+	also   *signal // kills the primary, nil: no need
+}
+
+func newCrash(s Spec, _ time.Duration, p Point) Fault {
+	return &crash{target: s.Target, point: p, grip: grip{pidfd: -1}}
+}
+
+func (f *crash) Setup(ctx context.Context, e Engine) ([]Victim, error) {
+	f.engine = e
+	status, err := e.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	victims, err := choose(status, f.target)
+	if err != nil {
+		return nil, err
+	}
+	f.victim = victims[0]
+	if f.grip, err = hold(f.victim.PID); err != nil {
+		return nil, err
+	}
+	if f.target == control.RoleSpare {
+		f.also = &signal{sig: unix.SIGKILL, target: control.RolePrimary}
+		first, err := f.also.Setup(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		victims = append(first, victims...)
+	}
+	return victims, nil
+}
+
+// Inject arms the point. When the victim passes it is the victim's affair, so no latency counts from here.
+func (f *crash) Inject(ctx context.Context) (Moment, error) {
+	m, err := strike(func() error {
+		err := f.engine.Arm(ctx, f.point.ID, f.victim.Slot)
+		if f.also != nil && err == nil {
+			_, err = f.also.Inject(ctx)
+		}
+		return err
+	})
+	m.Exact = false
+	return m, err
+}
+
+// ErrNotPassed says that a victim did not pass the point that was armed in it.
+var ErrNotPassed = errors.New("the point was not passed")
+
+// passTime is how long a victim is given to pass its point: a busy machine's hundred blocks.
+const passTime = time.Second
+
+func (f *crash) Wait(ctx context.Context) error {
+	short, cancel := context.WithTimeout(ctx, passTime)
+	defer cancel()
+	if err := f.grip.gone(short); err != nil {
+		if ctx.Err() == nil && short.Err() != nil {
+			return fmt.Errorf("fault: %s: %w by %s", f.point.Name, ErrNotPassed, f.victim)
+		}
+		return err
+	}
+	if f.also != nil {
+		return f.also.Wait(ctx)
+	}
+	return nil
+}
+
+func (f *crash) Recover(context.Context) error { return nil }
+
+func (f *crash) Cleanup() {
+	if f.also != nil {
+		f.also.Cleanup()
+	}
+	if f.grip.pidfd >= 0 {
+		f.grip.release()
+	}
+}

@@ -1,0 +1,36 @@
+package fault
+
+import (
+	"context"
+	"time"
+
+	"chronus/harness/schedule"
+)
+
+// none is the control experiment: an engine that nothing happens to.
+type none struct{ block time.Duration }
+
+// noneBlocks is how long nothing happens, in blocks: about as long as another fault takes to be mended.
+const noneBlocks = 10
+
+func newNone(_ Spec, block time.Duration, _ Point) Fault { return none{block} }
+
+func (none) Setup(context.Context, Engine) ([]Victim, error) { return nil, nil }
+
+func (none) Inject(context.Context) (Moment, error) {
+	now := schedule.Now()
+	return Moment{Before: now, After: now}, nil
+}
+
+func (n none) Wait(ctx context.Context) error {
+	select {
+	case <-time.After(noneBlocks * n.block):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (none) Recover(context.Context) error { return nil }
+
+func (none) Cleanup() {}

@@ -1,0 +1,89 @@
+package floor
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"chronus/harness/schedule"
+	"golang.org/x/sys/unix"
+)
+
+// tickers sleep to absolute times, a thread for each processor, and note how late they wake.
+type tickers struct {
+	mu     sync.Mutex
+	late   []int64 // ns, of every tick
+	stalls []Stall
+	fifo   bool
+}
+
+// maxLate bounds the ticks kept between two reports: half an hour's on two processors.
+const maxLate = 1 << 20
+
+func startTickers(period time.Duration) (*tickers, error) {
+	var allowed unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
+		return nil, fmt.Errorf("floor: processors: %w", err)
+	}
+	schedule.FreeProcs()
+	t := &tickers{fifo: true}
+	var started sync.WaitGroup
+	for cpu := range len(allowed) * 64 {
+		if allowed.IsSet(cpu) {
+			started.Add(1)
+			go t.tick(cpu, period, &started)
+		}
+	}
+	started.Wait()
+	return t, nil
+}
+
+func (t *tickers) tick(cpu int, period time.Duration, started *sync.WaitGroup) {
+	runtime.LockOSThread()
+	var one unix.CPUSet
+	one.Set(cpu)
+	unix.SchedSetaffinity(0, &one) // cpu is one of those allowed
+	if !schedule.Fifo(0, tickerPriority) {
+		t.mu.Lock()
+		t.fifo = false
+		t.mu.Unlock()
+	}
+	started.Done()
+	due := schedule.Now()
+	for {
+		due += int64(period)
+		if schedule.SleepUntil(due) != nil {
+			return // CLOCK_MONOTONIC and absolute times are nothing that Linux refuses
+		}
+		woke := schedule.Now()
+		t.add(cpu, due, woke, period)
+		if woke > due+int64(period) {
+			due = woke // what was missed is one stall, not many
+		}
+	}
+}
+
+func (t *tickers) add(cpu int, due, woke int64, period time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.late) < maxLate {
+		t.late = append(t.late, woke-due)
+	}
+	if s := (Stall{cpu, due, woke}); s.Duration() >= period/stallShare {
+		t.stalls = append(t.stalls, s)
+	}
+}
+
+func (t *tickers) report() *Report {
+	t.mu.Lock()
+	late, r := t.late, &Report{Stalls: t.stalls, Fifo: t.fifo}
+	t.late, t.stalls = nil, nil
+	t.mu.Unlock()
+	slices.Sort(late)
+	if r.Ticks = len(late); r.Ticks > 0 {
+		r.P50NS, r.P99NS, r.MaxNS = late[r.Ticks/2], late[r.Ticks*99/100], late[r.Ticks-1]
+	}
+	return r
+}

@@ -1,0 +1,84 @@
+package floor
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"time"
+
+	"chronus/harness/schedule"
+	"golang.org/x/sys/unix"
+)
+
+// victims are trivial processes that wait to be killed.
+type victims struct{ waiting []victim }
+
+type victim struct {
+	cmd   *exec.Cmd
+	pidfd int
+}
+
+// hold starts victims until n wait.
+func (v *victims) hold(n int) error {
+	for len(v.waiting) < n {
+		var one victim
+		one.cmd = exec.Command("sleep", "2147483647")
+		one.cmd.SysProcAttr = deathSignal(&one.pidfd)
+		if err := one.cmd.Start(); err != nil {
+			return fmt.Errorf("floor: victim: %w", err)
+		}
+		if one.pidfd < 0 {
+			one.cmd.Process.Kill()
+			return errors.Join(errors.New("floor: victim: no pidfd: Linux 5.16 or newer is needed"), one.cmd.Wait())
+		}
+		schedule.Fifo(one.cmd.Process.Pid, victimPriority) // where it is refused, the engine's workers have none either
+		v.waiting = append(v.waiting, one)
+	}
+	return nil
+}
+
+// kill kills one victim and returns the time (ns) from just before kill(2) until the pidfd was readable, as a waiter saw it
+// that had been waiting, like the engine's supervisor.
+func (v *victims) kill() (int64, error) {
+	if len(v.waiting) == 0 {
+		return 0, errors.New("floor: kill: no victim is held")
+	}
+	one := v.waiting[len(v.waiting)-1]
+	v.waiting = v.waiting[:len(v.waiting)-1]
+	defer one.reap()
+
+	ready, known := make(chan struct{}), make(chan int64)
+	go func() {
+		runtime.LockOSThread()
+		schedule.Fifo(0, waiterPriority)
+		close(ready)
+		fds := []unix.PollFd{{Fd: int32(one.pidfd), Events: unix.POLLIN}}
+		for {
+			if _, err := unix.Poll(fds, -1); !errors.Is(err, unix.EINTR) {
+				known <- schedule.Now()
+				return
+			}
+		}
+	}()
+	<-ready
+	time.Sleep(time.Millisecond) // long enough for the waiter to wait
+	before := schedule.Now()
+	if err := one.cmd.Process.Kill(); err != nil {
+		return 0, fmt.Errorf("floor: kill: %w", err)
+	}
+	return <-known - before, nil
+}
+
+func (v *victims) end() {
+	for _, one := range v.waiting {
+		one.reap()
+	}
+	v.waiting = nil
+}
+
+func (one victim) reap() {
+	one.cmd.Process.Kill()
+	one.cmd.Wait() // its error is the signal
+	unix.Close(one.pidfd)
+}

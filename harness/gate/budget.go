@@ -1,0 +1,69 @@
+package gate
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"chronus/harness/report"
+	"chronus/scenarios"
+)
+
+// budgets judges what a scenario's file allows of times: on the median of its engine processes, which one slow process does
+// not move. A process that has no samples does not count; if none has any, the budget fails: what it limits has gone missing.
+func budgets(s *scenarios.Scenario, runs []*report.Run) []report.Failure {
+	var failures []report.Failure
+	for _, name := range slices.Sorted(maps.Keys(s.Judge.Budget)) {
+		b, _ := report.ParseBudget(name) // the loader saw to it
+		limit := s.Judge.Budget[name]
+		var values []float64
+		applies := false
+		for _, run := range runs {
+			if b.Kind == report.Absolute && !run.Engine.Fifo || len(run.Cycles) == 0 {
+				continue
+			}
+			applies = true
+			if v := measure(b, run); !math.IsNaN(v) {
+				values = append(values, v)
+			}
+		}
+		if !applies {
+			continue
+		}
+		if len(values) == 0 {
+			failures = append(failures, report.Failure{Assertion: name, Limit: limit, Detail: []string{"nothing was measured"}})
+			continue
+		}
+		if median := report.Quantile(values, 0.5); median > limit {
+			failures = append(failures, report.Failure{
+				Assertion: name, Count: median, Limit: limit,
+				Detail: []string{fmt.Sprintf("median of %d engine processes, from %.3g to %.3g", len(values), slices.Min(values), slices.Max(values))},
+			})
+		}
+	}
+	return failures
+}
+
+// measure is the value of a budget in one engine process; NaN where there are no samples.
+func measure(b report.Budget, run *report.Run) float64 {
+	samples, floor := run.Samples(b.Metric), run.Samples(report.FloorPidfd)
+	switch b.Kind {
+	case report.TimesFloor:
+		return report.Quantile(samples, 0.5) / report.Quantile(floor, 0.5)
+	case report.BeyondBlock:
+		return max(0, share(samples, run.Engine.BlockNS)-share(floor, run.Engine.BlockNS))
+	}
+	return report.Quantile(samples, 0.5)
+}
+
+// share of the samples that are longer than a block; NaN where there are none.
+func share(samples []float64, block int64) float64 {
+	n := 0
+	for _, v := range samples {
+		if v > float64(block) {
+			n++
+		}
+	}
+	return float64(n) / float64(len(samples))
+}

@@ -1,0 +1,214 @@
+// Package gate holds what was measured to what is allowed and gives the verdict: pass, fail, invalid host, no verdict. It
+// knows limits and budgets; it must not measure, retry or loosen anything.
+package gate
+
+import (
+	"fmt"
+	"slices"
+
+	"chronus/harness/report"
+	"chronus/scenarios"
+)
+
+// Assertions of a scenario as a whole. All others are the metrics that have a limit, and a scenario's budgets.
+const (
+	// MustLose fails when a control experiment lost no frame: then no assertion about lost frames means anything.
+	MustLose = "must-lose"
+	// MinRendering gives no verdict when too few victims were hit while they rendered.
+	MinRendering = "min-rendering"
+)
+
+// maxDetail is how many lines a failure shows; verdict.json says how many there were.
+const maxDetail = 8
+
+// Judge gives the verdict on the engine processes of a scenario. cycles is how many a full profile has of it, all processes
+// together; repeat is the command that repeats the scenario.
+func Judge(s *scenarios.Scenario, cycles int, runs []*report.Run, repeat string) report.Result {
+	r := report.Result{Scenario: s.Name, Verdict: report.Pass, Runs: len(runs), Phases: map[string]int{}, Records: runs}
+	for _, run := range runs {
+		r.Cycles += len(run.Cycles)
+		for _, c := range run.Cycles {
+			if c.Phase != "" {
+				r.Phases[c.Phase]++
+			}
+		}
+	}
+	r.Bound = report.Bound(lossy(runs), r.Cycles)
+
+	failures := limits(s, runs)
+	failures = append(failures, budgets(s, runs)...)
+	if s.Judge.MustLose {
+		failures = append(failures, mustLose(runs)...)
+	}
+	for i := range failures {
+		failures[i].Scenario, failures[i].Repeat = s.Name, repeat
+	}
+	r.Failures = failures
+	switch {
+	case len(failures) > 0 && hostsFault(s, runs, failures):
+		r.Verdict = report.InvalidHost
+		r.Why = "frames were lost while the machine itself stood still for longer than the lead"
+	case len(failures) > 0:
+		r.Verdict = report.Fail
+	case r.Cycles == 0:
+		r.Verdict, r.Why = report.NoVerdict, "no cycle was completed"
+	default:
+		need := s.Judge.MinRendering
+		if r.Cycles < cycles { // a shortened run is judged on what it has
+			need = need * r.Cycles / cycles
+		}
+		if have := r.Phases["rendering"]; have < need {
+			r.Verdict = report.NoVerdict
+			r.Why = fmt.Sprintf("%s: %d victims were hit while they rendered, %d are needed", MinRendering, have, need)
+		}
+	}
+	return r
+}
+
+// Sum gives the verdict on all scenarios together.
+func Sum(results []report.Result) (v report.Verdict, failures []report.Failure) {
+	if len(results) == 0 {
+		return report.NoVerdict, nil
+	}
+	v = report.Pass
+	for _, r := range results {
+		v = v.Worse(r.Verdict)
+		failures = append(failures, r.Failures...)
+	}
+	return v, failures
+}
+
+// limit of a metric for one engine process.
+func limit(s *scenarios.Scenario, m report.Metric, run *report.Run) float64 {
+	return m.Limit + s.Judge.Allow[m.Name]*float64(len(run.Cycles))
+}
+
+// broken says whether an engine process is over the limit of a metric.
+func broken(s *scenarios.Scenario, m report.Metric, run *report.Run) bool {
+	if s.Judge.MustLose && m.Name == report.LostFrames {
+		return false
+	}
+	v, _ := run.Value(m.Name)
+	return m.Judged() && !(v <= limit(s, m, run)) // so that a NaN fails
+}
+
+// Clean says whether an engine process is within every limit.
+func Clean(s *scenarios.Scenario, run *report.Run) bool {
+	return !slices.ContainsFunc(report.Metrics(), func(m report.Metric) bool { return broken(s, m, run) })
+}
+
+// limits judges every metric that has one, on its maximum: a process with none lost does not make up for one that lost some.
+func limits(s *scenarios.Scenario, runs []*report.Run) []report.Failure {
+	var failures []report.Failure
+	for _, m := range report.Metrics() {
+		f := report.Failure{Assertion: m.Name, Limit: m.Limit}
+		for _, run := range runs {
+			if !broken(s, m, run) {
+				continue
+			}
+			v, _ := run.Value(m.Name)
+			f.Count += v
+			f.Limit = limit(s, m, run)
+			f.Detail = append(f.Detail, detail(run, m.Name, v)...)
+			if run.Dir != "" {
+				f.Kept = append(f.Kept, run.Dir)
+			}
+		}
+		if len(f.Detail) > maxDetail {
+			more := fmt.Sprintf("and %d more", len(f.Detail)-maxDetail)
+			f.Detail = append(slices.Clip(f.Detail[:maxDetail]), more)
+		}
+		if f.Detail != nil {
+			failures = append(failures, f)
+		}
+	}
+	return failures
+}
+
+func detail(run *report.Run, assertion string, v float64) []string {
+	var lines []string
+	for _, f := range run.Findings {
+		if f.Assertion == assertion {
+			where := fmt.Sprintf("run %d", f.Run)
+			if f.Cycle > 0 {
+				where += fmt.Sprintf(", cycle %d", f.Cycle)
+			}
+			lines = append(lines, where+": "+f.Detail)
+		}
+	}
+	if lines == nil {
+		lines = []string{fmt.Sprintf("run %d: %v", run.Run, v)}
+	}
+	return lines
+}
+
+func mustLose(runs []*report.Run) []report.Failure {
+	f := report.Failure{Assertion: MustLose}
+	for _, run := range runs {
+		if v, _ := run.Value(report.LostFrames); v == 0 {
+			f.Count++
+			f.Detail = append(f.Detail, fmt.Sprintf("run %d: no frame was lost", run.Run))
+		}
+	}
+	if f.Count == 0 {
+		return nil
+	}
+	return []report.Failure{f}
+}
+
+// hostsFault says whether the machine is to blame for all that failed. It is only where frames were lost, and only if a bare
+// sleep of the floor was late by more than the lead at the time of each finding. What has no time has no excuse.
+func hostsFault(s *scenarios.Scenario, runs []*report.Run, failures []report.Failure) bool {
+	lost := false
+	for _, f := range failures {
+		m, ok := report.Lookup(f.Assertion)
+		if !ok || !m.Judged() {
+			return false // a budget or must-lose
+		}
+		lost = lost || m.Name == report.LostFrames
+		for _, run := range runs {
+			if broken(s, m, run) && !excused(run, m.Name) {
+				return false
+			}
+		}
+	}
+	return lost
+}
+
+func excused(run *report.Run, assertion string) bool {
+	found := false
+	for _, f := range run.Findings {
+		if f.Assertion != assertion {
+			continue
+		}
+		found = true
+		if f.FromNS == 0 || !stalled(run, f.FromNS, f.ToNS) {
+			return false
+		}
+	}
+	return found
+}
+
+func stalled(run *report.Run, from, to int64) bool {
+	for _, stall := range run.Floor.Stalls {
+		if int64(stall.Duration()) > run.Engine.LeadNS && stall.Overlaps(from, to) {
+			return true
+		}
+	}
+	return false
+}
+
+// lossy counts the cycles in which frames were lost.
+func lossy(runs []*report.Run) int {
+	n := 0
+	for _, run := range runs {
+		cycles := map[int]bool{}
+		for _, f := range run.Findings {
+			if f.Assertion == report.LostFrames {
+				cycles[f.Cycle] = true
+			}
+		}
+		n += len(cycles)
+	}
+	return n
+}

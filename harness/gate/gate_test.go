@@ -1,0 +1,274 @@
+package gate
+
+import (
+	"math"
+	"testing"
+
+	"chronus/harness/floor"
+	"chronus/harness/oracle"
+	"chronus/harness/report"
+	"chronus/scenarios"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	block = 5_805_000
+	lead  = 3 * block
+)
+
+// clean is a scenario's engine processes with nothing wrong: n of them, with that many cycles each.
+func clean(n, cycles int) []*report.Run {
+	var runs []*report.Run
+	for i := range n {
+		run := &report.Run{
+			Scenario: "planted", Run: i + 1, Engine: report.Engine{Sink: "wav", BlockNS: block, LeadNS: lead, Fifo: true},
+		}
+		for c := range cycles {
+			run.Cycles = append(run.Cycles, report.Cycle{
+				Cycle: c + 1, Phase: "rendering",
+				Values: map[string]float64{report.Detect: 200_000, report.FloorPidfd: 400_000, report.Promote: 300_000},
+			})
+		}
+		run.Set(report.LostFrames, 0)
+		runs = append(runs, run)
+	}
+	return runs
+}
+
+func scenario() *scenarios.Scenario {
+	return &scenarios.Scenario{Name: "planted", Judge: scenarios.Judge{
+		MinRendering: 30,
+		Budget:       map[string]float64{"detect-x-floor": 1, "detect-beyond-block": 0.02, "promote-p50-ns": 500_000},
+	}}
+}
+
+func names(failures []report.Failure) (n []string) {
+	for _, f := range failures {
+		n = append(n, f.Assertion)
+	}
+	return n
+}
+
+func TestCleanRunsPass(t *testing.T) {
+	r := Judge(scenario(), 204, clean(6, 34), "again")
+	require.Equal(t, report.Pass, r.Verdict)
+	require.Empty(t, r.Failures)
+	require.Equal(t, "0/204: loss below 1.5 % (95 %)", r.Bound)
+	require.Equal(t, 204, r.Phases["rendering"])
+}
+
+// A gate that cannot fail is a defect: every metric that has a limit is planted once, by value and by a finding.
+func TestEveryAssertionCanFail(t *testing.T) {
+	planted := 0
+	for _, m := range report.Metrics() {
+		if !m.Judged() {
+			continue
+		}
+		planted++
+		t.Run(m.Name, func(t *testing.T) {
+			runs := clean(6, 34)
+			runs[3].Set(m.Name, m.Limit)
+			require.Equal(t, report.Pass, Judge(scenario(), 204, runs, "").Verdict, "at the limit")
+
+			runs[3].Set(m.Name, m.Limit+1)
+			r := Judge(scenario(), 204, runs, "again")
+			require.Equal(t, report.Fail, r.Verdict)
+			require.Equal(t, []string{m.Name}, names(r.Failures))
+			require.Equal(t, "again", r.Failures[0].Repeat)
+
+			runs[3].Set(m.Name, math.NaN())
+			require.Equal(t, report.Fail, Judge(scenario(), 204, runs, "").Verdict, "a value that is none")
+
+			runs = clean(6, 34)
+			for range int(m.Limit) + 1 {
+				runs[5].Find(report.Finding{Assertion: m.Name, Cycle: 7, Detail: "planted"})
+				if m.Limit > 1000 {
+					return // not counted by findings
+				}
+			}
+			r = Judge(scenario(), 204, runs, "")
+			require.Equal(t, []string{m.Name}, names(r.Failures))
+			require.Equal(t, "run 6, cycle 7: planted", r.Failures[0].Detail[0])
+		})
+	}
+	require.Greater(t, planted, 25)
+}
+
+func TestBudgetsAreJudgedOnTheMedianProcess(t *testing.T) {
+	set := func(runs []*report.Run, name string, v float64) {
+		for _, run := range runs {
+			for _, c := range run.Cycles {
+				c.Values[name] = v
+			}
+		}
+	}
+	for _, tc := range []struct {
+		name string
+		do   func(runs []*report.Run)
+		want []string
+	}{
+		{"two slow processes of six", func(r []*report.Run) { set(r[:2], report.Detect, 1e9) }, nil},
+		{"most are slow", func(r []*report.Run) { set(r[:4], report.Detect, 500_000) }, []string{"detect-x-floor"}},
+		{"slow as the floor", func(r []*report.Run) { set(r, report.Detect, 2*block); set(r, report.FloorPidfd, 2*block) }, nil},
+		{"a few cycles beyond a block", func(r []*report.Run) {
+			for _, run := range r {
+				set([]*report.Run{{Cycles: run.Cycles[:2]}}, report.Detect, 2*block)
+			}
+		}, []string{"detect-beyond-block"}},
+		{"slow spares", func(r []*report.Run) { set(r, report.Promote, 600_000) }, []string{"promote-p50-ns"}},
+		{"slow spares at normal priority", func(r []*report.Run) {
+			set(r, report.Promote, 600_000)
+			for _, run := range r {
+				run.Engine.Fifo = false
+			}
+		}, nil},
+		{"nothing measured", func(r []*report.Run) {
+			for _, run := range r {
+				for _, c := range run.Cycles {
+					delete(c.Values, report.Promote)
+				}
+			}
+		}, []string{"promote-p50-ns"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			runs := clean(6, 34)
+			tc.do(runs)
+			require.Equal(t, tc.want, names(Judge(scenario(), 204, runs, "").Failures))
+		})
+	}
+}
+
+// lose plants lost frames at a time, in the first process.
+func lose(runs []*report.Run, from int64) {
+	runs[0].Set(report.LostFrames, 512)
+	runs[0].Find(report.Finding{Assertion: report.LostFrames, Cycle: 3, Detail: "block 70", FromNS: from, ToNS: from + lead})
+}
+
+func TestOnlyAStallLongerThanTheLeadExcusesLostFrames(t *testing.T) {
+	const at = 1_000_000_000
+	for _, tc := range []struct {
+		name  string
+		stall floor.Stall
+		want  report.Verdict
+	}{
+		{"long, at the same time", floor.Stall{DueNS: at, WokeNS: at + 2*lead}, report.InvalidHost},
+		{"too short", floor.Stall{DueNS: at, WokeNS: at + lead}, report.Fail},
+		{"at another time", floor.Stall{DueNS: at + 5*lead, WokeNS: at + 9*lead}, report.Fail},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			runs := clean(6, 34)
+			lose(runs, at)
+			runs[0].Floor.Stalls = []floor.Stall{tc.stall}
+			r := Judge(scenario(), 204, runs, "")
+			require.Equal(t, tc.want, r.Verdict)
+			require.Equal(t, []string{report.LostFrames}, names(r.Failures))
+			require.Equal(t, "1/204", r.Bound)
+		})
+	}
+}
+
+func TestAStallExcusesNothingElse(t *testing.T) {
+	const at = 1_000_000_000
+	stall := []floor.Stall{{DueNS: at, WokeNS: at + 2*lead}}
+	for name, plant := range map[string]func(runs []*report.Run){
+		"wrong frames":           func(runs []*report.Run) { lose(runs, at); runs[0].Set(oracle.WrongFrames, 1) },
+		"a loss at another time": func(runs []*report.Run) { lose(runs, at); lose(runs, at+9*lead) },
+		"a loss in another run":  func(runs []*report.Run) { lose(runs, at); lose(runs[1:], at) },
+		"nothing lost, events odd": func(runs []*report.Run) {
+			runs[0].Find(report.Finding{Assertion: report.EventErrors, FromNS: at, ToNS: at})
+		},
+		"an unordered death": func(runs []*report.Run) {
+			lose(runs, at)
+			runs[0].Find(report.Finding{Assertion: report.UnorderedDeaths, Detail: "no time"})
+		},
+		"a budget": func(runs []*report.Run) {
+			lose(runs, at)
+			for _, run := range runs {
+				for _, c := range run.Cycles {
+					c.Values[report.Detect] = 1e6
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			runs := clean(6, 34)
+			plant(runs)
+			runs[0].Floor.Stalls = stall
+			require.Equal(t, report.Fail, Judge(scenario(), 204, runs, "").Verdict)
+		})
+	}
+	runs := clean(6, 34)
+	lose(runs, at)
+	runs[0].Find(report.Finding{Assertion: report.EventErrors, FromNS: at, ToNS: at + lead, Detail: "frames_lost"})
+	runs[0].Floor.Stalls = stall
+	require.Equal(t, report.InvalidHost, Judge(scenario(), 204, runs, "").Verdict, "what goes with the loss")
+}
+
+func TestTheControlExperimentMustLose(t *testing.T) {
+	s := scenario()
+	s.Judge.MustLose = true
+	runs := clean(2, 2)
+	r := Judge(s, 4, runs, "")
+	require.Equal(t, []string{MustLose}, names(r.Failures))
+	for _, run := range runs {
+		run.Set(report.LostFrames, 5120)
+	}
+	require.Equal(t, report.NoVerdict, Judge(s, 4, runs, "").Verdict, "30 kills while rendering are not to be had of 4")
+	s.Judge.MinRendering = 4
+	require.Equal(t, report.Pass, Judge(s, 4, runs, "").Verdict)
+}
+
+func TestAllowancesGrowWithTheFaults(t *testing.T) {
+	s := scenario()
+	s.Judge.Allow = map[string]float64{report.LostFrames: 256}
+	runs := clean(6, 34)
+	runs[2].Set(report.LostFrames, 34*256)
+	require.Equal(t, report.Pass, Judge(s, 204, runs, "").Verdict)
+	runs[2].Set(report.LostFrames, 34*256+1)
+	require.Equal(t, report.Fail, Judge(s, 204, runs, "").Verdict)
+}
+
+func TestTooFewKillsWhileRenderingAreNoVerdict(t *testing.T) {
+	runs := clean(6, 34)
+	for _, run := range runs {
+		for i := range run.Cycles {
+			if i%7 > 0 {
+				run.Cycles[i].Phase = "idle"
+			}
+		}
+	}
+	r := Judge(scenario(), 240, runs, "")
+	require.Equal(t, report.Pass, r.Verdict, "30 of 204, 25 are needed of 204 of 240")
+	s := scenario()
+	s.Judge.MinRendering = 40
+	r = Judge(s, 204, runs, "")
+	require.Equal(t, report.NoVerdict, r.Verdict)
+	require.Equal(t, "min-rendering: 30 victims were hit while they rendered, 40 are needed", r.Why)
+	require.Equal(t, 1, r.Verdict.ExitCode())
+
+	require.Equal(t, report.NoVerdict, Judge(scenario(), 204, clean(6, 0), "").Verdict, "nothing done")
+	require.Equal(t, report.NoVerdict, Judge(scenario(), 204, nil, "").Verdict)
+}
+
+func TestSum(t *testing.T) {
+	result := func(v report.Verdict) report.Result { return report.Result{Verdict: v} }
+	for _, tc := range []struct {
+		verdicts []report.Verdict
+		want     report.Verdict
+		exit     int
+	}{
+		{nil, report.NoVerdict, 1},
+		{[]report.Verdict{report.Pass, report.Pass}, report.Pass, 0},
+		{[]report.Verdict{report.Pass, report.InvalidHost}, report.InvalidHost, 3},
+		{[]report.Verdict{report.InvalidHost, report.NoVerdict, report.Pass}, report.NoVerdict, 1},
+		{[]report.Verdict{report.InvalidHost, report.Fail, report.NoVerdict}, report.Fail, 1},
+	} {
+		var results []report.Result
+		for _, v := range tc.verdicts {
+			results = append(results, result(v))
+		}
+		got, _ := Sum(results)
+		require.Equal(t, tc.want, got)
+		require.Equal(t, tc.exit, got.ExitCode())
+	}
+}

@@ -1,0 +1,188 @@
+// Package harness drives complete engines through scenarios and holds every frame that came out to the truth.
+//
+// For each scenario it starts several engine processes one after the other, injects one fault after the other into each,
+// waits until the engine is whole again, and holds the engine's events to what the scenario expects. What takes time, above all
+// the oracle, runs when no engine plays. The verdict is the gate's.
+//
+// It must not look inside the engine: it meets it through its command line, its control socket, signals and /proc.
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"chronus/harness/floor"
+	"chronus/harness/gate"
+	"chronus/harness/report"
+	"chronus/harness/schedule"
+	"chronus/scenarios"
+)
+
+// Config says what to verify and how.
+type Config struct {
+	Scenarios []*scenarios.Scenario
+	Profile   string
+	Count     int    // cycles for each engine process; of crash points: passes of each; 0: what the profile says
+	Seed      uint64 // of all that is random
+	Out       string // folder for what is kept of failures; is created
+	Engine    string // folder of the engine's binaries, with those that have failpoints in failpoints/ below it
+	Floor     []string
+	Progress  Progress
+}
+
+// Progress is told how far a verification is. Its methods are called from one goroutine.
+type Progress interface {
+	// Scenario begins with a scenario of that many cycles in all; 0: not known yet.
+	Scenario(s *scenarios.Scenario, cycles int)
+	// Cycle ends one, of which ok says whether nothing was found so far.
+	Cycle(run, cycle int, ok bool)
+	// Checking begins with what runs when no engine plays.
+	Checking()
+	// Result ends a scenario.
+	Result(r *report.Result)
+}
+
+// UsageError is a mistake of whoever asked, not a verdict on the engine.
+type UsageError struct{ err error }
+
+func (e *UsageError) Error() string { return e.err.Error() }
+func (e *UsageError) Unwrap() error { return e.err }
+
+// Verify runs the scenarios and judges them. An error says that there is no verdict: ctx ended, or the harness itself could not
+// go on. What an engine does wrong is in the summary.
+func Verify(ctx context.Context, cfg Config) (*report.Summary, error) {
+	if err := cfg.check(); err != nil {
+		return nil, &UsageError{err}
+	}
+	if err := os.RemoveAll(filepath.Join(cfg.Out, failuresDir)); err != nil { // of the verification before
+		return nil, fmt.Errorf("harness: %w", err)
+	}
+	schedule.FreeProcs()
+	begin := time.Now()
+	sum := &report.Summary{Profile: cfg.Profile, Seed: cfg.Seed, Failures: []report.Failure{}}
+	for _, s := range cfg.Scenarios {
+		r, err := cfg.scenario(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Progress.Result(r)
+		sum.Scenarios = append(sum.Scenarios, *r)
+	}
+	verdict, failures := gate.Sum(sum.Scenarios)
+	sum.Verdict, sum.Failures = verdict, append(sum.Failures, failures...)
+	sum.Seconds = time.Since(begin).Seconds()
+	return sum, nil
+}
+
+const failuresDir = "failures"
+
+func (cfg *Config) check() error {
+	if len(cfg.Scenarios) == 0 {
+		return errors.New("verify: no scenario matches")
+	}
+	for _, s := range cfg.Scenarios {
+		binary := cfg.binary(s)
+		if _, err := os.Stat(binary); err != nil {
+			if s.Crashes() {
+				return fmt.Errorf("verify: %s: no engine with failpoints: %w (make build makes it)", s.Name, err)
+			}
+			return fmt.Errorf("verify: no engine: %w (make build makes it)", err)
+		}
+	}
+	return nil
+}
+
+// binary is the engine that a scenario needs.
+func (cfg *Config) binary(s *scenarios.Scenario) string {
+	if s.Crashes() {
+		return filepath.Join(cfg.Engine, "failpoints", "chronus")
+	}
+	return filepath.Join(cfg.Engine, "chronus")
+}
+
+// load is how much of a scenario is done.
+func (cfg *Config) load(s *scenarios.Scenario) scenarios.Load {
+	l := s.Profile[cfg.Profile]
+	if cfg.Count > 0 {
+		l.Cycles = cfg.Count
+	}
+	return l
+}
+
+// repeat is the command that repeats a scenario as it was.
+func (cfg *Config) repeat(s *scenarios.Scenario) string {
+	cmd := fmt.Sprintf("bin/chronus verify --profile %s --run '^%s$' --seed %d", cfg.Profile, s.Name, cfg.Seed)
+	if cfg.Count > 0 {
+		cmd += fmt.Sprintf(" --count %d", cfg.Count)
+	}
+	return cmd
+}
+
+// scenario runs one scenario's engine processes one after the other, then checks what they left, as many at a time as there
+// are processors.
+func (cfg *Config) scenario(ctx context.Context, s *scenarios.Scenario) (*report.Result, error) {
+	load := cfg.load(s)
+	planned := load.Processes * load.Cycles
+	if s.Crashes() {
+		planned = 0
+	}
+	cfg.Progress.Scenario(s, planned)
+	tmp, err := os.MkdirTemp("", "chronus-verify-")
+	if err != nil {
+		return nil, fmt.Errorf("harness: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+
+	var sessions []*session
+	for n := range load.Processes {
+		run := &session{
+			cfg: cfg, scenario: s, load: load, dir: filepath.Join(tmp, fmt.Sprint(n+1)), log: newEventLog(),
+			run: &report.Run{Scenario: s.Name, Run: n + 1},
+		}
+		if err := run.play(ctx); err != nil {
+			return nil, err
+		}
+		sessions = append(sessions, run)
+	}
+
+	cfg.Progress.Checking()
+	var checks sync.WaitGroup
+	slots := make(chan struct{}, runtime.NumCPU())
+	for _, run := range sessions {
+		slots <- struct{}{}
+		checks.Go(func() {
+			defer func() { <-slots }()
+			run.judge()
+		})
+	}
+	checks.Wait()
+
+	var runs []*report.Run
+	for _, run := range sessions {
+		if err := run.keep(); err != nil {
+			return nil, err
+		}
+		runs = append(runs, run.run)
+	}
+	full := s.Profile[cfg.Profile]
+	r := gate.Judge(s, full.Processes*full.Cycles, runs, cfg.repeat(s))
+	return &r, nil
+}
+
+// startFloor starts the floor of one engine process, with a victim for each cycle.
+func (cfg *Config) startFloor(block time.Duration, cycles int) (*floor.Floor, error) {
+	f, err := floor.Start(cfg.Floor, block)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Hold(cycles); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}

@@ -1,0 +1,251 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"chronus/harness/floor"
+	"chronus/harness/gate"
+	"chronus/harness/oracle"
+	"chronus/harness/report"
+	"chronus/scenarios"
+	"github.com/stretchr/testify/require"
+)
+
+// The test binary is also the fake engine and the floor process.
+func TestMain(m *testing.M) {
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // of the processes started below
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "run":
+			os.Exit(fakeMain(os.Args[2:]))
+		case "serve-floor":
+			if err := floor.Serve(os.Stdin, os.Stdout); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(0)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+const fakeScenario = `order = 1
+why = "to test the harness"
+patch = "steps"
+commands = true
+sink = "wav"
+[engine]
+replicas = 2
+spares = 1
+[fault]
+kind = "kill"
+target = "primary"
+[profile.quick]
+processes = 1
+cycles = 6
+[profile.full]
+processes = 1
+cycles = 6
+[profile.soak]
+processes = 1
+cycles = 6
+[expect]
+worker_down = 1
+worker_exited = 1
+switched = 1
+worker_promoted = 1
+worker_spawned = 1
+worker_ready = 1
+redundancy_restored = 1
+[cause]
+worker_down = "^signal: killed$"
+`
+
+type quiet struct{ cycles, results int }
+
+func (*quiet) Scenario(*scenarios.Scenario, int) {}
+func (q *quiet) Cycle(int, int, bool)            { q.cycles++ }
+func (*quiet) Checking()                         {}
+func (q *quiet) Result(*report.Result)           { q.results++ }
+
+// verifyFake runs a scenario against the fake engine with a bug.
+func verifyFake(t *testing.T, bug, scenario string) (*report.Summary, Config) {
+	t.Helper()
+	t.Setenv("FAKE_BUG", bug)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	bin := t.TempDir()
+	require.NoError(t, os.Symlink(self, filepath.Join(bin, "chronus")))
+	s, err := scenarios.Parse("fake.toml", []byte(scenario))
+	require.NoError(t, err)
+	cfg := Config{
+		Scenarios: []*scenarios.Scenario{s}, Profile: "quick", Seed: 7, Out: t.TempDir(), Engine: bin,
+		Floor: []string{self, "serve-floor"}, Progress: &quiet{},
+	}
+	sum, err := Verify(context.Background(), cfg)
+	require.NoError(t, err)
+	return sum, cfg
+}
+
+func failed(sum *report.Summary) (names []string) {
+	for _, f := range sum.Failures {
+		names = append(names, f.Assertion)
+	}
+	return names
+}
+
+func TestAGoodEnginePasses(t *testing.T) {
+	sum, cfg := verifyFake(t, "", fakeScenario)
+	require.Empty(t, sum.Failures)
+	require.Equal(t, report.Pass, sum.Verdict)
+	r := sum.Scenarios[0]
+	require.Equal(t, 6, r.Cycles)
+	require.Equal(t, 6, r.Phases["rendering"])
+	require.Equal(t, &quiet{cycles: 6, results: 1}, cfg.Progress)
+
+	run := r.Records[0]
+	for _, name := range []string{
+		report.Detect, report.Exit, report.Failover, report.Switch, report.Promote, report.Spawn, report.Mend, report.FloorPidfd,
+		report.InjectLate,
+	} {
+		require.Len(t, run.Samples(name), 6, name)
+		for _, v := range run.Samples(name) {
+			require.GreaterOrEqual(t, v, 0.0, name)
+		}
+	}
+	require.NotEmpty(t, run.Commands, "commands were heard")
+	for _, m := range report.Metrics() {
+		if m.Judged() && m.Name != oracle.ClosedForm && m.Name != report.Truth {
+			_, measured := run.Value(m.Name)
+			require.True(t, measured || m.Found, "%s was not measured", m.Name)
+		}
+	}
+	require.NoFileExists(t, filepath.Join(cfg.Out, failuresDir))
+}
+
+// Each bug must be caught, and for the right reason.
+func TestEveryBugIsCaught(t *testing.T) {
+	for _, tc := range []struct{ bug, assertion string }{
+		{"lose a block", report.LostFrames},
+		{"another sound", oracle.WrongFrames},
+		{"skip a block", oracle.GapBlocks},
+		{"disagree", oracle.ReplicasDisagree},
+		{"drop a command", oracle.CommandsLost},
+		{"repeat a command", oracle.CommandsDup},
+		{"times of the past", report.TimestampErrors},
+		{"reuse a ring", report.RingReuse},
+		{"leak", report.LeakedFDs},
+		{"one event too many", report.EventErrors},
+		{"kill a healthy one", report.UnorderedDeaths},
+		{"leave a process", report.Leftovers},
+		{"exit code", report.EngineErrors},
+		{"allocate", report.Allocs},
+		{"miscount", report.StatusErrors},
+	} {
+		t.Run(tc.bug, func(t *testing.T) {
+			sum, cfg := verifyFake(t, tc.bug, fakeScenario)
+			require.Equal(t, report.Fail, sum.Verdict)
+			require.Contains(t, failed(sum), tc.assertion)
+			f := sum.Failures[slices.Index(failed(sum), tc.assertion)]
+			require.NotEmpty(t, f.Detail)
+			require.Equal(t, "bin/chronus verify --profile quick --run '^fake$' --seed 7", f.Repeat)
+			for _, name := range []string{"session.tape", "sound.wav", "engine.log"} {
+				require.FileExists(t, filepath.Join(cfg.Out, failuresDir, "fake-1", name))
+			}
+		})
+	}
+}
+
+func TestAnEngineThatDoesNotMendEndsItsRun(t *testing.T) {
+	sum, _ := verifyFake(t, "never mend", fakeScenario)
+	require.Equal(t, report.Fail, sum.Verdict)
+	require.Contains(t, failed(sum), report.EngineErrors)
+	require.Contains(t, sum.Failures[slices.Index(failed(sum), report.EngineErrors)].Detail[0], "run 1, cycle 1: not mended: not whole")
+	require.Zero(t, sum.Scenarios[0].Cycles)
+}
+
+// The scenario is wrong here, not the engine: the death that it causes is not the one it expects.
+func TestAnEventTooFewAndAnotherCauseAreFound(t *testing.T) {
+	sum, _ := verifyFake(t, "", strings.Replace(fakeScenario, "switched = 1\n", "", 1))
+	require.Equal(t, []string{report.EventErrors}, failed(sum))
+	require.Equal(t, "run 1, cycle 1: switched: 1, must be 0", sum.Failures[0].Detail[0])
+	sum, _ = verifyFake(t, "", strings.Replace(fakeScenario, "signal: killed", "signal: terminated", 1))
+	require.Equal(t, []string{report.EventErrors}, failed(sum))
+	require.Contains(t, sum.Failures[0].Detail[0], `its cause is "signal: killed", must match "^signal: terminated$"`)
+}
+
+func TestAControlExperimentThatLosesNothingFails(t *testing.T) {
+	sum, _ := verifyFake(t, "", fakeScenario+"\n[judge]\nmust_lose = true\n")
+	require.Equal(t, []string{gate.MustLose}, failed(sum))
+}
+
+func TestNothingHappensInNone(t *testing.T) {
+	none := strings.Replace(fakeScenario, "kind = \"kill\"\ntarget = \"primary\"", `kind = "none"`, 1)
+	none = none[:strings.Index(none, "[expect]")]
+	sum, _ := verifyFake(t, "", none)
+	require.Empty(t, sum.Failures)
+	require.Equal(t, report.Pass, sum.Verdict)
+}
+
+func TestAnEngineThatDoesNotStartFails(t *testing.T) {
+	bin := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "chronus"), []byte("#!/bin/sh\necho no such patch >&2\nexit 2\n"), 0o755))
+	s, err := scenarios.Parse("fake.toml", []byte(fakeScenario))
+	require.NoError(t, err)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	sum, err := Verify(context.Background(), Config{
+		Scenarios: []*scenarios.Scenario{s}, Profile: "quick", Out: t.TempDir(), Engine: bin,
+		Floor: []string{self, "serve-floor"}, Progress: &quiet{},
+	})
+	require.NoError(t, err)
+	require.Equal(t, []string{report.Truth, report.EngineErrors}, failed(sum))
+	require.Contains(t, sum.Failures[1].Detail[0], "no such patch")
+}
+
+func TestCancelledVerificationHasNoVerdict(t *testing.T) {
+	t.Setenv("FAKE_BUG", "")
+	self, err := os.Executable()
+	require.NoError(t, err)
+	bin := t.TempDir()
+	require.NoError(t, os.Symlink(self, filepath.Join(bin, "chronus")))
+	s, err := scenarios.Parse("fake.toml", []byte(strings.ReplaceAll(fakeScenario, "cycles = 6", "cycles = 100000")))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(500*time.Millisecond, cancel)
+	_, err = Verify(ctx, Config{
+		Scenarios: []*scenarios.Scenario{s}, Profile: "quick", Count: 20, Out: t.TempDir(), Engine: bin,
+		Floor: []string{self, "serve-floor"}, Progress: &quiet{},
+	})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestMistakesAreUsageErrors(t *testing.T) {
+	s, err := scenarios.Parse("fake.toml", []byte(fakeScenario))
+	require.NoError(t, err)
+	crash := *s
+	crash.Fault = scenarios.Fault{Kind: "crash", Target: "primary", Points: "."}
+	for _, tc := range []struct {
+		name string
+		cfg  Config
+		want string
+	}{
+		{"nothing to do", Config{}, "verify: no scenario matches"},
+		{"no engine", Config{Scenarios: []*scenarios.Scenario{s}, Engine: "/nonexistent"}, "verify: no engine: "},
+		{"no failpoints", Config{Scenarios: []*scenarios.Scenario{&crash}, Engine: "/nonexistent"}, "verify: fake: no engine with failpoints: "},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := Verify(context.Background(), tc.cfg)
+			var usage *UsageError
+			require.ErrorAs(t, err, &usage)
+			require.ErrorContains(t, err, tc.want)
+		})
+	}
+}

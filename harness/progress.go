@@ -1,0 +1,83 @@
+package harness
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"time"
+
+	"chronus/harness/report"
+	"chronus/scenarios"
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// NewProgress shows a verification's progress: a bar where out is a terminal, else one line for each scenario as it ends.
+func NewProgress(out *os.File) Progress {
+	if term.IsTerminal(int(out.Fd())) {
+		return &barProgress{lineProgress: lineProgress{out: out}}
+	}
+	return &lineProgress{out: out}
+}
+
+// lineProgress writes one line for each scenario.
+type lineProgress struct {
+	out   io.Writer
+	begin time.Time
+}
+
+func (p *lineProgress) Scenario(*scenarios.Scenario, int) { p.begin = time.Now() }
+
+func (p *lineProgress) Cycle(int, int, bool) {}
+
+func (p *lineProgress) Checking() {}
+
+func (p *lineProgress) Result(r *report.Result) {
+	fmt.Fprintf(p.out, "%-12s %-24s %d engines, %d faults, %s, detect p50 %s, %.0f s\n",
+		r.Verdict, r.Scenario, r.Runs, r.Cycles, r.Bound, detect(r), time.Since(p.begin).Seconds())
+	for _, f := range r.Failures {
+		fmt.Fprintf(p.out, "%-12s %s: %s\n", "", f.Assertion, f.Detail[0])
+	}
+}
+
+func detect(r *report.Result) string {
+	v := report.Quantile(r.Samples(report.Detect), 0.5)
+	if math.IsNaN(v) {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f ms", v/1e6)
+}
+
+// barProgress shows a bar for the scenario at hand, and the lines of those that have ended above it.
+type barProgress struct {
+	lineProgress
+	bar  *progressbar.ProgressBar
+	name string
+}
+
+func (p *barProgress) Scenario(s *scenarios.Scenario, cycles int) {
+	p.lineProgress.Scenario(s, cycles)
+	if cycles == 0 {
+		cycles = -1 // not known: a spinner
+	}
+	p.name = s.Name
+	p.bar = progressbar.NewOptions(cycles,
+		progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(p.name), progressbar.OptionShowCount(),
+		progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(false),
+	)
+}
+
+func (p *barProgress) Cycle(run, _ int, ok bool) {
+	if !ok {
+		p.bar.Describe(fmt.Sprintf("%s, engine %d: not clean", p.name, run))
+	}
+	p.bar.Add(1)
+}
+
+func (p *barProgress) Checking() { p.bar.Describe(p.name + ": every frame against the truth") }
+
+func (p *barProgress) Result(r *report.Result) {
+	p.bar.Clear()
+	p.lineProgress.Result(r)
+}

@@ -1,0 +1,102 @@
+package report
+
+import (
+	"fmt"
+	"math"
+)
+
+// Verdict of a scenario or of a whole verification.
+type Verdict string
+
+// The verdicts. Only Fail and NoVerdict are the engine's doing; InvalidHost says that the machine's own floor broke its limits.
+const (
+	Pass        Verdict = "pass"
+	Fail        Verdict = "fail"
+	InvalidHost Verdict = "invalid host"
+	NoVerdict   Verdict = "no verdict" // not enough was seen to judge
+)
+
+// ExitCode is the exit code of `chronus verify`: 0 pass, 1 fail, 3 the machine could not be judged on.
+func (v Verdict) ExitCode() int {
+	switch v {
+	case Pass:
+		return 0
+	case InvalidHost:
+		return 3
+	}
+	return 1
+}
+
+// Worse returns the one of two verdicts that decides.
+func (v Verdict) Worse(w Verdict) Verdict {
+	rank := map[Verdict]int{Pass: 0, InvalidHost: 1, NoVerdict: 2, Fail: 3}
+	if rank[w] > rank[v] {
+		return w
+	}
+	return v
+}
+
+// Failure is an assertion that failed in a scenario.
+type Failure struct {
+	Scenario  string   `json:"scenario"`
+	Assertion string   `json:"assertion"`
+	Count     float64  `json:"count"` // in all engine processes together; the value, of a budget
+	Limit     float64  `json:"limit"` // for each engine process; of a budget, for their median
+	Detail    []string `json:"detail"`
+	Repeat    string   `json:"repeat"`         // the command that repeats it
+	Kept      []string `json:"kept,omitempty"` // folders with tape, sound and log
+}
+
+// Result is one scenario, judged.
+type Result struct {
+	Scenario string         `json:"scenario"`
+	Verdict  Verdict        `json:"verdict"`
+	Why      string         `json:"why,omitempty"` // where it is neither pass nor fail
+	Runs     int            `json:"runs"`
+	Cycles   int            `json:"cycles"`
+	Bound    string         `json:"bound"`
+	Phases   map[string]int `json:"phases"` // faults by what the victim was doing
+	Failures []Failure      `json:"failures,omitempty"`
+	Records  []*Run         `json:"-"`
+}
+
+// total is the sum of a metric over all processes.
+func (r *Result) total(name string) float64 {
+	sum := 0.0
+	for _, run := range r.Records {
+		v, _ := run.Value(name)
+		sum += v
+	}
+	return sum
+}
+
+// Samples are those of all processes together: for a person to look at, never for significance.
+func (r *Result) Samples(name string) []float64 {
+	var all []float64
+	for _, run := range r.Records {
+		all = append(all, run.Samples(name)...)
+	}
+	return all
+}
+
+// Summary is verdict.json.
+type Summary struct {
+	Verdict   Verdict   `json:"verdict"`
+	Profile   string    `json:"profile"`
+	Seed      uint64    `json:"seed"`
+	Seconds   float64   `json:"seconds"`
+	Scenarios []Result  `json:"scenarios"`
+	Failures  []Failure `json:"failures"`
+}
+
+// Bound says what bad of n cycles tells of the rate at which they go bad: none of 204 leaves less than 1.5 % with 95 %
+// confidence, for a higher rate would have shown in 95 of 100 such runs.
+func Bound(bad, n int) string {
+	switch {
+	case n == 0:
+		return "0/0"
+	case bad > 0:
+		return fmt.Sprintf("%d/%d", bad, n)
+	}
+	return fmt.Sprintf("0/%d: loss below %.2g %% (95 %%)", n, 100*(1-math.Pow(0.05, 1/float64(n))))
+}

@@ -1,0 +1,236 @@
+// Package target runs the engine as a user would: it starts the binary with its command line, talks to its control socket,
+// ends it with a signal and looks at what it leaves behind. It owns everything that the engine starts, and must not know what
+// is being tested.
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"chronus/engine/control"
+	"chronus/harness/probe"
+	"golang.org/x/sys/unix"
+)
+
+// Config is how an engine is started.
+type Config struct {
+	Binary   string // path of the chronus binary
+	Dir      string // folder for the files of this engine: socket, tape, sound and log; it is there and empty
+	Patch    string
+	Replicas int
+	Spares   int
+	Lead     int // blocks; 0: the engine's own choice
+}
+
+// Files of an engine in its folder.
+const (
+	TapeFile = "session.tape"
+	WAVFile  = "sound.wav"
+	LogFile  = "engine.log"
+
+	socketFile = "control.sock"
+)
+
+// Limits of time. An engine that is slower is in error: both are a hundred times what it takes.
+const (
+	startLimit = 20 * time.Second
+	stopLimit  = 10 * time.Second
+	askLimit   = 5 * time.Second
+)
+
+// Target is a running engine.
+type Target struct {
+	cfg    Config
+	cmd    *exec.Cmd
+	client *control.Client
+	points *pointClient
+	exited chan struct{} // closed when the host was reaped
+}
+
+// Start starts an engine and returns when its control socket answers. ctx bounds the start only.
+func Start(ctx context.Context, cfg Config) (*Target, error) {
+	t := &Target{cfg: cfg, exited: make(chan struct{})}
+	t.client = control.NewClient(t.socket())
+	t.points = newPointClient(t.socket())
+	if err := t.exec(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	for {
+		_, err := t.client.Status(ctx)
+		switch {
+		case err == nil:
+			return t, nil
+		case t.Exited():
+			return nil, fmt.Errorf("target: the engine ended with %s instead of starting: %s", t.cmd.ProcessState, t.lastWords())
+		case ctx.Err() != nil:
+			t.Kill()
+			return nil, fmt.Errorf("target: no answer from the engine: %w", err)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// exec starts the host in a session of its own: whatever it starts stays in that session and can be found there. The host
+// dies with the thread that started it, which therefore lives until the host is reaped.
+func (t *Target) exec() error {
+	log, err := os.Create(t.path(LogFile))
+	if err != nil {
+		return fmt.Errorf("target: %w", err)
+	}
+	defer log.Close()
+	args := []string{
+		"run", "--patch", t.cfg.Patch, "--sink", "wav:" + t.WAV(), "--tape", t.Tape(), "--control", t.socket(), "--osc-port", "0",
+		"--replicas", strconv.Itoa(t.cfg.Replicas), "--spares", strconv.Itoa(t.cfg.Spares),
+	}
+	if t.cfg.Lead > 0 {
+		args = append(args, "--lead", strconv.Itoa(t.cfg.Lead))
+	}
+	t.cmd = exec.Command(t.cfg.Binary, args...)
+	t.cmd.Env = environ()
+	t.cmd.Stdout, t.cmd.Stderr = log, log
+	t.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := t.cmd.Start()
+		started <- err
+		if err == nil {
+			t.cmd.Wait() // its error is in ProcessState
+			close(t.exited)
+		}
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("target: %w", err)
+	}
+	return nil
+}
+
+// environ is the environment without the settings of an engine: a scenario says all that matters.
+func environ() []string {
+	var env []string
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "CHRONUS_") {
+			env = append(env, v)
+		}
+	}
+	return env
+}
+
+func (t *Target) path(name string) string { return filepath.Join(t.cfg.Dir, name) }
+func (t *Target) socket() string          { return t.path(socketFile) }
+
+// Tape is the path of the session's recording.
+func (t *Target) Tape() string { return t.path(TapeFile) }
+
+// WAV is the path of the sound.
+func (t *Target) WAV() string { return t.path(WAVFile) }
+
+// PID is the host's.
+func (t *Target) PID() int { return t.cmd.Process.Pid }
+
+// Exited says whether the host has ended.
+func (t *Target) Exited() bool {
+	select {
+	case <-t.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// Status asks for the engine's status.
+func (t *Target) Status(ctx context.Context) (*control.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	return t.client.Status(ctx)
+}
+
+// Events subscribes to the engine's events, from the first one on.
+func (t *Target) Events(ctx context.Context) (*control.Stream, error) {
+	return t.client.Events(ctx, true)
+}
+
+// Processes lists the engine's live processes, the host among them.
+func (t *Target) Processes() ([]probe.Process, error) { return probe.Session(t.PID()) }
+
+// Leftovers is what an engine left behind that has ended.
+type Leftovers []string
+
+// Stop asks the engine to end, as a user would, and waits. The error says how it did not end as it must; leftovers were
+// removed after they had been noted.
+func (t *Target) Stop() (Leftovers, error) {
+	if t.Exited() {
+		return t.clean(), fmt.Errorf("target: the engine had ended before it was asked to, with %s: %s", t.cmd.ProcessState, t.lastWords())
+	}
+	if err := t.cmd.Process.Signal(unix.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return t.clean(), fmt.Errorf("target: %w", err)
+	}
+	select {
+	case <-t.exited:
+	case <-time.After(stopLimit):
+		t.Kill()
+		return t.clean(), fmt.Errorf("target: the engine did not end within %s of SIGTERM", stopLimit)
+	}
+	left := t.clean()
+	if code := t.cmd.ProcessState.ExitCode(); code != 0 {
+		return left, fmt.Errorf("target: the engine ended with %s: %s", t.cmd.ProcessState, t.lastWords())
+	}
+	return left, nil
+}
+
+// Kill ends the engine and all it started, without asking. It may be called at any time.
+func (t *Target) Kill() {
+	t.cmd.Process.Kill()
+	<-t.exited
+	t.clean()
+}
+
+// clean notes and removes what an ended host left behind.
+func (t *Target) clean() Leftovers {
+	var left Leftovers
+	processes, err := t.Processes()
+	if err != nil {
+		left = append(left, err.Error())
+	}
+	for _, p := range processes {
+		if p.PID == t.PID() && !t.Exited() {
+			continue
+		}
+		left = append(left, fmt.Sprintf("process %d (%s, %c)", p.PID, p.Name, p.State))
+		unix.Kill(p.PID, unix.SIGKILL)
+	}
+	if _, err := os.Lstat(t.socket()); err == nil {
+		left = append(left, "socket "+socketFile)
+		os.Remove(t.socket())
+	}
+	return left
+}
+
+// lastWords are the end of the log.
+func (t *Target) lastWords() string {
+	const most = 300
+	text, err := os.ReadFile(t.path(LogFile))
+	if err != nil {
+		return err.Error()
+	}
+	s := strings.TrimSpace(string(text))
+	if s == "" {
+		return "it said nothing"
+	}
+	if i := strings.LastIndexByte(s, '\n'); i >= 0 {
+		s = s[i+1:]
+	}
+	return s[max(0, len(s)-most):]
+}

@@ -1,0 +1,196 @@
+package scenarios
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"chronus/engine/control"
+	"chronus/harness/report"
+	"github.com/BurntSushi/toml"
+)
+
+// maxSize of a scenario file in bytes.
+const maxSize = 16 << 10
+
+// Parse reads one scenario strictly: whatever is unknown, missing or out of range is an error of one line that names the
+// file, the line and the key.
+func Parse(file string, text []byte) (*Scenario, error) {
+	if len(text) > maxSize {
+		return nil, fmt.Errorf("scenario: %s: %d bytes, at most %d", file, len(text), maxSize)
+	}
+	s := &Scenario{Name: nameOf(file)}
+	f := source{file, string(text)}
+	meta, err := toml.Decode(f.text, s)
+	var bad toml.ParseError
+	switch {
+	case errors.As(err, &bad):
+		return nil, f.errorAt(bad.Position.Line, bad.LastKey, oneLine(bad.Message))
+	case err != nil:
+		return nil, f.typeError(err)
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return nil, f.error("unknown key", unknown[0]...)
+	}
+	return s, f.check(s)
+}
+
+// source is a file's name and text.
+type source struct{ file, text string }
+
+// error is one about a key that is there, or one that is missing: then without a line.
+func (f source) error(why string, key ...string) error {
+	return f.errorAt(f.line(key), strings.Join(key, "."), why)
+}
+
+func (f source) errorAt(line int, key, why string) error {
+	place := f.file
+	if line > 0 {
+		place = fmt.Sprintf("%s:%d", f.file, line)
+	}
+	if key == "" {
+		return fmt.Errorf("scenario: %s: %s", place, why)
+	}
+	return fmt.Errorf("scenario: %s: %q: %s", place, key, why)
+}
+
+// typeError turns the toml library's error about a value that does not fit, which has its place in its text only, into one of
+// the form of all others.
+func (f source) typeError(err error) error {
+	if m := typeErrorForm.FindStringSubmatch(oneLine(err.Error())); m != nil {
+		line, _ := strconv.Atoi(m[1])
+		return f.errorAt(line, m[2], m[3])
+	}
+	return f.errorAt(0, "", oneLine(err.Error()))
+}
+
+var typeErrorForm = regexp.MustCompile(`^toml: (?:line (\d+) )?\(last key "([^"]*)"\): (.*)$`)
+
+// line finds the line that defines a key, 0 where none does: the last one of the shortest beginning of the file that has
+// the key. The toml library tells no positions of keys that it decoded. Only lines in which the key can be read are tried, and
+// not more than maxTries: nobody is to wait for an error.
+func (f source) line(key []string) int {
+	const maxTries = 32
+	n, end, tries := 0, 0, 0
+	for l := range strings.Lines(f.text) {
+		n++
+		end += len(l)
+		if !strings.Contains(l, key[len(key)-1]) {
+			continue
+		}
+		if tries++; tries > maxTries {
+			break
+		}
+		var any map[string]any
+		if meta, err := toml.Decode(f.text[:end], &any); err == nil && meta.IsDefined(key...) {
+			return n
+		}
+	}
+	return 0
+}
+
+// check says what is wrong with the values of a scenario.
+func (f source) check(s *Scenario) error {
+	for _, c := range []struct {
+		bad bool
+		key string
+		why string
+	}{
+		{s.Order < 1, "order", "must be 1 or more"},
+		{s.Why == "", "why", "must be there: one sentence"},
+		{s.Patch == "", "patch", "must be there"},
+		{s.Commands && s.Patch != "steps" && s.Patch != "heavy", "commands", fmt.Sprintf("the sound of patch %q does not show them (steps and heavy do)", s.Patch)},
+		{s.Sink != "wav", "sink", `unknown sink (known: wav)`},
+		{s.Engine.Replicas < 1, "engine.replicas", "must be 1 or more"},
+		{s.Engine.Spares < 0, "engine.spares", "must be 0 or more"},
+		{s.Engine.Lead < 0, "engine.lead", "must be 0 or more"},
+		{s.Judge.MinRendering < 0, "judge.min_rendering", "must be 0 or more"},
+	} {
+		if c.bad {
+			return f.error(c.why, strings.Split(c.key, ".")...)
+		}
+	}
+	if s.Fault.Points != "" {
+		if _, err := regexp.Compile(s.Fault.Points); err != nil {
+			return f.error(oneLine(err.Error()), "fault", "points")
+		}
+	}
+	if field, why := s.Spec().Check(); field != "" {
+		return f.error(why, "fault", field)
+	}
+	if err := f.checkProfiles(s); err != nil {
+		return err
+	}
+	if err := f.checkEvents(s); err != nil {
+		return err
+	}
+	return f.checkJudge(s)
+}
+
+func (f source) checkProfiles(s *Scenario) error {
+	for _, name := range slices.Sorted(maps.Keys(s.Profile)) {
+		l := s.Profile[name]
+		switch {
+		case !slices.Contains(Profiles, name):
+			return f.error("unknown profile (known: "+strings.Join(Profiles, ", ")+")", "profile", name)
+		case l.Processes < 1:
+			return f.error("must be 1 or more", "profile", name, "processes")
+		case l.Cycles < 1:
+			return f.error("must be 1 or more", "profile", name, "cycles")
+		}
+	}
+	for _, name := range Profiles {
+		if _, ok := s.Profile[name]; !ok {
+			return f.error("must be there", "profile", name)
+		}
+	}
+	return nil
+}
+
+func (f source) checkEvents(s *Scenario) error {
+	for _, kind := range slices.Sorted(maps.Keys(s.Expect)) {
+		if !slices.Contains(kinds, kind) {
+			return f.error("unknown event (known: "+strings.Join(kinds, ", ")+")", "expect", kind)
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(s.Cause)) {
+		if _, ok := s.Expect[kind]; !ok {
+			return f.error("cause of an event that is not expected", "cause", kind)
+		}
+		if _, err := regexp.Compile(s.Cause[kind]); err != nil {
+			return f.error(oneLine(err.Error()), "cause", kind)
+		}
+	}
+	return nil
+}
+
+func (f source) checkJudge(s *Scenario) error {
+	for _, name := range slices.Sorted(maps.Keys(s.Judge.Allow)) {
+		if m, ok := report.Lookup(name); !ok || !m.Judged() {
+			return f.error("no metric that has a limit", "judge", "allow", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Judge.Budget)) {
+		if _, ok := report.ParseBudget(name); !ok {
+			return f.error("no budget (known: <metric>-p50-<unit>, <metric>-x-floor, <metric>-beyond-block)", "judge", "budget", name)
+		}
+	}
+	return nil
+}
+
+// kinds are the events whose number a fault decides.
+var kinds = []string{
+	control.WorkerSpawned, control.WorkerReady, control.WorkerLeaving, control.WorkerDown, control.WorkerExited,
+	control.Switched, control.WorkerPromoted, control.RedundancyRestored, control.FramesLost, control.WorkerHung,
+	control.WorkerDiverged, control.SinkLost, control.SinkRestored, control.PlayerDown, control.PlayerStarted,
+	control.CommandQuarantined,
+}
+
+// Kinds are the events whose number a fault decides, and which a scenario may therefore expect.
+func Kinds() []string { return slices.Clone(kinds) }
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

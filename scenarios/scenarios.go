@@ -1,0 +1,114 @@
+// Package scenarios holds what a verification does, one declarative file a scenario, and their loader. A file says which fault
+// hits which worker how often, which events each fault must cause, and what it may cost. It must not hold anything that has
+// to be run to be understood.
+package scenarios
+
+import (
+	"cmp"
+	"embed"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"chronus/harness/fault"
+)
+
+// Scenario is one file. Its name is the file's without .toml.
+type Scenario struct {
+	Name     string            `toml:"-"`
+	Order    int               `toml:"order"`    // scenarios run by rising order, a short one first
+	Why      string            `toml:"why"`      // one sentence
+	Patch    string            `toml:"patch"`    // a built-in patch
+	Commands bool              `toml:"commands"` // commands arrive all the time; the patch's sound must show them
+	Sink     string            `toml:"sink"`
+	Engine   Engine            `toml:"engine"`
+	Fault    Fault             `toml:"fault"`
+	Profile  map[string]Load   `toml:"profile"` // by profile: quick, full, soak
+	Expect   map[string]Count  `toml:"expect"`  // by event kind: how many of them each fault must cause; 0 of those not listed
+	Cause    map[string]string `toml:"cause"`   // by event kind: what its cause must match, a regular expression
+	Judge    Judge             `toml:"judge"`
+}
+
+// Engine is how the engine is started.
+type Engine struct {
+	Replicas int `toml:"replicas"`
+	Spares   int `toml:"spares"`
+	Lead     int `toml:"lead"` // blocks; 0: the engine's own choice
+}
+
+// Fault is what happens in each cycle.
+type Fault struct {
+	Kind   string `toml:"kind"`
+	Target string `toml:"target"`
+	Points string `toml:"points"` // of kind crash: regular expression of the failpoints
+	Hold   int    `toml:"hold"`   // of kind kill-alone: blocks for which the host is stopped
+}
+
+// Load is how much of it a profile does.
+type Load struct {
+	Processes int `toml:"processes"` // engine processes, one after the other
+	Cycles    int `toml:"cycles"`    // faults in each; of kind crash: how often each point is passed, in all processes together
+}
+
+// Judge is what a scenario is judged by, besides what holds for all.
+type Judge struct {
+	// MinRendering is how many victims must have been hit while they rendered, of a profile's full number of cycles.
+	MinRendering int `toml:"min_rendering"`
+	// MustLose turns the limit on lost frames round: a control experiment that loses none proves nothing.
+	MustLose bool `toml:"must_lose"`
+	// Allow is, by metric, what each fault may add to the limit that holds for all.
+	Allow map[string]float64 `toml:"allow"`
+	// Budget is, by the names of report.ParseBudget, the most that the median engine process may have.
+	Budget map[string]float64 `toml:"budget"`
+}
+
+// Profiles are the names of the profiles.
+var Profiles = []string{"quick", "full", "soak"}
+
+// Spec is the fault as package fault takes it.
+func (s *Scenario) Spec() fault.Spec {
+	spec := fault.Spec{Kind: s.Fault.Kind, Target: s.Fault.Target, Hold: s.Fault.Hold}
+	if s.Fault.Points != "" {
+		spec.Points = regexp.MustCompile(s.Fault.Points) // was checked by Parse
+	}
+	return spec
+}
+
+// Crashes says that the cycles of the scenario are its failpoints, which only a build with failpoints has.
+func (s *Scenario) Crashes() bool { return s.Fault.Kind == "crash" }
+
+//go:embed *.toml
+var files embed.FS
+
+// All returns the scenarios in the order in which they run.
+func All() ([]*Scenario, error) {
+	entries, err := files.ReadDir(".")
+	if err != nil {
+		return nil, fmt.Errorf("scenarios: %w", err)
+	}
+	var all []*Scenario
+	for _, e := range entries {
+		text, err := files.ReadFile(e.Name())
+		if err != nil {
+			return nil, fmt.Errorf("scenarios: %w", err)
+		}
+		s, err := Parse(e.Name(), text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b *Scenario) int {
+		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.Name, b.Name))
+	})
+	return all, nil
+}
+
+// Select returns the scenarios whose name matches, in their order.
+func Select(all []*Scenario, run *regexp.Regexp) []*Scenario {
+	return slices.DeleteFunc(slices.Clone(all), func(s *Scenario) bool { return !run.MatchString(s.Name) })
+}
+
+func nameOf(file string) string { return strings.TrimSuffix(path.Base(file), ".toml") }

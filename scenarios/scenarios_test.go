@@ -1,0 +1,201 @@
+package scenarios
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func all(t testing.TB) []*Scenario {
+	t.Helper()
+	s, err := All()
+	require.NoError(t, err)
+	return s
+}
+
+func TestEveryFileLoads(t *testing.T) {
+	loaded := all(t)
+	onDisk, err := os.ReadDir(".")
+	require.NoError(t, err)
+	n := 0
+	for _, e := range onDisk {
+		if strings.HasSuffix(e.Name(), ".toml") {
+			n++
+		}
+	}
+	require.Len(t, loaded, n)
+}
+
+func TestTheScenariosThatAreAskedForAreThere(t *testing.T) {
+	var names []string
+	for _, s := range all(t) {
+		names = append(names, s.Name)
+	}
+	for _, want := range []string{
+		"none", "kill-primary", "kill-standby", "kill-both", "kill-primary-alone", "kill-primary-alone-bare",
+		"term-primary", "term-standby", "stop-primary",
+		"crash-points-primary", "crash-points-standby", "crash-points-spare", "crash-points-player",
+	} {
+		require.Contains(t, names, want)
+	}
+	require.Equal(t, "none", names[0], "the short one comes first")
+}
+
+// benchstat needs six lines for an interval.
+func TestEveryProfileHasSixEngineProcesses(t *testing.T) {
+	for _, s := range all(t) {
+		for _, p := range Profiles {
+			require.GreaterOrEqual(t, s.Profile[p].Processes, 6, "%s, %s", s.Name, p)
+		}
+	}
+}
+
+// Every death of a worker must be answered by one new worker, whatever the scenario.
+func TestWhatDiesIsReplaced(t *testing.T) {
+	for _, s := range all(t) {
+		require.Equal(t, s.Expect["worker_down"], s.Expect["worker_exited"], s.Name)
+		require.Equal(t, s.Expect["worker_down"], s.Expect["worker_spawned"], s.Name)
+		require.Equal(t, s.Expect["worker_down"], s.Expect["worker_ready"], s.Name)
+		require.Equal(t, s.Judge.MustLose, s.Expect["frames_lost"].Min > 0, s.Name)
+	}
+}
+
+func TestSelect(t *testing.T) {
+	names := func(expr string) (n []string) {
+		for _, s := range Select(all(t), regexp.MustCompile(expr)) {
+			n = append(n, s.Name)
+		}
+		return n
+	}
+	require.Equal(t, []string{"term-primary", "term-standby"}, names("^term-"))
+	require.Empty(t, names("^x$"))
+	require.Len(t, names(""), len(all(t)))
+}
+
+const valid = `order = 1
+why = "to test"
+patch = "heavy"
+commands = true
+sink = "wav"
+
+[engine]
+replicas = 2
+spares = 1
+
+[fault]
+kind = "kill"
+target = "primary"
+
+[profile.quick]
+processes = 6
+cycles = 34
+[profile.full]
+processes = 6
+cycles = 34
+[profile.soak]
+processes = 6
+cycles = 34
+
+[expect]
+worker_down = 1
+switched = "1..2"
+worker_spawned = ">=1"
+
+[cause]
+worker_down = "killed"
+
+[judge]
+min_rendering = 3
+
+[judge.allow]
+lost-frames = 256
+
+[judge.budget]
+detect-x-floor = 1.5
+`
+
+func TestParse(t *testing.T) {
+	s, err := Parse("dir/my.toml", []byte(valid))
+	require.NoError(t, err)
+	require.Equal(t, "my", s.Name)
+	require.Equal(t, Engine{Replicas: 2, Spares: 1}, s.Engine)
+	require.Equal(t, Load{6, 34}, s.Profile["quick"])
+	require.Equal(t, map[string]Count{"worker_down": Exactly(1), "switched": {1, 2}, "worker_spawned": AtLeast(1)}, s.Expect)
+	require.Equal(t, map[string]float64{"lost-frames": 256}, s.Judge.Allow)
+}
+
+func TestEveryMistakeIsOneLineWithThePlace(t *testing.T) {
+	for _, tc := range []struct{ old, new, want string }{
+		{`spares = 1`, `spares = 1` + "\n" + `spears = 2`, `scenario: my.toml:10: "engine.spears": unknown key`},
+		{`[judge]`, "[jugde]\nx = 1\n[judge]", `scenario: my.toml:33: "jugde": unknown key`},
+		{`order = 1`, `order = 0`, `scenario: my.toml:1: "order": must be 1 or more`},
+		{`order = 1`, `order = "1"`, `scenario: my.toml:1: "order": incompatible types: TOML value has type string; destination has type integer`},
+		{`order = 1`, `order = `, `scenario: my.toml:1: "order": expected value but found '\n' instead`},
+		{`why = "to test"`, ``, `scenario: my.toml: "why": must be there: one sentence`},
+		{`patch = "heavy"`, `patch = "sine"`, `scenario: my.toml:4: "commands": the sound of patch "sine" does not show them (steps and heavy do)`},
+		{`sink = "wav"`, `sink = "tape"`, `scenario: my.toml:5: "sink": unknown sink (known: wav)`},
+		{`replicas = 2`, `replicas = 0`, `scenario: my.toml:8: "engine.replicas": must be 1 or more`},
+		{`kind = "kill"`, `kind = "maim"`, `scenario: my.toml:12: "fault.kind": unknown fault "maim" (known: crash, flip, kill, kill-alone, none, stop, term)`},
+		{`target = "primary"`, `target = "host"`, `scenario: my.toml:13: "fault.target": fault "kill": unknown target "host" (known: primary, standby, both)`},
+		{`target = "primary"`, `points = "("`, `scenario: my.toml:13: "fault.points": error parsing regexp: missing closing ): ` + "`(`"},
+		{`[profile.full]`, `[profile.fool]`, `scenario: my.toml:18: "profile.fool": unknown profile (known: quick, full, soak)`},
+		{"[profile.full]\nprocesses = 6", "[profile.full]\nprocesses = 0", `scenario: my.toml:19: "profile.full.processes": must be 1 or more`},
+		{"[profile.soak]\nprocesses = 6\ncycles = 34", "", `scenario: my.toml: "profile.soak": must be there`},
+		{`worker_down = 1`, `worker_gone = 1`, `scenario: my.toml:26: "expect.worker_gone": unknown event (known: `},
+		{`"1..2"`, `"2..1"`, `scenario: my.toml:27: "expect.switched": want a number of times, ">=N" or "N..M", not 2..1`},
+		{`">=1"`, `-1`, `scenario: my.toml:28: "expect.worker_spawned": want a number of times, ">=N" or "N..M", not -1`},
+		{`worker_down = "killed"`, `worker_up = "killed"`, `scenario: my.toml:31: "cause.worker_up": cause of an event that is not expected`},
+		{`worker_down = "killed"`, `worker_down = "["`, `scenario: my.toml:31: "cause.worker_down": error parsing regexp`},
+		{`lost-frames = 256`, `lost-farmes = 256`, `scenario: my.toml:37: "judge.allow.lost-farmes": no metric that has a limit`},
+		{`detect-x-floor`, `detect-p51-ns`, `scenario: my.toml:40: "judge.budget.detect-p51-ns": no budget`},
+	} {
+		t.Run(tc.new, func(t *testing.T) {
+			require.Contains(t, valid, tc.old)
+			_, err := Parse("my.toml", []byte(strings.Replace(valid, tc.old, tc.new, 1)))
+			require.Error(t, err)
+			require.Contains(t, err.Error(), tc.want)
+			require.NotContains(t, err.Error(), "\n")
+		})
+	}
+	_, err := Parse("my.toml", make([]byte, maxSize+1))
+	require.EqualError(t, err, "scenario: my.toml: 16385 bytes, at most 16384")
+}
+
+func TestCount(t *testing.T) {
+	require.True(t, Exactly(2).Allows(2))
+	require.False(t, Exactly(2).Allows(1))
+	require.False(t, Exactly(2).Allows(3))
+	require.False(t, AtLeast(1).Allows(0))
+	require.True(t, AtLeast(1).Allows(1000))
+	require.False(t, Count{1, 2}.Allows(3))
+	require.Equal(t, "2, >=1, 1..2", strings.Join([]string{Exactly(2).String(), AtLeast(1).String(), Count{1, 2}.String()}, ", "))
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(valid))
+	entries, err := files.ReadDir(".")
+	require.NoError(f, err)
+	for _, e := range entries {
+		text, err := files.ReadFile(e.Name())
+		require.NoError(f, err)
+		f.Add(text)
+	}
+	f.Add([]byte("[fault]\npoints = '('"))
+	f.Add([]byte("expect = 1\n[[expect]]"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := Parse("fuzz.toml", text)
+		switch {
+		case err != nil && strings.Contains(err.Error(), "\n"):
+			t.Fatalf("more than one line: %q", err)
+		case err == nil:
+			s.Spec() // must not panic
+			if len(s.Profile) != len(Profiles) || slices.Contains(kinds, "") {
+				t.Fatalf("accepted: %+v", s)
+			}
+		}
+	})
+}
