@@ -64,8 +64,10 @@ func heavyMix(b *bytes.Buffer, id string, in []string) {
 	fmt.Fprintf(b, "[[module]]\nid = %q\nkind = \"mix\"\nin = [\"%s\"]\n\n", id, strings.Join(in, `", "`))
 }
 
-// heavyShare is the share of its own duration that a block of heavy without a number should take to render.
-const heavyShare = 0.55
+// heavyShare is the share of its own duration that a block of heavy without a number should take to render: half, and a
+// little for a measurement that came out long. Much more would leave no room: a processor whose other half belongs to
+// somebody else's machine was seen to be 1.75 times as slow for seconds.
+const heavyShare = 0.51
 
 // calibrate finds the number of sines for that on this machine, rendered twice at the same time, for 256 frames at 44 100 Hz. The block size matters little; at
 // another rate the share grows with the rate.

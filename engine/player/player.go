@@ -30,14 +30,17 @@ type Player struct {
 	other    shm.EntryHeader
 	last     []float32 // last frame handed out, one sample a channel
 	sealedAt [sealedMemory]int64
-	events   uint64
-	switches uint64
-	skip     uint64 // the first block after the last outage
-	lost     uint64 // frames
-	pending  event  // an event that wants the time of return
-	flags    uint32
-	set      *shm.WaitSet
-	stop     atomic.Bool
+	// What each ring had published when it was last looked at, and when that had changed.
+	published  [shm.MaxSlots]uint64
+	progressed [shm.MaxSlots]int64
+	events     uint64
+	switches   uint64
+	skip       uint64 // the first block after the last outage
+	lost       uint64 // frames
+	pending    event  // an event that wants the time of return
+	flags      uint32
+	set        *shm.WaitSet
+	stop       atomic.Bool
 }
 
 // event is what shm.PlayerEvent carries.
@@ -327,15 +330,28 @@ func (p *Player) finish(n uint64, entry int64) {
 	}
 }
 
-// fill activates spares until as many workers keep up as there should be replicas. Late is not dead: nobody is stopped.
+// fill activates spares until as many workers keep up as there should be replicas. Late is not dead: nobody is stopped. But
+// one who is late and works is helped by one more at most, however many are late: what is short then is processor time, and
+// every further renderer takes it from the others.
 func (p *Player) fill(now int64) {
-	keep := 0
+	keep, work := 0, 0
 	for slot := range p.Rings {
-		if p.Renders(slot) && (p.keepsUp(slot, now) || now-p.ActivatedNS(slot) < 2*p.block) {
+		if !p.Renders(slot) {
+			continue
+		}
+		published := p.Rings[slot].Published.Load()
+		if published != p.published[slot] {
+			p.published[slot], p.progressed[slot] = published, now
+		}
+		fresh := now-p.ActivatedNS(slot) < 2*p.block
+		if fresh || now-p.progressed[slot] <= p.late+p.block {
+			work++
+		}
+		if fresh || p.keepsUp(published, now) {
 			keep++
 		}
 	}
-	for ; keep < int(p.Host.Geo.Replicas); keep++ {
+	for replicas := int(p.Host.Geo.Replicas); keep < replicas && work <= replicas; keep, work = keep+1, work+1 {
 		slot := p.Spare()
 		if slot < 0 {
 			return
@@ -348,8 +364,8 @@ func (p *Player) fill(now int64) {
 	}
 }
 
-func (p *Player) keepsUp(slot int, now int64) bool {
-	published, sealed := p.Rings[slot].Published.Load(), p.Player.Sealed.Load()
+func (p *Player) keepsUp(published uint64, now int64) bool {
+	sealed := p.Player.Sealed.Load()
 	if published >= sealed {
 		return true
 	}

@@ -277,6 +277,20 @@ func (w *Worker) restore() bool {
 	return found
 }
 
+// cheap says whether there is time to render the newest block once more: nobody is far behind, and by what its worker says
+// it takes less than an eighth of a block.
+func (w *Worker) cheap(newest uint64) bool {
+	if w.Player.Sealed.Load() >= newest+w.Host.Geo.Behind() {
+		return false
+	}
+	for _, r := range w.Rings {
+		if e, _, _ := r.Entry(newest - 1); newest > 0 && e.Block == newest {
+			return e.RenderNS < w.Host.Geo.BlockNS()/8
+		}
+	}
+	return false
+}
+
 func (w *Worker) search() bool {
 	newest := w.newest()
 	if newest == 0 {
@@ -302,8 +316,7 @@ func (w *Worker) search() bool {
 		}
 		return false
 	}
-	near := w.Player.Sealed.Load() < newest+w.Host.Geo.Behind()
-	if near && newest > 1 && try(newest-1) || try(newest) {
+	if w.cheap(newest) && newest > 1 && try(newest-1) || try(newest) {
 		return true
 	}
 	for have := newest - 1; have > 1 && newest-have < uint64(w.Host.Geo.Ring); have-- {
