@@ -23,6 +23,7 @@ import (
 	"chronus/engine/control"
 	"chronus/engine/osc"
 	"chronus/engine/patch"
+	"chronus/engine/quiet"
 	"chronus/engine/shm"
 	"chronus/engine/supervisor"
 	"chronus/engine/tape"
@@ -233,6 +234,7 @@ func (e *Engine) Start() error {
 	if runtime.GOMAXPROCS(0) < minProcs {
 		runtime.GOMAXPROCS(minProcs)
 	}
+	quiet.Threads(2 * shm.MaxSlots) // each process that is waited for holds one; then their number is the same for good
 	for pattern, h := range e.handlers() {
 		e.ctl.Handle(pattern, h)
 	}

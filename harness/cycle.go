@@ -174,6 +174,9 @@ func (s *session) account(x *expectation, window []received) {
 	s.add(report.LateSwitches, float64(len(t.late)))
 	s.add(report.LatePromotions, float64(t.retired))
 	for _, e := range t.late {
+		if s.scenario.Saturates() {
+			break
+		}
 		s.late = append(s.late, lateness{
 			e.EntryNS - s.run.Engine.LeadNS - s.run.Engine.BlockNS, e.ReturnNS,
 			fmt.Sprintf("block %d: switched to slot %d from one whose worker lives", e.Block, e.Slot),

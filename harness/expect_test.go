@@ -322,7 +322,7 @@ func TestLatenessNeedsAStallOfTheFloor(t *testing.T) {
 		{"no priority", false, nil, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := &session{run: &report.Run{Engine: report.Engine{Fifo: tc.fifo, LeadNS: 17_000_000}, Floor: floor.Report{Fifo: tc.fifo, Stalls: tc.stalls}}}
+			s := &session{scenario: &scenarios.Scenario{Patch: "steps"}, run: &report.Run{Engine: report.Engine{Fifo: tc.fifo, LeadNS: 17_000_000}, Floor: floor.Report{Fifo: tc.fifo, Stalls: tc.stalls}}}
 			one := 1
 			s.account(expectKill(t), []received{
 				{control.Event{Kind: control.Switched, FromSlot: &one, Slot: 2, EntryNS: at, ReturnNS: at + 7000}, at + 9000},

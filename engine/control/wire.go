@@ -71,7 +71,7 @@ type Worker struct {
 	State       string `json:"state"`
 	Block       uint64 `json:"block"`         // next block it will publish; 0 for a spare
 	RenderAlloc uint64 `json:"render_allocs"` // heap objects allocated since its first block
-	CPU         int    `json:"cpu"`           // it prefers this one; -1: any
+	CPU         int    `json:"cpu"`           // its render thread keeps to this one; -1: any
 }
 
 // Player is the player process in Status.

@@ -64,7 +64,7 @@ func run(name string) error {
 	if err != nil {
 		return err
 	}
-	quiet.Threads()
+	quiet.Threads(8)
 	failpoint.Watch(&host.Failpoint, failpoint.PlayerSlot)
 	_ = shm.Lock() // the host has said in one line what is not granted
 	if host.Geo.Fifo != 0 {

@@ -9,13 +9,7 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
-	"time"
-
-	"golang.org/x/sys/unix"
 )
-
-// threads is how many the runtime is made to have; more than it ever needs at once in a worker or a player.
-const threads = 6
 
 // Begin switches collection off and has at least as many Ps as threads that may run, so that none waits for another's.
 func Begin() {
@@ -23,16 +17,19 @@ func Begin() {
 	debug.SetGCPercent(-1)
 }
 
-// Threads makes the runtime start its threads. One that it starts later allocates, and its stack is new memory to touch.
-func Threads() {
-	var all sync.WaitGroup
-	for range threads {
-		all.Go(func() {
-			pause := unix.NsecToTimespec(int64(2 * time.Millisecond))
-			_ = unix.Nanosleep(&pause, nil) // a system call each, at the same time: each holds a thread
+// Threads makes the runtime start n threads. One that it starts later allocates, and its stack is new memory to touch.
+func Threads(n int) {
+	var ready, done sync.WaitGroup
+	ready.Add(n)
+	for range n {
+		done.Go(func() {
+			runtime.LockOSThread() // waiting, it keeps its thread, so the next one needs another
+			ready.Done()
+			ready.Wait()
+			runtime.UnlockOSThread()
 		})
 	}
-	all.Wait()
+	done.Wait()
 }
 
 // Allocs counts the heap objects that the process has allocated since it settled: the first reading is the zero.

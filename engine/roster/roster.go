@@ -42,25 +42,12 @@ func (r *Roster) ActivatedNS(slot int) int64 {
 	return max(r.Host.Slots[slot].AtNS.Load(), r.Player.Slots[slot].AtNS.Load())
 }
 
-// Spare picks the idle worker to activate next, -1 where there is none: the lowest slot on a processor that no rendering
-// worker prefers, so that one stalled processor never holds every replica; else the lowest slot.
+// Spare picks the idle worker to activate next, -1 where there is none: that in the lowest slot.
 func (r *Roster) Spare() int {
-	first := -1
 	for slot := range r.Rings {
-		if !r.Idle(slot) {
-			continue
-		}
-		if first < 0 {
-			first = slot
-		}
-		cpu := r.Host.Slots[slot].CPU.Load()
-		shared := cpu < 0
-		for other := range r.Rings {
-			shared = shared || r.Renders(other) && r.Host.Slots[other].CPU.Load() == cpu
-		}
-		if !shared {
+		if r.Idle(slot) {
 			return slot
 		}
 	}
-	return first
+	return -1
 }

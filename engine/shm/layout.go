@@ -146,10 +146,8 @@ type HostSlot struct {
 	Idle       atomic.Uint32
 	Generation atomic.Uint32 // of the process that owns the slot's ring; 0: nobody
 	Condemned  atomic.Uint32 // 1: never read this ring (agreement between rings comes later)
-	CPU        atomic.Int32  // the processor its worker prefers; -1: any
-	_          [4]byte
-	AtNS       atomic.Int64 // when the host activated it
-	_          [32]byte
+	AtNS       atomic.Int64  // when the host activated it
+	_          [40]byte
 }
 
 // HostRegion is the host's header; the command log follows on the next page.
@@ -291,7 +289,7 @@ type RingRegion struct {
 	head
 	Generation uint32
 	PID        int32
-	CPU        int32
+	CPU        atomic.Int32 // the processor its render thread keeps to; -1: any
 	_          [4]byte
 	_          [line]byte
 	// Robust is the word of a robust futex: the render thread's TID | FUTEX_WAITERS, and FUTEX_OWNER_DIED once the kernel

@@ -160,9 +160,6 @@ func CreateHost(g Geometry, s Stamp) (*os.File, *Host, error) {
 		return nil, nil, err
 	}
 	h := viewHost(mem, g)
-	for i := range h.Slots {
-		h.Slots[i].CPU.Store(-1)
-	}
 	h.init(magicHost, s, g)
 	return f, h, nil
 }
@@ -269,7 +266,7 @@ func CreateRing(slot int, g Geometry, s Stamp) (*os.File, *Ring, error) {
 // writeRingHead stores a fresh header through the descriptor: the host never has a writable mapping of a ring.
 func writeRingHead(f *os.File, s Stamp, g Geometry) error {
 	var r RingRegion
-	r.CPU = -1
+	r.CPU.Store(-1)
 	r.init(magicRing, s, g)
 	if _, err := f.WriteAt(unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)), 0); err != nil {
 		return fmt.Errorf("shm: write %s: %w", f.Name(), err)

@@ -9,18 +9,26 @@ import (
 )
 
 // Priorities under SCHED_FIFO. A spare stands above the renderers until it has caught up: started beside a dying worker
-// of the same priority it would wait for that worker's memory to be torn down.
+// of the same priority it would wait for that worker's memory to be torn down. The other threads of a worker, which take
+// signals, stand above its renderer and below a spare.
 const (
 	PriorityPlayer   = 20
 	PriorityHost     = 15
 	PrioritySpare    = 12
+	PriorityAttend   = 11
 	PriorityRenderer = 10
 )
 
-// Fifo puts a thread (0: the calling one) under SCHED_FIFO.
+// MaxProcessors is how many processors a renderer chooses from.
+const MaxProcessors = 64
+
+// Fifo puts a thread (0: the calling one) under SCHED_FIFO; with priority 0, back under SCHED_OTHER.
 func Fifo(tid, priority int) error {
-	p := int32(priority)
-	if _, _, e := unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, uintptr(tid), unix.SCHED_FIFO, uintptr(unsafe.Pointer(&p))); e != 0 {
+	p, policy := int32(priority), uintptr(unix.SCHED_FIFO)
+	if priority == 0 {
+		policy = unix.SCHED_NORMAL
+	}
+	if _, _, e := unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, uintptr(tid), policy, uintptr(unsafe.Pointer(&p))); e != 0 {
 		return e
 	}
 	return nil

@@ -87,14 +87,13 @@ func (p *Pool) drained(slot int) bool {
 }
 
 // recycle makes the slot new for the worker of a generation. The process that owned it has been reaped.
-func (p *Pool) recycle(slot int, generation uint32, cpu int32) error {
+func (p *Pool) recycle(slot int, generation uint32) error {
 	s := &p.Host.Slots[slot]
 	s.Idle.Store(p.Term(slot)) // whatever activated the dead one is over
 	if err := shm.ZeroRing(p.rings[slot], p.Rings[slot]); err != nil {
 		return err
 	}
 	s.Condemned.Store(0)
-	s.CPU.Store(cpu)
 	s.Generation.Store(generation)
 	return nil
 }

@@ -6,8 +6,6 @@ import (
 	"sort"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"chronus/engine/control"
 	"chronus/engine/shm"
 )
@@ -69,7 +67,7 @@ func (s *Supervisor) Status(st *control.Status) {
 		r := s.pool.Rings[i]
 		is := control.Worker{
 			Role: s.role(i), Slot: i, PID: w.pid, Generation: w.generation, State: control.WorkerStarting,
-			Block: r.Published.Load(), RenderAlloc: r.Allocs.Load(), CPU: int(w.cpu),
+			Block: r.Published.Load(), RenderAlloc: r.Allocs.Load(), CPU: int(r.CPU.Load()),
 		}
 		switch {
 		case w.state == down:
@@ -125,29 +123,4 @@ func (s *Supervisor) gone() bool {
 		}
 	}
 	return all
-}
-
-// processor is the one that the fewest workers prefer, of those this process may use; -1 without SCHED_FIFO: bound to a
-// processor that somebody else keeps busy, a thread of normal priority could not get away.
-func (s *Supervisor) processor() int32 {
-	var set unix.CPUSet
-	if s.pool.Host.Geo.Fifo == 0 || unix.SchedGetaffinity(0, &set) != nil {
-		return -1
-	}
-	best, fewest := int32(-1), len(s.slots)+1
-	for cpu := range 1024 {
-		if !set.IsSet(cpu) {
-			continue
-		}
-		n := 0
-		for i := range s.slots {
-			if w := &s.slots[i]; (w.state == starting || w.state == live) && w.cpu == int32(cpu) {
-				n++
-			}
-		}
-		if n < fewest {
-			best, fewest = int32(cpu), n
-		}
-	}
-	return best
 }

@@ -38,7 +38,7 @@ const (
 	// startLimit is how long a process may take to be of use.
 	startLimit = 5 * time.Second
 	// reapLimit is how long a known death may wait for its wait status before it is reported without.
-	reapLimit = 100 * time.Millisecond
+	reapLimit = time.Second
 	// leaveLimit is how long a worker may take to go after its leave notice.
 	leaveLimit = time.Second
 	// fadeLimit is how long the player may take to fade out.
@@ -93,7 +93,6 @@ type slot struct {
 	proc       *os.Process
 	pid        int
 	generation uint32
-	cpu        int32
 	since      time.Time // state
 	knownNS    int64     // when its end was known
 	reported   bool      // its end is
@@ -375,7 +374,6 @@ func (s *Supervisor) tick(now time.Time, dt time.Duration) {
 
 // retire makes a worker idle again when more than the replicas have rendered for a while: one was late and came back. It is
 // the last one to be activated, but neither the one that is heard nor one that stands still: that one's affair is the hang.
-// Surplus renderers take the time of the others, so nobody needs to keep up for it.
 func (s *Supervisor) retire(sealed uint64) {
 	pick, newest, have := -1, int64(0), 0
 	for i := range s.slots {
@@ -451,12 +449,12 @@ func (s *Supervisor) start() bool {
 			s.restarted++
 		}
 		s.generation++
-		gen, cpu := s.generation, s.processor()
-		if err := s.pool.recycle(i, gen, cpu); err != nil {
+		gen := s.generation
+		if err := s.pool.recycle(i, gen); err != nil {
 			s.fail(err)
 			return false
 		}
-		*w = slot{state: starting, generation: gen, cpu: cpu, since: time.Now()}
+		*w = slot{state: starting, generation: gen, since: time.Now()}
 		s.look()
 		s.spawn.jobs <- job{
 			path: s.cfg.Worker, args: []string{fmt.Sprint(i), fmt.Sprint(gen)}, files: s.pool.workerFiles(i), env: childEnv(),

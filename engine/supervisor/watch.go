@@ -69,11 +69,11 @@ func (s *Supervisor) watch() {
 			if is.state == was.state {
 				continue
 			}
-			switch is.state {
-			case shm.StateIdle:
+			if was.state == shm.StateStarting { // it may be activated, and restoring, by the time this is read
 				s.fill()
 				s.notes <- note{noteReady, slot, is.owner, now}
-			case shm.StateRendering:
+			}
+			if is.state == shm.StateRendering {
 				s.notes <- note{noteRender, slot, is.owner, now}
 			}
 		}

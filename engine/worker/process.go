@@ -27,6 +27,10 @@ const (
 	FDRings              // all rings in the order of slots, read-only
 )
 
+// threads is as many as the runtime ever needs at once here, besides its own. Each is one more that has to run before a
+// killed process is gone.
+const threads = 3
+
 // rtTime is how long a worker under SCHED_FIFO may compute without sleeping before the kernel kills it, in us.
 const rtTime = 20000
 
@@ -102,16 +106,16 @@ func run(slot int, generation uint32) error {
 	_ = shm.Lock() // the host has said in one line what is not granted
 	w.warm()
 	failpoint.Watch(&host.Failpoint, uint32(slot))
-	cpu := host.Slots[slot].CPU.Load()
-	own.Generation, own.PID, own.CPU = generation, int32(os.Getpid()), cpu
+	own.Generation, own.PID = generation, int32(os.Getpid())
 	if err := shm.HoldRobust(&own.Robust); err != nil {
 		return fmt.Errorf("robust futex: %w", err)
 	}
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, unix.SIGTERM)
+	quiet.Threads(threads)
 	go attend(own, term)
 	if host.Geo.Fifo != 0 {
-		_ = shm.FifoAll(shm.PriorityRenderer)
+		_ = shm.FifoAll(shm.PriorityAttend)
 	}
 	own.ReadyNS.Store(shm.Now())
 	return w.Run()
@@ -122,7 +126,7 @@ func run(slot int, generation uint32) error {
 func (w *Worker) warm() {
 	scratch := shm.ScratchRing(w.Host.Geo)
 	copy(w.state, w.prog.Initial)
-	for n := range uint64(4) {
+	for n := range uint64(2) {
 		w.prog.Render(w.state, w.out)
 		ring.Publish(scratch, w.fold, ring.Block{Number: n, Prev: n}, w.out, w.state)
 		ring.CopyState(scratch, w.fold, n, &w.header, w.out, w.spare)
@@ -134,7 +138,6 @@ func (w *Worker) warm() {
 
 // attend gives the leave notice when SIGTERM comes, and once a second publishes what the process has allocated.
 func attend(own *shm.Ring, term <-chan os.Signal) {
-	quiet.Threads()
 	var allocs quiet.Allocs
 	second := time.NewTicker(time.Second)
 	for {

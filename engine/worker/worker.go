@@ -29,6 +29,9 @@ const (
 	breath       = 150e3
 )
 
+// placeEvery is after how many blocks a renderer looks whether another keeps to its processor.
+const placeEvery = 8
+
 // Worker renders. All its methods belong to one locked thread.
 type Worker struct {
 	roster.Roster
@@ -46,8 +49,13 @@ type Worker struct {
 	next   uint64 // the state has block next-1 in it and every one before that
 	cutoff uint64 // and the commands below this
 	fresh  bool   // nothing published since the restore
-	raised bool   // still above the renderers' priority
-	all    unix.CPUSet
+
+	settled  bool   // has caught up since it was activated
+	priority int    // under SCHED_FIFO; 0: normal
+	placed   uint64 // the block at which to look for a processor again
+	// The processors it may use: all of them, and one by one.
+	all        unix.CPUSet
+	processors []int
 
 	rested int64 // when the loop last slept
 	set    *shm.WaitSet
@@ -65,8 +73,14 @@ func New(r roster.Roster, own *shm.Ring, slot int, prog *dsp.Program) (*Worker, 
 	if err != nil {
 		return nil, fmt.Errorf("worker: processors: %w", err)
 	}
+	var processors []int
+	for cpu := range shm.MaxProcessors {
+		if all.IsSet(cpu) {
+			processors = append(processors, cpu)
+		}
+	}
 	return &Worker{
-		Roster: r, all: all, own: own, slot: slot, fold: r.Host.Stamp.Fold(), prog: prog,
+		Roster: r, all: all, processors: processors, own: own, slot: slot, fold: r.Host.Stamp.Fold(), prog: prog,
 		state: make([]uint64, prog.Words()), spare: make([]uint64, prog.Words()), out: make([]float32, geo.Samples()),
 		set: shm.NewWaitSet(3),
 	}, nil
@@ -85,6 +99,7 @@ func (w *Worker) Run() error {
 			return nil
 		}
 		w.rested = shm.Now()
+		w.rank()
 		for !w.restore() && w.Wanted(w.slot) && w.own.Leave.Load() == 0 {
 			w.pause()
 		}
@@ -97,27 +112,88 @@ func (w *Worker) Run() error {
 	return nil
 }
 
-// raise makes the thread one that comes in fast: above the renderers, and on whichever processor has room, for the dead
-// worker's may still be busy taking it down.
-func (w *Worker) raise() {
-	if w.Host.Geo.Fifo != 0 {
+// rank gives the thread the priority and the processor that go with what it does now. Whoever comes in roams: the dead
+// worker's processor may still be busy taking it down. Whoever has caught up keeps to a processor of its own. A renderer beyond
+// the number of replicas has no real-time priority at all: what it was activated for is that one of them is late, and it must
+// neither make that worse nor starve the host, which will make one of them idle again.
+func (w *Worker) rank() {
+	if w.Host.Geo.Fifo == 0 {
+		return
+	}
+	priority := shm.PrioritySpare
+	switch {
+	case w.surplus():
+		priority = 0
+	case w.settled:
+		priority = shm.PriorityRenderer
+	}
+	if priority == shm.PriorityRenderer && w.next >= w.placed {
+		w.place()
+		w.placed = w.next + placeEvery
+	}
+	if priority == w.priority {
+		return
+	}
+	if priority != shm.PriorityRenderer {
+		w.own.CPU.Store(-1)
+		w.placed = 0
 		_ = shm.Roam(&w.all)
-		w.raised = shm.Fifo(0, shm.PrioritySpare) == nil
+	}
+	w.priority = priority
+	_ = shm.Fifo(0, priority)
+}
+
+// place keeps the thread to a processor that no other renderer keeps to, so that one that stands still never holds them all.
+// Where there are not enough, or two have chosen at the same time, the one in the higher slot moves, and only to where fewer are.
+func (w *Worker) place() {
+	mine := w.own.CPU.Load()
+	count := func(cpu int, all bool) (n int) {
+		for slot, r := range w.Rings {
+			if slot != w.slot && (all || slot < w.slot) && w.Renders(slot) && r.CPU.Load() == int32(cpu) {
+				n++
+			}
+		}
+		return n
+	}
+	if mine >= 0 && count(int(mine), false) == 0 {
+		return
+	}
+	best, fewest := int(mine), len(w.Rings)
+	if mine >= 0 {
+		fewest = count(int(mine), true)
+	}
+	// Each begins its search elsewhere, so that those who choose at the same time choose differently.
+	first := 0
+	for slot := range w.slot {
+		if w.Renders(slot) {
+			first++
+		}
+	}
+	for i := range w.processors {
+		cpu := w.processors[(first+i)%len(w.processors)]
+		if n := count(cpu, true); n < fewest {
+			best, fewest = cpu, n
+		}
+	}
+	if best >= 0 && int32(best) != mine && shm.Prefer(best) == nil {
+		w.own.CPU.Store(int32(best))
 	}
 }
 
-// lower makes the thread a renderer among others, on a processor that the other replicas do not prefer: one processor that
-// stands still must not hold them all.
-func (w *Worker) lower() {
-	if cpu := w.Host.Slots[w.slot].CPU.Load(); cpu >= 0 {
-		_ = shm.Prefer(int(cpu))
+// surplus says whether there are replicas enough without this worker. One that stands still is none.
+func (w *Worker) surplus() bool {
+	others, sealed := 0, w.Player.Sealed.Load()
+	for slot, r := range w.Rings {
+		if slot != w.slot && w.Renders(slot) && r.Published.Load()+2*uint64(w.Host.Geo.Lead) >= sealed {
+			others++
+		}
 	}
-	_ = shm.Fifo(0, shm.PriorityRenderer)
-	w.raised = false
+	return w.Wanted(w.slot) && others >= int(w.Host.Geo.Replicas)
 }
 
 func (w *Worker) awaitActivation() {
-	w.raise()
+	w.settled = false
+	w.rank()
 	for !w.Wanted(w.slot) && w.own.Leave.Load() == 0 {
 		host, player := &w.Host.Slots[w.slot].Activate, &w.Player.Slots[w.slot].Activate
 		w.set.Reset()
@@ -142,9 +218,8 @@ func (w *Worker) Step() error {
 		return nil
 	}
 	if block >= sealed {
-		if w.raised && !w.fresh {
-			w.lower()
-		}
+		w.settled = w.settled || !w.fresh
+		w.rank()
 		w.set.Reset()
 		w.set.Add(shm.Low(&w.Player.Sealed), uint32(sealed))
 		w.set.Add(&w.own.Leave, 0)

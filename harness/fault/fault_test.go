@@ -90,7 +90,7 @@ func TestFaultsHitExactlyTheirVictims(t *testing.T) {
 		{"kill alone", Spec{Kind: "kill-alone", Target: "primary", Hold: 2}, false, map[int]string{1: "Z"}},
 		{"crash primary", Spec{Kind: "crash", Target: "primary"}, false, map[int]string{1: "Z"}},
 		{"crash player", Spec{Kind: "crash", Target: "player"}, false, map[int]string{PlayerSlot: "Z"}},
-		{"crash spare", Spec{Kind: "crash", Target: "spare"}, false, map[int]string{1: "Z", 3: "Z"}},
+		{"crash spare", Spec{Kind: "crash", Target: "spare"}, false, map[int]string{1: "Z", 2: "Z"}},
 		{"none", Spec{Kind: "none"}, false, map[int]string{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestAVictimThatIsGoneIsAnError(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	idle := func(slot, cpu int) control.Worker {
+	idle := func(slot int) control.Worker {
 		return control.Worker{Role: control.RoleSpare, Slot: slot, State: control.WorkerIdle, CPU: cpu, PID: 100 + slot}
 	}
 	standby := control.Worker{Role: control.RoleStandby, Slot: 9, State: control.WorkerRendering, CPU: 1, PID: 109}
@@ -173,9 +173,7 @@ func TestChoose(t *testing.T) {
 		target  string
 		want    []int // slots
 	}{
-		{"spare on the processor that becomes free", []control.Worker{standby, idle(2, 1), idle(3, 0)}, "spare", []int{3}},
-		{"lowest slot when all are taken", []control.Worker{standby, idle(3, 1), idle(2, 1)}, "spare", []int{2}},
-		{"lowest slot when none is preferred", []control.Worker{standby, idle(4, -1), idle(3, -1)}, "spare", []int{3}},
+		{"the spare in the lowest slot", []control.Worker{standby, idle(4), idle(3)}, "spare", []int{3}},
 		{"a starting spare is no spare", []control.Worker{{Role: control.RoleSpare, State: control.WorkerStarting}}, "spare", nil},
 		{"a dead standby is none", []control.Worker{{Role: control.RoleStandby, State: control.WorkerDead}}, "standby", nil},
 		{"one of three replicas", []control.Worker{standby, {Role: control.RoleStandby, Slot: 4}}, "standby", []int{9}},

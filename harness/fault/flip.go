@@ -21,7 +21,9 @@ import (
 // silence, which is what a block of the patch steps looks like.
 type flip struct {
 	target string
+	block  time.Duration
 	memory [][]byte
+	drain  time.Duration // until every block that was flipped has been played
 }
 
 const (
@@ -32,7 +34,7 @@ const (
 	flipBit    = 1 << 22 // of a float32: the highest of its mantissa, which everybody would hear
 )
 
-func newFlip(s Spec, _ time.Duration, _ Point) Fault { return &flip{target: s.Target} }
+func newFlip(s Spec, block time.Duration, _ Point) Fault { return &flip{target: s.Target, block: block} }
 
 func (f *flip) Setup(ctx context.Context, e Engine) ([]Victim, error) {
 	status, err := e.Status(ctx)
@@ -44,6 +46,7 @@ func (f *flip) Setup(ctx context.Context, e Engine) ([]Victim, error) {
 		return nil, err
 	}
 	victims[0].Survives = true
+	f.drain = time.Duration(status.Lead+2) * f.block
 	if f.memory, err = writable(victims[0].PID); err != nil {
 		return nil, err
 	}
@@ -94,7 +97,15 @@ func (f *flip) runs(do func(run []byte)) int {
 
 func (f *flip) Wait(context.Context) error { return nil }
 
-func (f *flip) Recover(context.Context) error { return nil }
+// Recover waits: there is no second copy of a block of which both replicas' were flipped.
+func (f *flip) Recover(ctx context.Context) error {
+	select {
+	case <-time.After(f.drain):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
 
 func (f *flip) Cleanup() {
 	for _, m := range f.memory {

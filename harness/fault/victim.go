@@ -55,32 +55,15 @@ func victim(w *control.Worker) Victim {
 	return Victim{Role: w.Role, Slot: w.Slot, PID: w.PID, Generation: w.Generation}
 }
 
-// nextSpare predicts which spare takes the place of the primary: the idle one in the lowest slot on a processor that none of
-// the surviving renderers prefers, else the one in the lowest slot. nil: there is none.
-func nextSpare(s *control.Status) *control.Worker {
-	taken := map[int]bool{-1: true}
-	for _, w := range s.Workers {
-		if w.Role == control.RoleStandby {
-			taken[w.CPU] = true
-		}
-	}
-	var first, free *control.Worker
+// nextSpare predicts which spare takes the place of the primary: the idle one in the lowest slot. nil: there is none.
+func nextSpare(s *control.Status) (next *control.Worker) {
 	for i := range s.Workers {
 		w := &s.Workers[i]
-		if w.Role != control.RoleSpare || w.State != control.WorkerIdle {
-			continue
-		}
-		if first == nil || w.Slot < first.Slot {
-			first = w
-		}
-		if !taken[w.CPU] && (free == nil || w.Slot < free.Slot) {
-			free = w
+		if w.Role == control.RoleSpare && w.State == control.WorkerIdle && (next == nil || w.Slot < next.Slot) {
+			next = w
 		}
 	}
-	if free != nil {
-		return free
-	}
-	return first
+	return next
 }
 
 // grip holds a process by a pidfd, so that a signal can never reach another one that was given its number.
