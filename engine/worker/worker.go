@@ -50,7 +50,7 @@ type Worker struct {
 	cutoff uint64 // and the commands below this
 	fresh  bool   // nothing published since the restore
 
-	settled  bool   // has caught up since it was activated
+	settled  bool   // has published a block since it was activated
 	priority int    // under SCHED_FIFO; 0: normal
 	placed   uint64 // the block at which to look for a processor again
 	// The processors it may use: all of them, and one by one.
@@ -113,7 +113,8 @@ func (w *Worker) Run() error {
 }
 
 // rank gives the thread the priority and the processor that go with what it does now. Whoever comes in roams: the dead
-// worker's processor may still be busy taking it down. Whoever has caught up keeps to a processor of its own. A renderer beyond
+// worker's processor may still be busy taking it down. Whoever has published a block keeps to a processor of its own, also and above all when
+// it cannot catch up: two on one would never. A renderer beyond
 // the number of replicas has no real-time priority at all: what it was activated for is that one of them is late, and it must
 // neither make that worse nor starve the host, which will make one of them idle again.
 func (w *Worker) rank() {
@@ -209,6 +210,7 @@ func (w *Worker) awaitActivation() {
 
 // Step renders one block if one is due, else waits for a seal.
 func (w *Worker) Step() error {
+	w.rank()
 	sealed := w.Player.Sealed.Load()
 	block, ok := w.due(sealed)
 	if !ok {
@@ -218,8 +220,6 @@ func (w *Worker) Step() error {
 		return nil
 	}
 	if block >= sealed {
-		w.settled = w.settled || !w.fresh
-		w.rank()
 		w.set.Reset()
 		w.set.Add(shm.Low(&w.Player.Sealed), uint32(sealed))
 		w.set.Add(&w.own.Leave, 0)
@@ -298,7 +298,7 @@ func (w *Worker) publish(b ring.Block) {
 	w.next = b.Number + 1
 	w.own.Rendered.Add(1)
 	if w.fresh {
-		w.fresh = false
+		w.fresh, w.settled = false, true
 		failpoint.Hit(failpoint.RestoreFirst)
 		w.own.FirstNS.Store(shm.Now())
 		failpoint.Hit(failpoint.RestoreStamp)

@@ -164,7 +164,7 @@ func TestAVictimThatIsGoneIsAnError(t *testing.T) {
 
 func TestChoose(t *testing.T) {
 	idle := func(slot int) control.Worker {
-		return control.Worker{Role: control.RoleSpare, Slot: slot, State: control.WorkerIdle, CPU: cpu, PID: 100 + slot}
+		return control.Worker{Role: control.RoleSpare, Slot: slot, State: control.WorkerIdle, PID: 100 + slot}
 	}
 	standby := control.Worker{Role: control.RoleStandby, Slot: 9, State: control.WorkerRendering, CPU: 1, PID: 109}
 	for _, tc := range []struct {
