@@ -10,7 +10,8 @@ import (
 //go:embed builtin/*.toml
 var files embed.FS
 
-// Builtin lists the names of the built-in patches. heavy may carry its size, heavy:N.
+// Builtin lists the names of the built-in patches. heavy may carry its size in sines, heavy:N, or the
+// share of its own duration that a block should take to render on this machine, heavy:N%.
 func Builtin() []string { return []string{"sine", "steps", "heavy"} }
 
 // builtin gives the text of a built-in patch and the name it is known by from then on, or no text.
@@ -20,19 +21,31 @@ func builtin(name string) (fullName string, text []byte, err error) {
 		text, err = files.ReadFile("builtin/" + name + ".toml")
 		return name, text, err
 	case "heavy":
-		n, err := calibrate()
-		if err != nil {
-			return "", nil, err
-		}
-		return fmt.Sprintf("heavy:%d", n), heavy(n), nil
+		return calibrated(heavyShare)
 	}
 	size, ok := strings.CutPrefix(name, "heavy:")
 	if !ok {
 		return "", nil, nil
 	}
+	if share, ok := strings.CutSuffix(size, "%"); ok {
+		n, err := strconv.Atoi(share)
+		if err != nil || n < 1 || n > 99 {
+			return "", nil, fmt.Errorf("patch: %s: the share must be in 1..99 %%", name)
+		}
+		return calibrated(float64(n) / 100)
+	}
 	n, err := strconv.Atoi(size)
 	if err != nil || n < 1 || n > maxHeavy {
 		return "", nil, fmt.Errorf("patch: %s: the number of sines must be in 1..%d", name, maxHeavy)
+	}
+	return fmt.Sprintf("heavy:%d", n), heavy(n), nil
+}
+
+// calibrated is heavy with as many sines as make a block take a share of its duration here and now.
+func calibrated(share float64) (fullName string, text []byte, err error) {
+	n, err := calibrate(share)
+	if err != nil {
+		return "", nil, err
 	}
 	return fmt.Sprintf("heavy:%d", n), heavy(n), nil
 }

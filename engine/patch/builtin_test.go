@@ -108,6 +108,8 @@ func TestLoad(t *testing.T) {
 		{dir, "patch: " + dir + ": is a directory (built in: sine, steps, heavy)"},
 		{"heavy:0", "patch: heavy:0: the number of sines must be in 1..24000"},
 		{"heavy:24001", "patch: heavy:24001: the number of sines must be in 1..24000"},
+		{"heavy:0%", "patch: heavy:0%: the share must be in 1..99 %"},
+		{"heavy:100%", "patch: heavy:100%: the share must be in 1..99 %"},
 		{"heavy:many", "patch: heavy:many: the number of sines must be in 1..24000"},
 	}
 	for _, tt := range tests {

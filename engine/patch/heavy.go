@@ -64,16 +64,15 @@ func heavyMix(b *bytes.Buffer, id string, in []string) {
 	fmt.Fprintf(b, "[[module]]\nid = %q\nkind = \"mix\"\nin = [\"%s\"]\n\n", id, strings.Join(in, `", "`))
 }
 
-// heavyShare is the share of its own duration that a block of heavy without a number should take to render: half, and a
-// little for a measurement that came out long. Much more would leave no room: a processor whose other half belongs to
-// somebody else's machine was seen to be 1.75 times as slow for seconds.
+// heavyShare is the share of its own duration that a block of plain heavy should take to render: half, and a little for a
+// measurement that came out long.
 const heavyShare = 0.51
 
-// calibrate finds the number of sines for that on this machine, rendered twice at the same time, for 256 frames at 44 100 Hz. The block size matters little; at
-// another rate the share grows with the rate.
-func calibrate() (int, error) {
+// calibrate finds the number of sines for a share on this machine, rendered twice at the same time, for 256 frames at 44 100 Hz.
+// The block size matters little; at another rate the share grows with the rate.
+func calibrate(share float64) (int, error) {
 	const rate, frames = 44100, 256
-	goal := heavyShare * frames / rate * float64(time.Second)
+	goal := share * frames / rate * float64(time.Second)
 	n := 256
 	// The second round measures close to the goal, where the caches are as full as they will be.
 	for range 2 {
