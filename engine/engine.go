@@ -155,7 +155,7 @@ func (e *Engine) open() (err error) {
 		}
 	}
 	if c.Lead == 0 {
-		c.Lead = chooseLead(fifo, c.Rate, c.Frames)
+		c.Lead = chooseLead(fifo, e.code.Program)
 	}
 	if !fifo {
 		c.Log.Warn("no SCHED_FIFO here: playing with a longer lead; grant it with CAP_SYS_NICE or an rtprio limit of 20",

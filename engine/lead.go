@@ -4,7 +4,9 @@ package engine
 
 import (
 	"runtime"
+	"slices"
 
+	"chronus/engine/dsp"
 	"chronus/engine/shm"
 )
 
@@ -25,26 +27,41 @@ const (
 	minOtherLead = 8
 	maxOtherLead = 24
 	sleeps       = 60
+	// shareLead is how many blocks more a patch needs that takes all the time there is: the more of it a block takes, the
+	// longer a worker that has fallen behind stays behind.
+	shareLead = 24
 )
 
-// chooseLead is 3 blocks under SCHED_FIFO. Without it, it follows from how late a thread of normal priority wakes now.
-func chooseLead(fifo bool, rate, frames int) int {
+// chooseLead is 3 blocks under SCHED_FIFO. Without it, it follows from how late a thread of normal priority wakes now, and from
+// how much of its time a block takes to render.
+func chooseLead(fifo bool, prog *dsp.Program) int {
 	if fifo {
 		return defaultLead
 	}
-	worst := make(chan int64)
+	block := int64(prog.Frames) * 1e9 / int64(prog.Rate)
+	measured := make(chan int)
 	go func() {
 		runtime.LockOSThread()
-		late := int64(0)
-		at := shm.Now()
+		late, at := int64(0), shm.Now()
 		for range sleeps {
 			at = max(at, shm.Now()) + 1e6
 			shm.SleepUntil(at)
 			late = max(late, shm.Now()-at)
 		}
-		worst <- late
+		measured <- defaultLead + 2*int(late/block+1) + int(shareLead*renderNS(prog)/block)
 	}()
-	block := int64(frames) * 1e9 / int64(rate)
-	lead := defaultLead + 2*int(<-worst/block+1)
-	return min(max(lead, minOtherLead), maxOtherLead)
+	return min(max(<-measured, minOtherLead), maxOtherLead)
+}
+
+// renderNS is the time a block takes to render: the median of a few.
+func renderNS(prog *dsp.Program) int64 {
+	st, out := slices.Clone(prog.Initial), make([]float32, prog.Frames*prog.Channels)
+	var times [9]int64
+	for i := range times {
+		start := shm.Now()
+		prog.Render(st, out)
+		times[i] = shm.Now() - start
+	}
+	slices.Sort(times[:])
+	return times[len(times)/2]
 }

@@ -332,7 +332,8 @@ func (p *Player) finish(n uint64, entry int64) {
 
 // fill activates spares until as many workers keep up as there should be replicas. Late is not dead: nobody is stopped. But
 // one who is late and works is helped by one more at most, however many are late: what is short then is processor time, and
-// every further renderer takes it from the others.
+// every further renderer takes it from the others. Without real-time priorities, of which a surplus renderer has none, even one
+// more does, so there only who stands still is replaced.
 func (p *Player) fill(now int64) {
 	keep, work := 0, 0
 	for slot := range p.Rings {
@@ -351,7 +352,12 @@ func (p *Player) fill(now int64) {
 			keep++
 		}
 	}
-	for replicas := int(p.Host.Geo.Replicas); keep < replicas && work <= replicas; keep, work = keep+1, work+1 {
+	replicas := int(p.Host.Geo.Replicas)
+	most := replicas
+	if p.Host.Geo.Fifo != 0 {
+		most++
+	}
+	for ; keep < replicas && work < most; keep, work = keep+1, work+1 {
 		slot := p.Spare()
 		if slot < 0 {
 			return
