@@ -34,7 +34,9 @@ const (
 	flipBit    = 1 << 22 // of a float32: the highest of its mantissa, which everybody would hear
 )
 
-func newFlip(s Spec, block time.Duration, _ Point) Fault { return &flip{target: s.Target, block: block} }
+func newFlip(s Spec, block time.Duration, _ Point) Fault {
+	return &flip{target: s.Target, block: block}
+}
 
 func (f *flip) Setup(ctx context.Context, e Engine) ([]Victim, error) {
 	status, err := e.Status(ctx)
