@@ -37,9 +37,16 @@ func (r *Roster) Idle(slot int) bool {
 	return r.Alive(slot) && r.Rings[slot].State.Load() == shm.StateIdle && !r.Wanted(slot)
 }
 
-// ActivatedNS is when the slot's worker was last activated, by whomever.
+// ActivatedNS is when the slot's worker was activated: by whoever was first, where host and callback both did.
 func (r *Roster) ActivatedNS(slot int) int64 {
-	return max(r.Host.Slots[slot].AtNS.Load(), r.Player.Slots[slot].AtNS.Load())
+	host, player, term := &r.Host.Slots[slot], &r.Player.Slots[slot], r.Term(slot)
+	switch {
+	case host.Activate.Load() != term:
+		return player.AtNS.Load()
+	case player.Activate.Load() != term:
+		return host.AtNS.Load()
+	}
+	return min(host.AtNS.Load(), player.AtNS.Load())
 }
 
 // Spare picks the idle worker to activate next, -1 where there is none: that in the lowest slot.

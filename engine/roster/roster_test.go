@@ -49,3 +49,20 @@ func TestIdleAgainIsASpareThatEitherMayActivate(t *testing.T) {
 		require.False(t, r.Wanted(0))
 	}
 }
+
+func TestFirstActivationCounts(t *testing.T) {
+	g, err := shm.NewGeometry(44100, 16, 1, 3, 2, 2, 0, false)
+	require.NoError(t, err)
+	r := rig.New(t, g)
+	host, player := &r.Host.Slots[1], &r.Player.Slots[1]
+	host.AtNS.Store(100)
+	host.Activate.Store(1)
+	require.EqualValues(t, 100, r.ActivatedNS(1))
+	player.AtNS.Store(150)
+	player.Activate.Store(1)
+	require.EqualValues(t, 100, r.ActivatedNS(1), "the callback did the same a moment later")
+	host.Idle.Store(1)
+	player.AtNS.Store(900)
+	player.Activate.Store(2)
+	require.EqualValues(t, 900, r.ActivatedNS(1), "the host's word is of the activation before")
+}
