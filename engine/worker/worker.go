@@ -58,8 +58,15 @@ type Worker struct {
 	processors []int
 
 	rested int64 // when the loop last slept
+	others [shm.MaxSlots]progress
 	set    *shm.WaitSet
 	nobody atomic.Uint32
+}
+
+// progress is what another worker's ring had published when it was last looked at, and when that had changed.
+type progress struct {
+	published  uint64
+	progressed int64
 }
 
 // New is a worker for a slot whose ring own is mapped for writing.
@@ -181,19 +188,37 @@ func (w *Worker) place() {
 	}
 }
 
-// surplus says whether there are replicas enough without this worker. One that stands still is none.
+// surplus says whether there are replicas enough without this worker: so many were activated before it and work. One that stands
+// still is none, but one that is late is: when the machine is slow and all of them are late, a further renderer of the same
+// priority would take from them what they need to catch up.
 func (w *Worker) surplus() bool {
-	others, sealed := 0, w.Player.Sealed.Load()
+	if !w.Wanted(w.slot) {
+		return false
+	}
+	now, sealed, since := shm.Now(), w.Player.Sealed.Load(), w.ActivatedNS(w.slot)
+	before := 0
 	for slot, r := range w.Rings {
-		if slot != w.slot && w.Renders(slot) && r.Published.Load()+2*uint64(w.Host.Geo.Lead) >= sealed {
-			others++
+		if slot == w.slot || !w.Renders(slot) {
+			continue
+		}
+		published, s := r.Published.Load(), &w.others[slot]
+		if published != s.published {
+			if s.published != 0 { // what it did before it was first looked at says nothing of now
+				s.progressed = now
+			}
+			s.published = published
+		}
+		lead := int64(w.Host.Geo.Lead)
+		works := published+uint64(lead) >= sealed || now-s.progressed <= (lead+1)*w.Host.Geo.BlockNS()
+		if at := w.ActivatedNS(slot); works && (at < since || at == since && slot < w.slot) {
+			before++
 		}
 	}
-	return w.Wanted(w.slot) && others >= int(w.Host.Geo.Replicas)
+	return before >= int(w.Host.Geo.Replicas)
 }
 
 func (w *Worker) awaitActivation() {
-	w.settled = false
+	w.settled, w.others = false, [shm.MaxSlots]progress{}
 	w.rank()
 	for !w.Wanted(w.slot) && w.own.Leave.Load() == 0 {
 		host, player := &w.Host.Slots[w.slot].Activate, &w.Player.Slots[w.slot].Activate

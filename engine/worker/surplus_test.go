@@ -1,0 +1,53 @@
+package worker
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestOnlyWhoCameLastIsSurplus: of more renderers than replicas, those that came later give way, however late the others are
+// as long as they work; for one that stands still nobody gives way.
+func TestOnlyWhoCameLastIsSurplus(t *testing.T) {
+	const lead = 3
+	s := newSession(t, lead, 1)
+	for slot := range 3 {
+		s.spawn(slot)
+	}
+	out := make([]float32, s.Host.Geo.Samples())
+	play := func(slots ...int) {
+		for _, slot := range slots {
+			s.step(slot)
+		}
+		s.play(out)
+	}
+	surplus := func() (is []int) {
+		for slot := range 3 {
+			if s.workers[slot].surplus() {
+				is = append(is, slot)
+			}
+		}
+		return is
+	}
+	play(0, 1, 2)
+	require.Equal(t, []int{2}, surplus(), "all keep up")
+
+	// 1 falls behind further than the lead and goes on to work: 2 stays the surplus one.
+	for range lead + 2 {
+		play(0, 2)
+	}
+	surplus()
+	require.NoError(t, s.workers[1].Step())
+	require.Equal(t, []int{2}, surplus(), "late is not dead")
+
+	// 1 stands still for longer than anybody may.
+	for slot := range 3 {
+		s.workers[slot].others[1].progressed -= (lead + 2) * s.Host.Geo.BlockNS()
+	}
+	require.Empty(t, surplus(), "2 is needed")
+
+	// Who is activated looks at the others anew: what they did before says nothing.
+	s.Kill(0)
+	s.workers[2].others = [len(s.workers[2].others)]progress{}
+	require.Empty(t, surplus())
+}
