@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help build run test verify soak bench mutants lint fuzz clean
+.PHONY: help deps build run test verify soak bench mutants lint fuzz clean
 
 GO ?= go
 
@@ -41,14 +41,28 @@ export CGO_ENABLED := 0
 
 BUILD := $(GO) build -trimpath -buildvcs=$(VCS)
 
+# The player for sound devices is the one program that needs C: a compiler, pkg-config and PortAudio's headers.
+PKG_CONFIG ?= pkg-config
+PORTAUDIO  := $(shell $(PKG_CONFIG) --exists portaudio-2.0 2>/dev/null && \
+	echo '\#include <portaudio.h>' | $(CC) $$($(PKG_CONFIG) --cflags portaudio-2.0) -x c -E - >/dev/null 2>&1 && echo yes)
+
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name doc; do \
 		printf 'make %-9s %s\n' "$$name" "$$doc"; done
 
-build: ## Build bin/chronus, chronus-worker and chronus-player, and the same with failpoints in bin/failpoints/
+deps: ## Install what sound needs: PortAudio's headers, a sound server for the tests (apt-get or dnf; as root)
+	sh ci/deps.sh
+
+build: ## Build bin/chronus and what it starts, chronus-portaudio where there are PortAudio's headers, and all with failpoints
 	@mkdir -p bin/failpoints
 	$(BUILD) -ldflags '$(LDFLAGS)' -o bin/ $(PROGRAMS)
 	$(BUILD) -ldflags '$(LDFLAGS)' -tags failpoints -o bin/failpoints/ $(PROGRAMS)
+ifeq ($(PORTAUDIO),yes)
+	CGO_ENABLED=1 $(BUILD) -ldflags '$(LDFLAGS)' -tags portaudio -o bin/ ./cmd/chronus-portaudio
+	CGO_ENABLED=1 $(BUILD) -ldflags '$(LDFLAGS)' -tags portaudio,failpoints -o bin/failpoints/ ./cmd/chronus-portaudio
+else
+	@echo 'without chronus-portaudio, so without a sound device: no headers of PortAudio here (make deps installs them)'
+endif
 
 run: build ## Run the engine; ARGS='--patch steps --verbose' passes flags
 	bin/chronus run $(ARGS)

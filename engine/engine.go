@@ -23,8 +23,10 @@ import (
 	"chronus/engine/control"
 	"chronus/engine/osc"
 	"chronus/engine/patch"
+	"chronus/engine/player"
 	"chronus/engine/quiet"
 	"chronus/engine/shm"
+	"chronus/engine/sink"
 	"chronus/engine/supervisor"
 	"chronus/engine/tape"
 )
@@ -32,10 +34,10 @@ import (
 // Config says what to play and how. The zero value of a field means its default.
 type Config struct {
 	Patch    string // name of a built-in patch or path of a file; default "sine"
-	Sink     string // "auto", "clock" or "wav:FILE"; default "auto"
+	Sink     string // "auto", "clock", "wav:FILE", "portaudio" or "portaudio:DEVICE", by name or index; default "auto"
 	Rate     int    // Hz; default 44100
 	Frames   int    // frames a block; default 256
-	Lead     int    // blocks sealed ahead of playout; 0: 3, or what the measured lateness needs without SCHED_FIFO
+	Lead     int    // blocks sealed ahead of playout; 0: 3, more without SCHED_FIFO and on a device, as each needs
 	Replicas int    // workers that render; default 2
 	Spares   int    // idle workers; -1: none; default 2
 	OSCHost  string // default 127.0.0.1
@@ -43,7 +45,10 @@ type Config struct {
 	Control  string // path of the control socket; default control.DefaultPath()
 	Tape     string // file to record to; "": none
 	Bin      string // folder of the executables; default: the one of this program
-	Log      *slog.Logger
+
+	PulseServer string // the PulseAudio server to play on, as in PULSE_SERVER; "": any device
+	Verbose     bool   // let the device's libraries speak on stderr
+	Log         *slog.Logger
 }
 
 // Defaults fills in what is not set.
@@ -98,6 +103,7 @@ type Engine struct {
 	hub     *control.Hub
 	queue   *cmdlog.Queue
 	rec     *recorder
+	burst   int    // blocks that the device may ask for back to back
 	made    string // a file that New made and an error of New takes away again
 	begun   time.Time
 	dropped atomic.Uint64 // commands refused for want of room
@@ -149,13 +155,14 @@ func (e *Engine) open() (err error) {
 	if err := e.chooseSink(); err != nil {
 		return err
 	}
-	for _, exe := range []string{e.worker(), e.player()} {
+	playerExe, playerArgs := e.player()
+	for _, exe := range []string{e.worker(), playerExe} {
 		if _, err := os.Stat(exe); err != nil {
 			return fmt.Errorf("engine: %w", err)
 		}
 	}
 	if c.Lead == 0 {
-		c.Lead = chooseLead(fifo, e.code.Program)
+		c.Lead = min(chooseLead(fifo, e.code.Program)+e.burst-1, shm.MaxLead)
 	}
 	if !fifo {
 		c.Log.Warn("no SCHED_FIFO here: playing with a longer lead; grant it with CAP_SYS_NICE or an rtprio limit of 20",
@@ -186,22 +193,38 @@ func (e *Engine) open() (err error) {
 	}
 	e.queue = cmdlog.NewQueue(cmdlog.NewWriter(e.pool.Host, e.pool.Player, e.pool.Rings), committed)
 	e.sup = supervisor.New(supervisor.Config{
-		Pool: e.pool, Spares: c.Spares, Worker: e.worker(), Player: e.player(), Sink: c.Sink, Publish: e.hub.Publish, Log: c.Log,
+		Pool: e.pool, Spares: c.Spares, Worker: e.worker(), Player: playerExe, PlayerArgs: playerArgs, Device: e.onDevice(),
+		Sink: c.Sink, Env: pulseEnv(c.PulseServer), Publish: e.hub.Publish, Log: c.Log,
 	})
 	return nil
 }
 
 func (e *Engine) worker() string { return filepath.Join(e.cfg.Bin, "chronus-worker") }
-func (e *Engine) player() string { return filepath.Join(e.cfg.Bin, "chronus-player") }
+
+// player is the player's executable and its arguments.
+func (e *Engine) player() (exe string, args []string) {
+	exe, args = "chronus-player", []string{e.cfg.Sink}
+	if e.onDevice() {
+		exe = "chronus-portaudio"
+		if e.cfg.Verbose {
+			args = append(args, "verbose")
+		}
+	}
+	return filepath.Join(e.cfg.Bin, exe), args
+}
+
+func (e *Engine) onDevice() bool { return strings.HasPrefix(e.cfg.Sink, player.SinkPortAudio) }
 
 // chooseSink settles "auto" and opens a file once, so that one that cannot be written is an error of New.
 func (e *Engine) chooseSink() error {
 	c := &e.cfg
 	path, wav := strings.CutPrefix(c.Sink, "wav:")
+	e.burst = 1
 	switch {
-	case c.Sink == "auto":
-		c.Sink = "clock"
-		c.Log.Info("sink auto: no sound device support in this build, pacing by the clock")
+	case c.Sink == "auto" || c.Sink == player.SinkPortAudio || strings.HasPrefix(c.Sink, player.SinkPortAudio+":"):
+		latency, err := e.chooseDevice()
+		e.burst = sink.Burst(latency, time.Duration(int64(c.Frames)*int64(time.Second)/int64(c.Rate)))
+		return err
 	case c.Sink == "clock":
 	case wav && path != "":
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
@@ -213,7 +236,7 @@ func (e *Engine) chooseSink() error {
 		}
 		return f.Close()
 	default:
-		return fmt.Errorf("sink %q: want auto, clock or wav:FILE", c.Sink)
+		return fmt.Errorf("sink %q: want auto, clock, wav:FILE, portaudio or portaudio:DEVICE", c.Sink)
 	}
 	return nil
 }
@@ -317,14 +340,19 @@ func (e *Engine) Status() control.Status {
 	return st
 }
 
-// drift compares the last callback with the grid it should be on, in ppm of the time since the anchor.
+// drift is how far the blocks have moved from where their rate says since the grid began, in ppm: by the last callback on the
+// clock, by the filtered grid on a device.
 func drift(p *shm.Player, g *shm.Geometry) float64 {
-	anchor, at, n, entry := p.AnchorNS.Load(), p.AnchorAt.Load(), p.Playout.Load(), p.EntryNS.Load()
-	if n <= at+1 || entry <= anchor {
+	origin, from := p.OriginNS.Load(), p.OriginAt.Load()
+	at, ns := p.Anchor()
+	if at <= from {
+		at, ns = p.Playout.Load()-1, p.EntryNS.Load()
+	}
+	if at <= from || int64(at) < 0 || ns <= origin {
 		return 0
 	}
-	due := float64(n-1-at) * float64(g.Frames) * 1e9 / float64(g.Rate)
-	return (float64(entry-anchor)/due - 1) * 1e6
+	due := float64(at-from) * float64(g.Frames) * 1e9 / float64(g.Rate)
+	return (float64(ns-origin)/due - 1) * 1e6
 }
 
 // Stop fades out, ends every process, finishes the tape and frees everything. It may be called twice.

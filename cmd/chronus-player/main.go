@@ -9,4 +9,4 @@ import (
 	"chronus/engine/player"
 )
 
-func main() { os.Exit(player.Main(os.Args[1:])) }
+func main() { os.Exit(player.Main(os.Args[1:], nil, os.Stderr)) }

@@ -22,10 +22,11 @@ const (
 
 // cli is the command line. Every flag has an environment variable, CHRONUS_ and its name.
 type cli struct {
-	Run    runCmd    `cmd:"" help:"Run the engine."`
-	Status statusCmd `cmd:"" help:"Show what a running engine does."`
-	Verify verifyCmd `cmd:"" help:"Run the scenarios against the real engine and judge it."`
-	Replay replayCmd `cmd:"" help:"Render a tape again and report the first frame that differs."`
+	Run     runCmd     `cmd:"" help:"Run the engine."`
+	Devices devicesCmd `cmd:"" help:"List the sound devices."`
+	Status  statusCmd  `cmd:"" help:"Show what a running engine does."`
+	Verify  verifyCmd  `cmd:"" help:"Run the scenarios against the real engine and judge it."`
+	Replay  replayCmd  `cmd:"" help:"Render a tape again and report the first frame that differs."`
 }
 
 // logTo is where a command's log goes, not its result.

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	case "chronus-worker":
 		os.Exit(worker.Main(os.Args[1:]))
 	case "chronus-player":
-		os.Exit(player.Main(os.Args[1:]))
+		os.Exit(player.Main(os.Args[1:], nil, os.Stderr))
 	}
 	os.Exit(m.Run())
 }

@@ -17,7 +17,7 @@ import (
 // runCmd is `chronus run`.
 type runCmd struct {
 	Patch    string        `help:"Patch: a built-in one (sine, steps, heavy) or a TOML file." default:"sine" placeholder:"FILE"`
-	Sink     string        `help:"Where the sound goes: auto, clock or wav:FILE." default:"auto" placeholder:"SINK"`
+	Sink     string        `help:"Where the sound goes: auto, clock, wav:FILE, portaudio[:DEVICE]." default:"auto" placeholder:"SINK"`
 	Rate     int           `help:"Sample rate in Hz." default:"44100"`
 	Frames   int           `help:"Frames a block." default:"256"`
 	Lead     int           `help:"Blocks sealed ahead of playout; 3, or more without SCHED_FIFO." placeholder:"BLOCKS"`
@@ -28,7 +28,10 @@ type runCmd struct {
 	Control  string        `help:"Path of the control socket." placeholder:"PATH"`
 	Tape     string        `help:"Record the session to a file." placeholder:"FILE"`
 	Duration time.Duration `help:"Stop after this time." placeholder:"D"`
-	Verbose  bool          `help:"Log every detail."`
+
+	PulseServer string `help:"PulseAudio server to play on, as in PULSE_SERVER." placeholder:"SERVER"`
+
+	Verbose bool `help:"Log every detail."`
 }
 
 // config turns flags into a configuration: what is 0 on the command line is 0, not "unset".
@@ -52,6 +55,7 @@ func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
 	c := engine.Config{
 		Patch: r.Patch, Sink: r.Sink, Rate: r.Rate, Frames: r.Frames, Lead: r.Lead, Replicas: r.Replicas, Spares: r.Spares,
 		OSCHost: r.OSCHost, OSCPort: r.OSCPort, Control: r.Control, Tape: r.Tape, Bin: runBin, Log: log,
+		PulseServer: r.PulseServer, Verbose: r.Verbose,
 	}
 	if c.Spares == 0 {
 		c.Spares = -1

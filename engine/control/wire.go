@@ -38,8 +38,9 @@ type Status struct {
 	Spares          int      `json:"spares"`
 	Block           uint64   `json:"block"` // next block to be played: every block below it has been
 	Sealed          uint64   `json:"sealed"`
-	Sink            string   `json:"sink"` // "clock", "wav:FILE"
-	OSC             string   `json:"osc"`  // host:port as bound
+	Sink            string   `json:"sink"` // "clock", "wav:FILE", "portaudio", "portaudio:DEVICE"
+	Device          *Device  `json:"device,omitempty"`
+	OSC             string   `json:"osc"` // host:port as bound
 	Patch           string   `json:"patch"`
 	PID             int      `json:"pid"` // of the host
 	UptimeNS        int64    `json:"uptime_ns"`
@@ -78,6 +79,20 @@ type Worker struct {
 type Player struct {
 	PID   int    `json:"pid"`
 	Sched string `json:"sched"` // "fifo" or "other"
+}
+
+// State of the sound device, in Device.State.
+const (
+	DevicePlaying = "playing" // it paces the engine
+	DeviceWaiting = "waiting" // there is none, or not yet: the clock paces
+)
+
+// Device is the sound device in Status, where the sink is one.
+type Device struct {
+	State     string `json:"state"`
+	Name      string `json:"name,omitempty"`
+	LatencyNS int64  `json:"latency_ns,omitempty"` // of its buffer, by its own word
+	Why       string `json:"why,omitempty"`        // there is none
 }
 
 // Kinds of Event.

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,24 +29,25 @@ const (
 	FDRings              // all rings in the order of slots, read-only
 )
 
-// Main is the player executable: `chronus-player clock` or `chronus-player wav:FILE`, with the descriptors above. It
-// returns the exit code: 0 after an ordered stop or the host's end.
-func Main(args []string) int {
+// Main is a player executable: `chronus-player clock` or `chronus-player wav:FILE`, with the descriptors above; with a driver
+// `chronus-portaudio portaudio`, or `portaudio:DEVICE`. A second argument, "verbose", lets the device's libraries speak. log is
+// for error messages. It returns the exit code: 0 after an ordered stop or the host's end.
+func Main(args []string, drive Driver, log *os.File) int {
 	runtime.LockOSThread()
 	quiet.Begin()
-	signal.Ignore(unix.SIGINT, unix.SIGHUP) // the terminal speaks to the host
-	if len(args) != 1 {
-		fmt.Fprintln(os.Stderr, "chronus-player: started by chronus, with a sink; not by hand")
+	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGPIPE) // the terminal speaks to the host
+	if len(args) == 0 || len(args) > 2 {
+		fmt.Fprintln(log, "started by chronus, with a sink; not by hand")
 		return 2
 	}
-	if err := run(args[0]); err != nil {
-		fmt.Fprintf(os.Stderr, "player pid %d: %v\n", os.Getpid(), err)
+	if err := run(args[0], drive, len(args) == 2, log); err != nil {
+		fmt.Fprintf(log, "player pid %d: %v\n", os.Getpid(), err)
 		return 1
 	}
 	return 0
 }
 
-func run(name string) error {
+func run(name string, drive Driver, verbose bool, log *os.File) error {
 	host, err := shm.OpenHost(os.NewFile(FDHost, "host"))
 	if err != nil {
 		return err
@@ -66,7 +68,12 @@ func run(name string) error {
 	}
 	quiet.Threads(8)
 	failpoint.Watch(&host.Failpoint, failpoint.PlayerSlot)
-	_ = shm.Lock() // the host has said in one line what is not granted
+	// The host has said in one line what is not granted.
+	if drive == nil {
+		_ = shm.Lock()
+	} else {
+		_ = shm.LockPresent()
+	}
 	if host.Geo.Fifo != 0 {
 		_ = shm.FifoAll(shm.PriorityRenderer)
 	}
@@ -77,19 +84,45 @@ func run(name string) error {
 	}
 
 	p := New(roster.Roster{Host: host, Player: region, Rings: rings})
-	done, kept := make(chan struct{}), make(chan struct{})
-	go listen(os.NewFile(FDControl, "control"), p)
+	var busy atomic.Bool
+	socket := os.NewFile(FDControl, "control")
+	done, kept, driven := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go listen(socket, p)
 	go func() {
-		keep(region, file, done)
+		keep(region, file, &busy, done)
 		close(kept)
 	}()
-	sink.Clock(p, host.Geo, func(g sink.Grid) {
-		region.AnchorAt.Store(g.At)
-		region.AnchorNS.Store(g.NS)
-	})
+	var dev *sink.Device
+	if device, ok := deviceOf(name); ok && drive != nil {
+		dev = sink.NewDevice(p, host.Geo, entered(host), func(g sink.Grid, begins bool) { anchor(region, g, begins) })
+		stream := Stream{
+			Device: dev, Name: device, Rate: int(host.Geo.Rate), Frames: int(host.Geo.Frames), Block: time.Duration(host.Geo.BlockNS()),
+			Done: done, Log: log, Verbose: verbose, Busy: &busy,
+			Report: func(state, detail string, latency time.Duration) {
+				_, _ = fmt.Fprintf(socket, "%s\t%d\t%s\n", state, latency, detail)
+			},
+		}
+		go func() {
+			drive(stream)
+			close(driven)
+		}()
+	} else {
+		close(driven)
+	}
+	sink.Clock(p, host.Geo, dev, func(g sink.Grid) { anchor(region, g, true) })
 	close(done)
 	<-kept
+	<-driven
 	return nil
+}
+
+// anchor publishes a point of the grid that blocks are due on, and where the grid began.
+func anchor(region *shm.Player, g sink.Grid, begins bool) {
+	region.SetAnchor(g.At, g.NS)
+	if begins {
+		region.OriginAt.Store(g.At)
+		region.OriginNS.Store(g.NS)
+	}
 }
 
 // listen waits for the host's word. Whatever arrives, or the end of the socket, stops the player: with the host gone
@@ -128,7 +161,7 @@ const (
 // keep copies delivered blocks to the file, if there is one, on a thread of its own, so that a slow disk is never heard.
 // The blocks lie in shared memory: what a player that died had delivered is written by the next one. Once a second it
 // publishes what the process has allocated.
-func keep(region *shm.Player, file *wavfile.File, done <-chan struct{}) {
+func keep(region *shm.Player, file *wavfile.File, busy *atomic.Bool, done <-chan struct{}) {
 	var allocs quiet.Allocs
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
@@ -152,6 +185,9 @@ func keep(region *shm.Player, file *wavfile.File, done <-chan struct{}) {
 			return
 		}
 		if i > 0 && i%int(time.Second/keepEvery) == 0 {
+			if busy.Swap(false) {
+				allocs.Skip()
+			}
 			region.Allocs.Store(allocs.Read())
 		}
 	}

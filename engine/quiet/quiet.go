@@ -36,16 +36,29 @@ func Threads(n int) {
 type Allocs struct {
 	sample [1]metrics.Sample
 	zero   uint64
+	last   uint64
 	set    bool
 }
 
 // Read is the count now.
 func (a *Allocs) Read() uint64 {
-	a.sample[0].Name = "/gc/heap/allocs:objects"
-	metrics.Read(a.sample[:])
-	n := a.sample[0].Value.Uint64()
+	n := a.objects()
 	if !a.set {
 		a.zero, a.set = n, true
 	}
-	return n - a.zero
+	a.last = n - a.zero
+	return a.last
+}
+
+// Skip leaves out what was allocated since the last reading.
+func (a *Allocs) Skip() {
+	if a.set {
+		a.zero = a.objects() - a.last
+	}
+}
+
+func (a *Allocs) objects() uint64 {
+	a.sample[0].Name = "/gc/heap/allocs:objects"
+	metrics.Read(a.sample[:])
+	return a.sample[0].Value.Uint64()
 }

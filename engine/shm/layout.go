@@ -207,6 +207,31 @@ type PlayerSlot struct {
 	_        [48]byte
 }
 
+// anchor is a point of the grid that blocks are due on. Seq is odd while it is written.
+type anchor struct {
+	seq, at atomic.Uint64
+	ns      atomic.Int64
+}
+
+// SetAnchor says that block at is due at ns, CLOCK_MONOTONIC.
+func (p *PlayerRegion) SetAnchor(at uint64, ns int64) {
+	p.anchor.seq.Add(1)
+	p.anchor.at.Store(at)
+	p.anchor.ns.Store(ns)
+	p.anchor.seq.Add(1)
+}
+
+// Anchor is the newest point of the grid: block at is due at ns, CLOCK_MONOTONIC. (0, 0) before the first.
+func (p *PlayerRegion) Anchor() (at uint64, ns int64) {
+	for {
+		seq := p.anchor.seq.Load()
+		at, ns = p.anchor.at.Load(), p.anchor.ns.Load()
+		if seq&1 == 0 && p.anchor.seq.Load() == seq {
+			return at, ns
+		}
+	}
+}
+
 // PlayerRegion is the player's header; seal table, event ring and delivered ring follow.
 type PlayerRegion struct {
 	head
@@ -226,8 +251,9 @@ type PlayerRegion struct {
 	Switches  atomic.Uint64
 	Xruns     atomic.Uint64
 	XrunNS    atomic.Uint64
-	AnchorNS  atomic.Int64 // CLOCK_MONOTONIC at which AnchorAt was due
-	AnchorAt  atomic.Uint64
+	anchor    anchor       // of the grid that blocks are due on
+	OriginNS  atomic.Int64 // CLOCK_MONOTONIC at which OriginAt was due: where that grid began
+	OriginAt  atomic.Uint64
 	EntryNS   atomic.Int64 // of the last call
 	Allocs    atomic.Uint64
 	Fifo      atomic.Uint32

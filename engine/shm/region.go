@@ -93,10 +93,16 @@ func mapFile(f *os.File, write bool) ([]byte, error) {
 
 // Lock keeps all memory of the process, now and later, from being paged out. Errors are for the log: an ordinary user's
 // RLIMIT_MEMLOCK is often too small, and the engine plays without it.
-func Lock() error {
+func Lock() error { return lock(unix.MCL_CURRENT | unix.MCL_FUTURE) }
+
+// LockPresent is Lock without what is mapped later: for a process whose libraries map more than a limit may allow, and fail
+// where they cannot.
+func LockPresent() error { return lock(unix.MCL_CURRENT) }
+
+func lock(flags int) error {
 	// ONFAULT: the Go runtime reserves far more address space than it uses.
 	const onfault = 4 // MCL_ONFAULT
-	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | onfault); err != nil {
+	if err := unix.Mlockall(flags | onfault); err != nil {
 		return fmt.Errorf("shm: mlockall: %w", err)
 	}
 	return nil

@@ -28,22 +28,31 @@ func (g *Grid) Due(block uint64) int64 {
 
 // Clock paces src by absolute deadlines on CLOCK_MONOTONIC until its last block. A call later than lead blocks does not
 // race to catch up: the grid is anchored anew, which is an xrun of the machine and loses no frame. anchored is told of
-// every anchor. It runs on the calling thread.
-func Clock(src Source, g shm.Geometry, anchored func(Grid)) {
+// every anchor. Where there is a device (nil: none), the clock hands over to it as soon as it calls steadily, and takes over
+// when it falls silent. It runs on the calling thread.
+func Clock(src Source, g shm.Geometry, dev *Device, anchored func(Grid)) {
 	buf := make([]float32, g.Samples())
-	grid := Grid{Rate: uint64(g.Rate), Frames: uint64(g.Frames), At: src.Next()}
-	grid.NS = shm.Now() + int64(g.Lead)*g.BlockNS() // the workers' time to fill the lead
-	anchored(grid)
+	grid := Grid{Rate: uint64(g.Rate), Frames: uint64(g.Frames)}
+	anchor := func(ns int64) {
+		grid.At, grid.NS = src.Next(), ns
+		anchored(grid)
+	}
+	anchor(shm.Now() + int64(g.Lead)*g.BlockNS()) // the workers' time to fill the lead
 	for {
 		due := grid.Due(src.Next())
 		shm.SleepUntil(due)
 		if late := shm.Now() - due; late > int64(g.Lead)*g.BlockNS() {
-			grid.At, grid.NS = src.Next(), due+late
+			anchor(due + late)
 			src.Xrun(late)
-			anchored(grid)
 		}
 		if !src.Callback(buf) {
 			return
+		}
+		if dev != nil && dev.offer() {
+			if dev.await() {
+				return
+			}
+			anchor(shm.Now()) // whatever was due while it was silent is late already
 		}
 	}
 }

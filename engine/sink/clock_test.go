@@ -49,7 +49,7 @@ func TestCallLaterThanTheLeadAnchorsAnewAndLosesNothing(t *testing.T) {
 	late := 10 * int64(g.Lead) * g.BlockNS() // far more than a busy machine is late by itself
 	src := &source{last: 9, stall: map[uint64]int64{4: late}}
 	var grids []Grid
-	Clock(src, g, func(g Grid) { grids = append(grids, g) })
+	Clock(src, g, nil, func(g Grid) { grids = append(grids, g) })
 	require.EqualValues(t, 10, src.next, "every block once")
 	require.NotEmpty(t, src.xruns)
 	require.Len(t, grids, 1+len(src.xruns), "an anchor each")

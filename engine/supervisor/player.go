@@ -1,16 +1,20 @@
 package supervisor
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"chronus/engine/control"
 	"chronus/engine/failpoint"
+	"chronus/engine/player"
 	"chronus/engine/shm"
 )
 
@@ -29,6 +33,7 @@ type playerProc struct {
 	restarts   restarts
 	ticks      uint64
 	sinkErr    uint32
+	device     control.Device
 }
 
 // startPlayer starts a player on the region as it stands. The one before, if any, has been reaped.
@@ -42,13 +47,14 @@ func (s *Supervisor) startPlayer() {
 		s.fail(fmt.Errorf("supervisor: player's socket: %w", err))
 		return
 	}
+	_ = unix.SetNonblock(pair[0], true) // so that closing ends a read
 	ours, theirs := os.NewFile(uintptr(pair[0]), "player control"), os.NewFile(uintptr(pair[1]), "player control")
 	p.state, p.since, p.control, p.played, p.hung = starting, time.Now(), ours, false, false
 	p.from = s.pool.Player.Playout.Load()
 	p.generation++
 	gen := p.generation
 	s.spawn.jobs <- job{
-		path: s.cfg.Player, args: []string{s.cfg.Sink}, files: s.pool.playerFiles(theirs), env: childEnv(), orphan: true,
+		path: s.cfg.Player, args: s.cfg.PlayerArgs, files: s.pool.playerFiles(theirs), env: s.childEnv(), orphan: true,
 		done: func(proc *os.Process, err error) {
 			_ = theirs.Close()
 			if err != nil {
@@ -68,8 +74,48 @@ func (s *Supervisor) startPlayer() {
 				}
 			}
 			go s.reap(-1, gen, proc)
+			go s.hear(gen, ours)
 		},
 	}
+}
+
+// hear takes what a player with a device says of it.
+func (s *Supervisor) hear(gen uint32, from *os.File) {
+	lines := bufio.NewScanner(from)
+	for lines.Scan() {
+		state, rest, _ := strings.Cut(lines.Text(), "\t")
+		latency, detail, _ := strings.Cut(rest, "\t")
+		ns, _ := strconv.ParseInt(latency, 10, 64)
+		select {
+		case s.asks <- func() { s.heard(gen, state, ns, detail) }:
+		case <-s.ended:
+			return
+		}
+	}
+}
+
+// heard notes what became of the device.
+func (s *Supervisor) heard(gen uint32, state string, latency int64, detail string) {
+	p := &s.player
+	if gen != p.generation || p.state == free || s.stopping {
+		return
+	}
+	args := []any{"role", "player", "pid", p.pid, "generation", p.generation}
+	switch state {
+	case player.DevicePlaying:
+		p.device = control.Device{State: control.DevicePlaying, Name: detail, LatencyNS: latency}
+		s.publish(-1, control.Event{TNS: shm.Now(), Kind: control.SinkRestored, Cause: detail})
+		s.cfg.Log.Info("the device plays", append(args, "device", detail, "latency_ms", float64(latency)/1e6)...)
+	case player.DeviceLost:
+		s.loseDevice(detail, args)
+	}
+}
+
+// loseDevice notes that the clock paces now, for want of a device.
+func (s *Supervisor) loseDevice(why string, args []any) {
+	s.player.device = control.Device{State: control.DeviceWaiting, Why: why}
+	s.publish(-1, control.Event{TNS: shm.Now(), Kind: control.SinkLost, Cause: why})
+	s.cfg.Log.Warn("no device: the clock paces and the music goes on, unheard", append(args, "cause", why)...)
 }
 
 // stopPlayer asks the player to fade out.
@@ -91,6 +137,9 @@ func (s *Supervisor) playerExit(e exit) {
 	cause := describe(e.state)
 	s.publishAs(-1, e.generation, pid, control.Event{TNS: e.ns, Kind: control.PlayerDown, Cause: cause})
 	s.cfg.Log.Warn("player down", "role", "player", "pid", pid, "generation", e.generation, "cause", cause)
+	if p.device.State == control.DevicePlaying {
+		s.loseDevice("player down: "+cause, []any{"role", "player", "pid", pid, "generation", e.generation})
+	}
 	if played {
 		p.restarts.worked()
 		return
@@ -118,7 +167,7 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 	}
 	// A player asks for blocks by itself: there is always demand.
 	p.ticks++
-	if p.progress.observe(playout, playout+p.ticks, dt, s.pool.hangLimit(), late) && !p.hung && now.Sub(p.since) > startLimit {
+	if p.progress.observe(playout, playout+p.ticks, dt, s.playerHang(), late) && !p.hung && now.Sub(p.since) > startLimit {
 		p.hung = true
 		s.cfg.Log.Warn("player hung, killing it", "role", "player", "pid", p.pid, "generation", p.generation)
 		_ = p.proc.Kill()
@@ -132,6 +181,14 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 		s.publish(-1, control.Event{TNS: shm.Now(), Kind: kind, Cause: cause})
 		s.cfg.Log.Log(context.Background(), level, kind, "role", "player", "pid", p.pid, "cause", cause)
 	}
+}
+
+// playerHang is how long a player may ask for no block. Of a device's silence it takes note itself, which takes a while.
+func (s *Supervisor) playerHang() time.Duration {
+	if s.player.device.State != "" {
+		return 4 * s.pool.hangLimit()
+	}
+	return s.pool.hangLimit()
 }
 
 // playerEvents publishes what the callback left since the last time.

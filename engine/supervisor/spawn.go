@@ -63,6 +63,6 @@ func start(j job, null *os.File) (*os.Process, error) {
 
 // childEnv is what the real-time processes run with: no collection but under a limit they never reach, and no preemption
 // signals, which would interrupt their system calls.
-func childEnv() []string {
-	return append(os.Environ(), "GOGC=off", "GOMEMLIMIT=1GiB", "GODEBUG=asyncpreemptoff=1")
+func (s *Supervisor) childEnv() []string {
+	return append(append(os.Environ(), s.cfg.Env...), "GOGC=off", "GOMEMLIMIT=1GiB", "GODEBUG=asyncpreemptoff=1")
 }

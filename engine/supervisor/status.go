@@ -58,6 +58,9 @@ func (s *Supervisor) Status(st *control.Status) {
 	if region.Fifo.Load() != 0 {
 		st.Player.Sched = "fifo"
 	}
+	if d := s.player.device; d.State != "" {
+		st.Device = &d
+	}
 	st.Workers = []control.Worker{}
 	for i := range s.slots {
 		w := &s.slots[i]

@@ -22,19 +22,21 @@ import (
 
 // Config is what a supervisor needs.
 type Config struct {
-	Pool    *Pool
-	Spares  int
-	Worker  string // path of the worker's executable
-	Player  string // path of the player's
-	Sink    string // the player's argument
-	Publish func(control.Event)
-	Log     *slog.Logger
+	Pool   *Pool
+	Spares int
+	Worker string // path of the worker's executable
+	Player string // path of the player's
+	Sink   string // as it is named in messages
+	// PlayerArgs are the player's arguments. Device says that it has a device, or waits for one.
+	PlayerArgs []string
+	Device     bool
+	Env        []string // of all processes, beside the host's own
+	Publish    func(control.Event)
+	Log        *slog.Logger
 }
 
 const (
 	tickEvery = 10 * time.Millisecond
-	// tickLate is how late a tick may be before nothing can be concluded about others.
-	tickLate = 50 * time.Millisecond
 	// startLimit is how long a process may take to be of use.
 	startLimit = 5 * time.Second
 	// reapLimit is how long a known death may wait for its wait status before it is reported without.
@@ -56,12 +58,15 @@ type Supervisor struct {
 	nudge   atomic.Uint32
 	closed  atomic.Bool // the watching thread ends
 	halting atomic.Bool // nobody is activated any more
-	roll    sync.Mutex  // who is activated and who is made idle, by this process
-	notes   chan note
-	exits   chan exit
-	asks    chan func()
-	ended   chan struct{} // the loop has returned
-	failed  chan error    // holds the error that ended the engine
+	// overslept: the watching thread came late since the last tick. The loop itself does not count: of normal priority, it is late
+	// whenever the machine is busy, while the workers are not.
+	overslept atomic.Bool
+	roll      sync.Mutex // who is activated and who is made idle, by this process
+	notes     chan note
+	exits     chan exit
+	asks      chan func()
+	ended     chan struct{} // the loop has returned
+	failed    chan error    // holds the error that ended the engine
 
 	mu         sync.Mutex // slots and player, for Status
 	slots      []slot
@@ -120,6 +125,9 @@ func New(cfg Config) *Supervisor {
 		notes: make(chan note, 4096), exits: make(chan exit, 64), asks: make(chan func(), 64),
 		ended: make(chan struct{}), failed: make(chan error, 1),
 		events: cfg.Pool.Player.Events.Load(),
+	}
+	if cfg.Device {
+		s.player.device = control.Device{State: control.DeviceWaiting}
 	}
 	return s
 }
@@ -330,7 +338,7 @@ func describe(st *os.ProcessState) string {
 
 // tick does what no event asks for: hangs, processes that do not start or do not go, workers more than needed.
 func (s *Supervisor) tick(now time.Time, dt time.Duration) {
-	late := dt > tickLate
+	late := s.overslept.Swap(false)
 	sealed := s.pool.Player.Sealed.Load()
 	for i := range s.slots {
 		w := &s.slots[i]
@@ -457,7 +465,7 @@ func (s *Supervisor) start() bool {
 		*w = slot{state: starting, generation: gen, since: time.Now()}
 		s.look()
 		s.spawn.jobs <- job{
-			path: s.cfg.Worker, args: []string{fmt.Sprint(i), fmt.Sprint(gen)}, files: s.pool.workerFiles(i), env: childEnv(),
+			path: s.cfg.Worker, args: []string{fmt.Sprint(i), fmt.Sprint(gen)}, files: s.pool.workerFiles(i), env: s.childEnv(),
 			done: func(p *os.Process, err error) { s.spawned(i, gen, p, err) },
 		}
 		return true

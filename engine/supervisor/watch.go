@@ -24,8 +24,13 @@ type note struct {
 	ns    int64
 }
 
-// watchWait is the longest that the watching thread holds up a garbage collection of the host, ns.
-const watchWait = 10e6
+const (
+	// watchWait is the longest that the watching thread holds up a garbage collection of the host, ns.
+	watchWait = 10e6
+	// watchLate is how much later than that it may look, ns, before nothing can be concluded about others: whatever kept it, which
+	// stands above every worker, may have kept them.
+	watchLate = 50e6
+)
 
 // watch waits, on a thread of its own above the renderers, for the words that say a worker died, leaves, is ready or
 // renders, and for the callback's events. It does at once what cannot wait, activating a spare, and leaves the rest to
@@ -43,10 +48,14 @@ func (s *Supervisor) watch() {
 	known := make([]seen, len(s.pool.Rings))
 	set := shm.NewWaitSet(3*len(known) + 2)
 	events := uint64(0)
-	for !s.closed.Load() {
+	for last := shm.Now(); !s.closed.Load(); {
 		set.Reset()
 		set.Add(&s.nudge, s.nudge.Load())
 		now := shm.Now()
+		if now-last > watchWait+watchLate {
+			s.overslept.Store(true)
+		}
+		last = now
 		for slot, r := range s.pool.Rings {
 			is := seen{s.pool.Host.Slots[slot].Generation.Load(), r.Robust.Load(), r.Leave.Load(), r.State.Load()}
 			was := known[slot]

@@ -1,0 +1,45 @@
+//go:build linux && portaudio
+
+package portaudio
+
+import (
+	"fmt"
+
+	pa "github.com/gordonklaus/portaudio"
+
+	"chronus/engine/sink"
+)
+
+// Devices lists the output devices as PortAudio sees them now.
+func Devices() ([]sink.DeviceInfo, error) {
+	if err := pa.Initialize(); err != nil {
+		return nil, fmt.Errorf("portaudio: initialize: %w", err)
+	}
+	defer func() { _ = pa.Terminate() }()
+	list, _, err := devices()
+	return list, err
+}
+
+// devices lists the output devices twice, in the same order. PortAudio is initialized.
+func devices() ([]sink.DeviceInfo, []*pa.DeviceInfo, error) {
+	all, err := pa.Devices()
+	if err != nil {
+		return nil, nil, fmt.Errorf("portaudio: devices: %w", err)
+	}
+	first := -1
+	if d, err := pa.DefaultOutputDevice(); err == nil && d != nil {
+		first = d.Index
+	}
+	list, outputs := []sink.DeviceInfo{}, []*pa.DeviceInfo{}
+	for _, d := range all {
+		if d.MaxOutputChannels == 0 {
+			continue
+		}
+		list = append(list, sink.DeviceInfo{
+			Index: d.Index, Name: d.Name, HostAPI: d.HostApi.Name, Channels: d.MaxOutputChannels, Rate: d.DefaultSampleRate,
+			LowLatency: d.DefaultLowOutputLatency, HighLatency: d.DefaultHighOutputLatency, Default: d.Index == first,
+		})
+		outputs = append(outputs, d)
+	}
+	return list, outputs, nil
+}
