@@ -82,7 +82,7 @@ func (e *Engine) chooseDevice() (latency time.Duration, err error) {
 		c.Sink = player.SinkPortAudio
 		c.Log.Info("sink auto: playing on a device", "device", device.Name)
 	case errors.Is(err, sink.ErrNoDevice):
-		return 2 * block, nil
+		return sink.Latency(sink.DeviceInfo{}, block), nil
 	case err != nil:
 		return 0, fmt.Errorf("sink %s: %w", c.Sink, err)
 	}

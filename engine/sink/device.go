@@ -80,9 +80,9 @@ func (d *Device) Silent() bool { return d.opened.Load() != 0 && shm.Now()-d.beat
 // Panics counts the calls that ended in a panic. None should; the device heard silence.
 func (d *Device) Panics() uint64 { return d.panics.Load() }
 
-// Call fills out, frames x the stream's channels, interleaved. It allocates nothing and never blocks for longer than the
-// source's Callback does.
-func (d *Device) Call(out []float32) {
+// Call fills out, frames x the stream's channels, interleaved. dry says that the device had nothing to play before this call, for a
+// time it does not tell: an xrun. It allocates nothing and never blocks for longer than the source's Callback does.
+func (d *Device) Call(out []float32, dry bool) {
 	now := shm.Now()
 	if d.calls.Add(1) == 1 {
 		d.entered()
@@ -103,7 +103,7 @@ func (d *Device) Call(out []float32) {
 			shm.Wake(&d.turn)
 		}
 	}()
-	d.pace(now)
+	d.pace(now, dry)
 	if d.src.Callback(d.buf) {
 		next = turnDevice
 	} else {
@@ -114,11 +114,11 @@ func (d *Device) Call(out []float32) {
 
 // pace keeps the grid that the device's calls are on, and takes a call later than the lead for what it is: its buffer has run
 // empty, an xrun.
-func (d *Device) pace(now int64) {
+func (d *Device) pace(now int64, dry bool) {
 	block := d.src.Next()
 	begins := d.again.Swap(false)
-	if late := now - d.loop.due(block); !begins && late > int64(d.geo.Lead)*d.geo.BlockNS() {
-		d.src.Xrun(late)
+	if late := now - d.loop.due(block); !begins && (dry || late > int64(d.geo.Lead)*d.geo.BlockNS()) {
+		d.src.Xrun(max(late, 0))
 		begins = true
 	}
 	if begins {

@@ -70,8 +70,13 @@ func names(devices []DeviceInfo) string {
 	return strings.Join(all, ", ")
 }
 
-// Latency is what is asked of a device: no less than two blocks, so that one may be late, and no less than it can do.
-func Latency(d DeviceInfo, block time.Duration) time.Duration { return max(2*block, d.LowLatency) }
+// Latency is what is asked of a device: no less than four blocks and no less than it can do. With two, a PulseAudio server ran dry
+// one to six times in two seconds while a compiler kept both processors busy; with four, never.
+func Latency(d DeviceInfo, block time.Duration) time.Duration {
+	return max(minLatency*block, d.LowLatency)
+}
+
+const minLatency = 4 // blocks
 
 // Burst is how many blocks a device of that latency may ask for back to back: as many as its buffer holds.
 func Burst(latency, block time.Duration) int { return max(1, int((latency+block-1)/block)) }

@@ -143,8 +143,7 @@ func (d *driver) open() (stream *pa.Stream, name string, latency time.Duration, 
 			p.Output = pa.StreamDeviceParameters{Device: outputs[i], Channels: min(2, info.Channels), Latency: sink.Latency(info, d.Block)}
 		}
 	}
-	// A call that comes while Opened has not returned is answered like any other; none comes before Start.
-	if stream, err = pa.OpenStream(p, d.Device.Call); err != nil {
+	if stream, err = pa.OpenStream(p, d.call); err != nil {
 		return nil, "", 0, fmt.Errorf("open %s at %d Hz: %w", info.Name, d.Rate, err)
 	}
 	d.Device.Opened(p.Output.Channels)
@@ -154,6 +153,11 @@ func (d *driver) open() (stream *pa.Stream, name string, latency time.Duration, 
 		return nil, "", 0, fmt.Errorf("start %s: %w", info.Name, err)
 	}
 	return stream, info.Name, stream.Info().OutputLatency, nil
+}
+
+// call is PortAudio's callback.
+func (d *driver) call(out []float32, _ pa.StreamCallbackTimeInfo, flags pa.StreamCallbackFlags) {
+	d.Device.Call(out, flags&pa.OutputUnderflow != 0)
 }
 
 // watched ends the process when f takes longer than limit: nothing in it can be trusted then, and the host starts another.

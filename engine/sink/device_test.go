@@ -1,0 +1,256 @@
+package sink
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chronus/engine/shm"
+)
+
+// blocks is a source whose block n is full of n+1, and whose call after stop is the last. Two threads in it at once are a data
+// race, and so are two calls for one block.
+type blocks struct {
+	geo   shm.Geometry
+	next  uint64
+	last  uint64 // no block after it
+	heard []uint64
+	panic bool
+	xruns int
+	clock chan struct{} // a value: the clock's call returns
+}
+
+func (b *blocks) Next() uint64 { return b.next }
+func (b *blocks) Xrun(int64)   { b.xruns++ }
+
+func (b *blocks) Callback(out []float32) bool {
+	if b.panic {
+		b.panic = false
+		panic("planted")
+	}
+	for i := range out {
+		out[i] = float32(b.next + 1)
+	}
+	b.heard = append(b.heard, b.next)
+	b.next++
+	return b.next <= b.last
+}
+
+func testGeometry(t testing.TB, channels int) shm.Geometry {
+	g, err := shm.NewGeometry(44100, 16, channels, 3, 1, 0, 0, false)
+	require.NoError(t, err)
+	return g
+}
+
+// open makes the device look as if it had called steadily for long enough.
+func open(d *Device, channels int) {
+	d.Opened(channels)
+	d.opened.Store(shm.Now() - 2*steadyNS)
+	d.calls.Store(steadyCalls)
+}
+
+func TestEveryBlockIsAskedForOnceWhoeverPaces(t *testing.T) {
+	g := testGeometry(t, 1)
+	src := &blocks{geo: g, last: 1 << 40}
+	begins := 0
+	entered := 0
+	d := NewDevice(src, g, func() { entered++ }, func(_ Grid, b bool) {
+		if b {
+			begins++
+		}
+	})
+	out := make([]float32, 16*2)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	want := uint64(0)
+	for range 200 {
+		// The clock's turn: the device is answered with silence, and is offered the turn only when it is steady.
+		require.False(t, d.offer(), "no stream")
+		d.Opened(2)
+		d.Call(out, false)
+		require.Zero(t, out[0])
+		require.False(t, d.offer(), "it has only begun")
+		require.EqualValues(t, want, src.next, "nothing was asked for")
+		src.Callback(out[:16])
+		want++
+		open(d, 2)
+		require.True(t, d.offer())
+		require.True(t, d.Playing())
+		for range rnd.IntN(5) {
+			d.Call(out, false)
+			require.Equal(t, float32(want+1), out[0])
+			require.Equal(t, float32(want+1), out[31], "a mono engine sounds on both channels")
+			want++
+		}
+		// It falls silent.
+		d.beat.Store(shm.Now() - silentNS - 1)
+		require.True(t, d.Silent())
+		require.False(t, d.await(), "not over, the clock's turn")
+		require.False(t, d.Playing())
+		d.Call(out, false)
+		require.Zero(t, out[0], "a device that comes back is not answered by itself")
+		d.Closed()
+	}
+	for i, n := range src.heard {
+		require.EqualValues(t, i, n)
+	}
+	require.Equal(t, 200, entered, "once a stream")
+	require.NotZero(t, begins)
+	require.Zero(t, src.xruns)
+}
+
+func TestDeviceIsHandedTheLastBlockAndThenSilence(t *testing.T) {
+	g := testGeometry(t, 2)
+	src := &blocks{geo: g, last: 2}
+	d := NewDevice(src, g, func() {}, func(Grid, bool) {})
+	open(d, 2)
+	require.True(t, d.offer())
+	out := make([]float32, 16*2)
+	for want := range 3 {
+		require.False(t, d.Over())
+		d.Call(out, false)
+		require.Equal(t, float32(want+1), out[0])
+	}
+	require.True(t, d.Over())
+	require.True(t, d.await())
+	d.Call(out, false)
+	require.Zero(t, out[0])
+	require.EqualValues(t, 3, src.next)
+}
+
+func TestPanicInTheCallbackIsSilenceAndEndsTheDevicesTurn(t *testing.T) {
+	g := testGeometry(t, 1)
+	src := &blocks{geo: g, last: 9, panic: true}
+	d := NewDevice(src, g, func() {}, func(Grid, bool) {})
+	open(d, 1)
+	require.True(t, d.offer())
+	out := []float32{15: 1}
+	d.Call(out, false)
+	require.Zero(t, out[15])
+	require.EqualValues(t, 1, d.Panics())
+	require.False(t, d.await(), "the clock's turn")
+}
+
+func TestDeviceThatRanDryOrCameLateIsAnXrun(t *testing.T) {
+	g := testGeometry(t, 1)
+	src := &blocks{geo: g, last: 99}
+	var grid Grid
+	begins := 0
+	d := NewDevice(src, g, func() {}, func(is Grid, b bool) {
+		grid = is
+		if b {
+			begins++
+		}
+	})
+	open(d, 1)
+	require.True(t, d.offer())
+	out := make([]float32, 16)
+	d.Call(out, true)
+	require.Zero(t, src.xruns, "what was before its turn does not count")
+	d.Call(out, true)
+	require.Equal(t, 1, src.xruns)
+	d.loop.base -= int64(g.Lead+1) * g.BlockNS()
+	d.Call(out, false)
+	require.Equal(t, 2, src.xruns)
+	require.Equal(t, 3, begins)
+	require.EqualValues(t, 2, grid.At)
+}
+
+// TestClockHandsOverAndTakesBack drives the real clock beside a device of another thread, through silences.
+func TestClockHandsOverAndTakesBack(t *testing.T) {
+	g := testGeometry(t, 1)
+	src := &blocks{geo: g, last: 1 << 40}
+	d := NewDevice(src, g, func() {}, func(Grid, bool) {})
+	const turns = 3
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		out := make([]float32, 16)
+		for turn := range turns {
+			open(d, 1)
+			for !d.Playing() {
+				d.beat.Store(shm.Now())
+				runtime.Gosched()
+			}
+			for range 10 {
+				d.Call(out, false)
+			}
+			if turn == turns-1 {
+				src.last = 0 // whatever is next is the last; the device is in turn, so nobody else reads it
+				d.Call(out, false)
+				return
+			}
+			d.beat.Store(shm.Now() - silentNS - 1)
+			for d.Playing() {
+				runtime.Gosched()
+			}
+			d.Closed()
+		}
+	}()
+	anchors := 0
+	Clock(src, g, d, func(Grid) { anchors++ })
+	<-ended
+	require.Equal(t, turns, anchors, "the first, and one for each take-over")
+	for i, n := range src.heard {
+		require.EqualValues(t, i, n)
+	}
+}
+
+func TestCallAllocatesNothing(t *testing.T) {
+	g := testGeometry(t, 1)
+	src := &blocks{geo: g, last: 1 << 40, heard: make([]uint64, 0, 1<<20)}
+	d := NewDevice(src, g, func() {}, func(Grid, bool) {})
+	open(d, 2)
+	require.True(t, d.offer())
+	out := make([]float32, 32)
+	require.Zero(t, testing.AllocsPerRun(1000, func() { d.Call(out, false) }))
+}
+
+// TestDelayLockFollowsTheDevicesRateThroughBursts: a device 150 ppm fast that calls for three blocks at a time.
+func TestDelayLockFollowsTheDevicesRateThroughBursts(t *testing.T) {
+	g, err := shm.NewGeometry(44100, 256, 1, 3, 1, 0, 0, false)
+	require.NoError(t, err)
+	const ppm = 150
+	period := 256e9 / 44100 / (1 + ppm*1e-6)
+	var l delayLock
+	l.start(0, 1e12, g)
+	for n := uint64(1); n < 60_000; n++ {
+		call := 1e12 + float64(n/3*3)*period
+		l.update(n, int64(call))
+	}
+	require.InDelta(t, period, l.period, period*20e-6, "the rate within 20 ppm")
+	// The calls of a burst come one block early on average: that is where the grid is.
+	due := 1e12 + 60_000*period - period
+	require.InDelta(t, due, float64(l.due(60_000)), 0.3*period)
+}
+
+func TestDevicesAreFoundByIndexNameOrPartOfIt(t *testing.T) {
+	list := []DeviceInfo{{Index: 0, Name: "HDA Intel: ALC"}, {Index: 3, Name: "pulse", Default: true}, {Index: 4, Name: "pulse 2"}, {Index: 5, Name: "USB DAC"}}
+	for name, want := range map[string]int{"": 3, "0": 0, "5": 5, "pulse": 3, "usb": 5, "alc": 0} {
+		d, err := Find(list, name)
+		require.NoError(t, err, name)
+		require.Equal(t, want, d.Index, name)
+	}
+	for name, want := range map[string]string{
+		"9":    `no output device of index 9 (there are: 0 HDA Intel: ALC, 3 pulse, 4 pulse 2, 5 USB DAC)`,
+		"tape": `no output device "tape" (there are: 0 HDA Intel: ALC, 3 pulse, 4 pulse 2, 5 USB DAC)`,
+		"PUL":  `"PUL" is part of the names of several output devices: 3 pulse, 4 pulse 2`,
+	} {
+		_, err := Find(list, name)
+		require.EqualError(t, err, want)
+	}
+	_, err := Find(nil, "")
+	require.ErrorIs(t, err, ErrNoDevice)
+	d, err := Find([]DeviceInfo{{Index: 2}}, "")
+	require.NoError(t, err)
+	require.Equal(t, 2, d.Index, "where none is the default, the first")
+}
+
+func TestBurstIsWhatTheBufferHolds(t *testing.T) {
+	const block = 5_804_988
+	require.Equal(t, 1, Burst(0, block))
+	require.Equal(t, 1, Burst(block, block))
+	require.Equal(t, 4, Burst(Latency(DeviceInfo{}, block), block))
+	require.Equal(t, 5, Burst(4*block+1, block))
+}
