@@ -10,7 +10,8 @@
 // The whole state of a program is one []uint64, the arena, of at most [MaxWords] words; it is copied to save it and copied
 // back to go on from it. A module owns consecutive words: its parameters in the order of [Kind].Params, each a float64 by its
 // IEEE 754 bits, then its state words. The modules follow each other in the order of [Program].Ops. The address of a
-// parameter is its word's index. Everything else in a Program is scratch that each block writes before reading it.
+// parameter is its word's index. Behind the modules the timed commands wait, at most [MaxTimed], so that who goes on from a
+// saved state has them too. Everything else in a Program is scratch that each block writes before reading it.
 //
 // # Signals
 //

@@ -25,8 +25,9 @@ type Kind struct {
 	step       step
 }
 
-// step renders one block into out. w is the module's part of the arena, in its inputs' blocks (never the same memory as out),
-// rate the sample rate in Hz. It must survive any bits in w: those may come from a damaged ring.
+// step renders a block, or a part of one where a timed command splits it, into out. w is the module's part of the arena, in its
+// inputs' blocks (at least as long as out, never the same memory), rate the sample rate in Hz. The samples do not depend on where
+// blocks are split. It must survive any bits in w: those may come from a damaged ring.
 type step func(w []uint64, in [][]float64, out []float64, rate uint64)
 
 // kinds in the order of their wire ids. Append only: a program is encoded with indices into it.

@@ -13,7 +13,7 @@ import (
 func TestNewRefusesWhatItCannotRender(t *testing.T) {
 	const sine, gain = 0, 2
 	one := []Op{{Kind: sine}}
-	many := make([]Op, MaxWords/4+1)
+	many := make([]Op, MaxModuleWords/4+1)
 	wide := make([]Op, 1200, 1201)
 	all := make([]int, len(wide))
 	for i := range all {
@@ -37,7 +37,7 @@ func TestNewRefusesWhatItCannotRender(t *testing.T) {
 		{"input missing", 44100, 256, []Op{{Kind: gain}}, 0, "dsp: op 0: number of inputs 0 is not in 1..1"},
 		{"input too many", 44100, 256, []Op{{Kind: sine}, {Kind: sine, Inputs: []int{0}}}, 0, "dsp: op 1: number of inputs 1 is not in 0..0"},
 		{"input is itself", 44100, 256, []Op{{Kind: sine}, {Kind: gain, Inputs: []int{1}}}, 0, "dsp: op 1: input 1 is not in 0..0"},
-		{"state too large", 44100, 256, many, 0, "dsp: op 32768: the state is over 131072 words"},
+		{"state too large", 44100, 256, many, 0, "dsp: op 32575: the state is over 130302 words"},
 		{"scratch too large", 44100, MaxFrames, wide, 1200, "dsp: blocks between modules take over 64 MiB"},
 	}
 	for _, tt := range tests {
@@ -51,10 +51,11 @@ func TestNewRefusesWhatItCannotRender(t *testing.T) {
 
 func TestArenaIsLaidOutInOrder(t *testing.T) {
 	p := build(t, 44100, 16, node{kind: "sine", params: map[string]float64{"freq": 100}}, node{kind: "noise"}, node{kind: "mix", in: []int{0, 1}})
-	require.Equal(t, 4+3+1, p.Words())
+	require.Equal(t, 4+3+1+timedWords, p.Words())
 	require.Equal(t, []int{0, 4, 7}, []int{p.Ops[0].Offset, p.Ops[1].Offset, p.Ops[2].Offset})
 	b := math.Float64bits
-	require.Equal(t, []uint64{b(100), b(0.5), 0, 0, b(0.5), b(0), 0, b(1)}, p.Initial)
+	require.Equal(t, []uint64{b(100), b(0.5), 0, 0, b(0.5), b(0), 0, b(1)}, p.Initial[:8])
+	require.Equal(t, make([]uint64, timedWords), p.Initial[8:])
 }
 
 func TestSet(t *testing.T) {
@@ -148,13 +149,16 @@ func TestRestoreAtEveryBlockGoesOnBitForBit(t *testing.T) {
 			commands := func(p *Program, st []uint64, b int) {
 				c := rand.New(rand.NewPCG(seeds[b][0], seeds[b][1]))
 				for range c.IntN(4) {
-					randomSet(p, c, st, c.IntN(p.Words()))
+					randomSet(p, c, st, c.IntN(len(p.params)))
+				}
+				for range c.IntN(4) { // at times late
+					p.Schedule(st, uint64(max(0, b*p.Frames+c.IntN(500)-50)), uint32(c.IntN(len(p.params))), c.Float64())
 				}
 			}
 			run := func(p *Program, st []uint64, from int, visit func(b int, st []uint64, out []float32)) {
 				for b := from; b < blocks; b++ {
 					commands(p, st, b)
-					visit(b, st, render(p, st, 1))
+					visit(b, st, renderBlocks(p, st, b, 1))
 				}
 			}
 
@@ -200,7 +204,9 @@ func TestAnyBitsInTheArenaAreRenderedWithoutPanic(t *testing.T) {
 func TestRenderRefusesAnArenaOrBlockThatIsTooShort(t *testing.T) {
 	p := build(t, 44100, 16, node{kind: "sine"})
 	require.Panics(t, func() { p.Render(make([]uint64, 3), make([]float32, 16)) })
-	require.Panics(t, func() { p.Render(make([]uint64, 4), make([]float32, 15)) })
+	require.Panics(t, func() { p.Render(make([]uint64, p.Words()), make([]float32, 15)) })
+	require.Panics(t, func() { p.RenderBlock(make([]uint64, 3), 0, make([]float32, 16)) })
+	require.Panics(t, func() { p.RenderBlock(make([]uint64, p.Words()), 0, make([]float32, 15)) })
 }
 
 func TestRenderAndSetAllocateNothing(t *testing.T) {

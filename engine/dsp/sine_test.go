@@ -43,7 +43,9 @@ func at(p *Program, f, fdiv, n uint64) []uint64 {
 	turn.Mul(turn, big.NewInt(int64(p.Rate)))
 	turn.Div(turn, new(big.Int).SetUint64(den))
 	turn.Mod(turn, big.NewInt(int64(p.Rate)))
-	return []uint64{p.Initial[0], p.Initial[1], phase, turn.Uint64()}
+	st := append([]uint64(nil), p.Initial...)
+	st[2], st[3] = phase, turn.Uint64()
+	return st
 }
 
 func ulps(a, b float32) int64 {

@@ -139,8 +139,8 @@ func (d *draft) add(i int, table map[string]any) error {
 		}
 		return fail(key, "module %q: %s takes %s, not %d", id, name, countOf(kind), n)
 	}
-	if d.words += kind.Words(); d.words > dsp.MaxWords {
-		return fail("", "module %q: the state of the patch is over %d KiB here", id, dsp.MaxWords*8/1024)
+	if d.words += kind.Words(); d.words > dsp.MaxModuleWords {
+		return fail("", "module %q: the state of the patch is over %d KiB here", id, dsp.MaxModuleWords*8/1024)
 	}
 	d.index[id] = len(d.modules)
 	d.modules = append(d.modules, m)

@@ -125,9 +125,9 @@ func TestParseNamesThePlaceAndTheThing(t *testing.T) {
 func TestTheModuleThatFillsTheArenaIsNamed(t *testing.T) {
 	const text = "out = 'a'\n[[module]]\nid = 'a'\nkind = 'sine'\n\n[[module]]\nid = 'b'\nkind = 'sine'\n"
 	a, b := map[string]any{"id": "a", "kind": "sine"}, map[string]any{"id": "b", "kind": "sine"}
-	d := draft{src: source{name: "x", text: text}, index: map[string]int{}, words: dsp.MaxWords - 4}
+	d := draft{src: source{name: "x", text: text}, index: map[string]int{}, words: dsp.MaxModuleWords - 4}
 	require.NoError(t, d.add(0, a))
-	require.EqualError(t, d.add(1, b), `patch: x:6: module "b": the state of the patch is over 1024 KiB here`)
+	require.EqualError(t, d.add(1, b), `patch: x:6: module "b": the state of the patch is over 1017 KiB here`)
 }
 
 // Text that looks like a module, or hides one, must not shift the lines.
