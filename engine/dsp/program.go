@@ -8,11 +8,11 @@ import (
 
 // Limits of a program. They keep a damaged encoding from asking for the machine's memory.
 const (
-	MaxWords       = 1 << 20 / 8           // arena, 1 MiB
-	MaxModuleWords = MaxWords - timedWords // what the modules may have of it
-	MaxFrames      = 8192                  // a block
-	MaxRate        = 768000                // Hz
-	maxScratch     = 64 << 20              // bytes of blocks between modules
+	MaxWords       = 1 << 20 / 8                          // arena, 1 MiB
+	MaxModuleWords = MaxWords - timedWords - limiterWords // what the modules may have of it
+	MaxFrames      = 8192                                 // a block
+	MaxRate        = 768000                               // Hz
+	maxScratch     = 64 << 20                             // bytes of blocks between modules
 )
 
 // Op is one module of a program.
@@ -30,10 +30,14 @@ type Program struct {
 	Ops      []Op
 	Out      int      // the op that is heard
 	Initial  []uint64 // the arena before the first block
+	Limit    float64  // the largest sample to leave it, 0: any; set by SetLimit
 
 	params []*Param // by arena word; nil for state words
 	timed  int      // the arena word where the modules end and the timed commands begin
 	calls  []call   // by op
+
+	ceiling float32 // Limit, rounded down
+	keep    float64 // of the limiter's peak from sample to sample
 }
 
 // call is an op bound to its memory.
@@ -45,7 +49,7 @@ type call struct {
 }
 
 // New lays out the arena for ops, which are rendered in their order, and fills Initial with the kinds' defaults; Set on Initial
-// changes them. It takes over ops. out is the index of the op that is heard; the others are rendered whether or not it is.
+// changes them. The limit is off until SetLimit. It takes over ops. out is the index of the op that is heard; the others are rendered whether or not it is.
 func New(rate, frames int, ops []Op, out int) (*Program, error) {
 	switch {
 	case rate < 1 || rate > MaxRate:
@@ -78,7 +82,7 @@ func New(rate, frames int, ops []Op, out int) (*Program, error) {
 	}
 	p := &Program{
 		Rate: rate, Frames: frames, Channels: 1, Ops: ops, Out: out,
-		Initial: make([]uint64, words+timedWords),
+		Initial: make([]uint64, words+timedWords+limiterWords),
 		params:  make([]*Param, words),
 		timed:   words,
 	}
@@ -168,7 +172,12 @@ func (p *Program) render(st []uint64, out []float32) {
 		c := &p.calls[i]
 		c.step(st[c.from:c.to:c.to], c.in, c.out[:n], rate)
 	}
-	for i, v := range p.calls[p.Out].out[:n] {
+	heard := p.calls[p.Out].out[:n]
+	if p.ceiling > 0 {
+		p.limit(st, heard, out)
+		return
+	}
+	for i, v := range heard {
 		x := float32(v)
 		if x-x != 0 { // NaN or infinite
 			x = 0
@@ -177,14 +186,13 @@ func (p *Program) render(st []uint64, out []float32) {
 	}
 }
 
-// Set writes a parameter, clamped to its range, into st. It returns false and leaves st alone when addr is no parameter's word or
+// Set writes the value of a parameter that is nearest to v into st. It returns false and leaves st alone when addr is no parameter's word or
 // v is not finite.
 func (p *Program) Set(st []uint64, addr uint32, v float64) bool {
 	if !p.settable(addr, v) {
 		return false
 	}
-	q := p.params[addr]
-	st[addr] = math.Float64bits(min(max(v, q.Min), q.Max))
+	st[addr] = math.Float64bits(p.params[addr].nearest(v))
 	return true
 }
 

@@ -159,6 +159,7 @@ func TestAnyPartitionMakesTheSameBits(t *testing.T) {
 			for _, frames := range []int{64, 1, 2, 16, 32} {
 				q, err := New(p.Rate, frames, slices.Clone(p.Ops), p.Out)
 				require.NoError(t, err)
+				require.NoError(t, q.SetLimit(float64(round%3)))
 				copy(q.Initial, p.Initial)
 				var got []float32
 				rest := script
@@ -205,7 +206,10 @@ func TestScheduleAndRenderBlockAllocateNothing(t *testing.T) {
 
 // A state comes out of a ring, and a ring may be damaged.
 func FuzzRenderBlockOfAnyState(f *testing.F) {
-	p := randomProgram(f, rand.New(rand.NewPCG(27, 28)), 12)
+	ops := []Op{{Kind: 0}, {Kind: 4}, {Kind: 3, Inputs: []int{0, 1}}, {Kind: 5, Inputs: []int{2}}, {Kind: 6, Inputs: []int{3}}, {Kind: 2, Inputs: []int{4}}}
+	p, err := New(44100, 64, ops, 5)
+	require.NoError(f, err)
+	require.NoError(f, p.SetLimit(1))
 	seed := func(st []uint64) (b []byte) {
 		for _, w := range st {
 			b = binary.LittleEndian.AppendUint64(b, w)
@@ -233,7 +237,7 @@ func FuzzRenderBlockOfAnyState(f *testing.F) {
 			p.Schedule(st, frame+i, uint32(i), 0.5)
 			p.RenderBlock(st, block+i, out)
 			for _, x := range out {
-				require.True(t, x-x == 0, "%v", x)
+				require.True(t, x >= -1 && x <= 1, "%v", x)
 			}
 			require.LessOrEqual(t, st[p.timed+countWord], uint64(MaxTimed))
 		}
