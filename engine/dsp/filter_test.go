@@ -161,18 +161,21 @@ func TestOneCommandToAFilterMakesNoStep(t *testing.T) {
 	for _, c := range []struct {
 		param    string
 		from, to float64
+		mode     float64
 	}{
-		{"freq", 200, 8000},
-		{"freq", 8000, 200},
-		{"q", 0.5, 10},
-		{"q", 10, 0.5},
-		{"mode", low, high},
-		{"mode", high, low},
-		{"mode", low, band},
-		{"mode", band, high},
+		{"freq", 200, 8000, low},
+		{"freq", 8000, 200, low},
+		{"freq", 200, 8000, band},
+		{"q", 0.2, 50, band},
+		{"q", 10, 0.5, high},
+		{"mode", low, high, low},
+		{"mode", high, low, high},
+		{"mode", low, band, low},
+		{"mode", band, high, band},
 	} {
 		p := build(t, rate, 64, node{kind: "sine", params: map[string]float64{"freq": 220, "amp": 1}},
-			node{kind: "filter", in: []int{0}, params: map[string]float64{"freq": 300, "q": 1, c.param: c.from}})
+			node{kind: "filter", in: []int{0}, params: map[string]float64{"freq": 220, "q": 1, "mode": c.mode}})
+		p.Set(p.Initial, address(t, p, 1, c.param), c.from)
 		render(p, p.Initial, 400)
 		loud, steep, last := 1.0, slope, 0.0
 		for i, x := range render(p, p.Initial, 40) {
