@@ -10,9 +10,18 @@
 // The whole state of a program is one []uint64, the arena, of at most [MaxWords] words; it is copied to save it and copied
 // back to go on from it. A module owns consecutive words: its parameters in the order of [Kind].Params, each a float64 by its
 // IEEE 754 bits, then its state words. The modules follow each other in the order of [Program].Ops. The address of a
-// parameter is its word's index. Everything else in a Program is scratch that each block writes before reading it.
+// parameter is its word's index. Behind the modules the timed commands wait, at most [MaxTimed], so that who goes on from a
+// saved state has them too. Everything else in a Program is scratch that each block writes before reading it.
+// Last come the limiter's.
+//
+// # Commands do not click
+//
+// Where a parameter that jumps would make the sound jump, the module glides to it within 10 ms (glide.go). What is heard before the
+// first command and after a glide has ended has the bits that it has without any glides. The exceptions: const is exact at once, a
+// sine's phase runs on whatever its frequency does, and one noise is as good as another.
 //
 // # Signals
 //
-// Modules hand each other blocks of float64; only what leaves the program is rounded, once, to float32.
+// Modules hand each other blocks of float64; only what leaves the program is limited, as a last
+// resort (limiter.go), and rounded, once, to float32.
 package dsp

@@ -92,7 +92,8 @@ func randomProgram(t testing.TB, r *rand.Rand, n int) *Program {
 // randomSet gives the parameter at addr, if there is one, a value that neither silences nor drowns the rest.
 func randomSet(p *Program, r *rand.Rand, st []uint64, addr int) {
 	if q := p.params[addr]; q != nil {
-		p.Set(st, uint32(addr), max(q.Min, -1)+r.Float64()*(min(q.Max, 5000)-max(q.Min, -1)))
+		lo, hi := q.Range()
+		p.Set(st, uint32(addr), max(lo, -1)+r.Float64()*(min(hi, 5000)-max(lo, -1)))
 	}
 }
 

@@ -7,13 +7,13 @@ import (
 
 // An encoded program, all little-endian:
 //
-//	u32 magic, version, rate, frames, channels, out, number of ops
+//	u32 magic, version, rate, frames, channels, out, number of ops; then the limit, a float64
 //	per op: u32 kind, number of inputs, each input; then the parameters of Initial, each a float64
 //
 // Everything else follows from it, so a program has exactly one encoding.
 const (
 	magic   = 'C' | 'h'<<8 | 'r'<<16 | 'd'<<24
-	version = 1
+	version = 2
 )
 
 // Encode is the program for a worker, Initial included: all that Decode needs.
@@ -23,6 +23,7 @@ func (p *Program) Encode() []byte {
 	for _, v := range []int{magic, version, p.Rate, p.Frames, p.Channels, p.Out, len(p.Ops)} {
 		b = put.AppendUint32(b, uint32(v))
 	}
+	b = put.AppendUint64(b, math.Float64bits(p.Limit))
 	for _, op := range p.Ops {
 		b = put.AppendUint32(b, uint32(op.Kind))
 		b = put.AppendUint32(b, uint32(len(op.Inputs)))
@@ -44,6 +45,7 @@ func Decode(b []byte) (*Program, error) {
 		return nil, fail("not a program of this version")
 	}
 	rate, frames, channels, out, n := int(r.u32()), int(r.u32()), int(r.u32()), int(r.u32()), int(r.u32())
+	limit := math.Float64frombits(r.u64())
 	if channels != 1 {
 		return nil, fail(outside("channels", channels, 1, 1))
 	}
@@ -78,6 +80,9 @@ func Decode(b []byte) (*Program, error) {
 	}
 	p, err := New(rate, frames, ops, out)
 	if err != nil {
+		return nil, err
+	}
+	if err := p.SetLimit(limit); err != nil {
 		return nil, err
 	}
 	for addr, q := range p.params {

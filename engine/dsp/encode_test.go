@@ -13,6 +13,7 @@ func TestDecodeIsTheInverseOfEncode(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 14))
 	for range 100 {
 		p := randomProgram(t, r, 1+r.IntN(30))
+		require.NoError(t, p.SetLimit(r.Float64()))
 		b := p.Encode()
 		q, err := Decode(b)
 		require.NoError(t, err)
@@ -26,14 +27,16 @@ func TestDecodeIsTheInverseOfEncode(t *testing.T) {
 
 func TestTheEncodingIsFixed(t *testing.T) {
 	p := build(t, 44100, 256, node{kind: "const", params: map[string]float64{"value": 1}}, node{kind: "mix", in: []int{0, 0}})
-	require.Equal(t, []byte("Chrd\x01\x00\x00\x00"+"\x44\xac\x00\x00"+"\x00\x01\x00\x00"+"\x01\x00\x00\x00"+"\x01\x00\x00\x00"+"\x02\x00\x00\x00"+
+	require.NoError(t, p.SetLimit(0.5))
+	require.Equal(t, []byte("Chrd\x02\x00\x00\x00"+"\x44\xac\x00\x00"+"\x00\x01\x00\x00"+"\x01\x00\x00\x00"+"\x01\x00\x00\x00"+"\x02\x00\x00\x00"+
+		"\x00\x00\x00\x00\x00\x00\xe0\x3f"+
 		"\x01\x00\x00\x00"+"\x00\x00\x00\x00"+"\x00\x00\x00\x00\x00\x00\xf0\x3f"+
 		"\x03\x00\x00\x00"+"\x02\x00\x00\x00"+"\x00\x00\x00\x00\x00\x00\x00\x00"+"\x00\x00\x00\x00\x00\x00\xf0\x3f"), p.Encode())
 }
 
 func TestDecodeRefuses(t *testing.T) {
 	good := build(t, 44100, 256, node{kind: "sine"}, node{kind: "gain", in: []int{0}}).Encode()
-	// 7 header words; op 0 at 28: kind, inputs, freq at 36, amp; op 1 at 52: kind, inputs, input at 60, gain, gate.
+	// 7 header words, the limit at 28; op 0 at 36: kind, inputs, freq at 44, amp; op 1 at 60: kind, inputs, input at 68, gain, gate.
 	change := func(at int, bytes ...byte) []byte {
 		b := slices.Clone(good)
 		copy(b[at:], bytes)
@@ -61,12 +64,15 @@ func TestDecodeRefuses(t *testing.T) {
 		{"huge number of ops", change(24, 255, 255, 255, 255), "cut short"},
 		{"an op too many", change(24, 3), "cut short"},
 		{"an op too few", change(24, 1, 0, 0, 0), "bytes after"},
-		{"unknown kind", change(28, 77), "op 0: kind 77"},
-		{"huge number of inputs", change(32, 255, 255, 255, 255), "cut short"},
-		{"input is itself", change(60, 1), "op 1: input 1"},
-		{"parameter out of range", float(36, 20001), "freq out of its range"},
-		{"parameter NaN", float(44, math.NaN()), "amp out of its range"},
-		{"parameter infinite", float(64, math.Inf(1)), "gain out of its range"},
+		{"limit too high", float(28, 1001), "limit out of its range"},
+		{"limit below zero", float(28, -1), "limit out of its range"},
+		{"limit NaN", float(28, math.NaN()), "limit out of its range"},
+		{"unknown kind", change(36, 77), "op 0: kind 77"},
+		{"huge number of inputs", change(40, 255, 255, 255, 255), "cut short"},
+		{"input is itself", change(68, 1), "op 1: input 1"},
+		{"parameter out of range", float(44, 20001), "freq out of its range"},
+		{"parameter NaN", float(52, math.NaN()), "amp out of its range"},
+		{"parameter infinite", float(72, math.Inf(1)), "gain out of its range"},
 		{"more bytes", append(slices.Clone(good), 0), "bytes after the program"},
 	}
 	for _, tt := range tests {

@@ -2,23 +2,31 @@ package dsp
 
 var gainKind = Kind{
 	Name: "gain",
-	Doc:  "Its input times gain while the gate is open (0.5 or more), else silence.",
+	Doc:  "Its input times gain while the gate is open (0.5 or more), else silence; both follow a command within 10 ms.",
 	Params: []Param{
 		{Name: "gain", Default: 1, Min: -factor, Max: factor},
 		{Name: "gate", Default: 1, Min: 0, Max: 1},
 	},
-	MinInputs: 1,
-	MaxInputs: 1,
-	step:      stepGain,
+	StateWords: glideWords, // of the gain as gated
+	MinInputs:  1,
+	MaxInputs:  1,
+	step:       stepGain,
 }
 
-func stepGain(w []uint64, in [][]float64, out []float64, _ uint64) {
-	gain, gate := value(w[0]), value(w[1])
-	if !(gate >= 0.5) {
-		clear(out)
-		return
+func stepGain(w []uint64, in [][]float64, out []float64, rate uint64) {
+	gain, open := value(w[0]), value(w[1]) >= 0.5
+	if !open {
+		gain = 0
 	}
-	for i, x := range in[0][:len(out)] {
-		out[i] = x * gain
+	switch x := in[0][:len(out)]; {
+	case !resting(w[2:], gain, factor):
+		copy(out, x)
+		scale(w[2:], gain, rate, out)
+	case !open:
+		clear(out)
+	default:
+		for i, x := range x {
+			out[i] = x * gain
+		}
 	}
 }

@@ -48,7 +48,7 @@ func TestWireIDsNeverChange(t *testing.T) {
 	for _, k := range Kinds() {
 		names = append(names, k.Name)
 	}
-	require.Equal(t, []string{"sine", "const", "gain", "mix", "noise"}, names)
+	require.Equal(t, []string{"sine", "const", "gain", "mix", "noise", "adsr", "filter"}, names)
 }
 
 func TestImportsStayLean(t *testing.T) {

@@ -1,15 +1,16 @@
 package dsp
 
 var mixKind = Kind{
-	Name:      "mix",
-	Doc:       "The sum of its inputs, added in the order they are listed, times gain.",
-	Params:    []Param{{Name: "gain", Default: 1, Min: -factor, Max: factor}},
-	MinInputs: 1,
-	MaxInputs: manyInputs,
-	step:      stepMix,
+	Name:       "mix",
+	Doc:        "The sum of its inputs, added in the order they are listed, times gain, which follows a command within 10 ms.",
+	Params:     []Param{{Name: "gain", Default: 1, Min: -factor, Max: factor}},
+	StateWords: glideWords, // of gain
+	MinInputs:  1,
+	MaxInputs:  manyInputs,
+	step:       stepMix,
 }
 
-func stepMix(w []uint64, in [][]float64, out []float64, _ uint64) {
+func stepMix(w []uint64, in [][]float64, out []float64, rate uint64) {
 	copy(out, in[0])
 	for _, x := range in[1:] {
 		for i, v := range x[:len(out)] {
@@ -17,6 +18,10 @@ func stepMix(w []uint64, in [][]float64, out []float64, _ uint64) {
 		}
 	}
 	gain := value(w[0])
+	if !resting(w[1:], gain, factor) {
+		scale(w[1:], gain, rate, out)
+		return
+	}
 	for i := range out {
 		out[i] *= gain
 	}

@@ -2,19 +2,23 @@ package dsp
 
 var noiseKind = Kind{
 	Name: "noise",
-	Doc:  "White noise, uniform in [-amp, amp); the whole part of seed chooses the stream.",
+	Doc:  "White noise, uniform in [-amp, amp); amp follows a command within 10 ms. The whole part of seed chooses the stream.",
 	Params: []Param{
 		{Name: "amp", Default: 0.5, Min: -factor, Max: factor},
 		{Name: "seed", Min: 0, Max: 1 << 53, Seed: true},
 	},
-	StateWords: 1, // samples made
+	StateWords: 1 + glideWords, // samples made; of amp
 	step:       stepNoise,
 }
 
 // stepNoise is SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014), read by a counter:
 // sample n of a stream is a function of seed and n alone, so the seed may change while it plays.
-func stepNoise(w []uint64, _ [][]float64, out []float64, _ uint64) {
+func stepNoise(w []uint64, _ [][]float64, out []float64, rate uint64) {
 	amp, key, n := value(w[0]), mix64(uint64(value(w[1]))), w[2]
+	target, gliding := amp, !resting(w[3:], amp, factor)
+	if gliding {
+		amp = 1 // for now
+	}
 	for i := range out {
 		n++
 		z := mix64(key + n*0x9e3779b97f4a7c15)
@@ -22,6 +26,9 @@ func stepNoise(w []uint64, _ [][]float64, out []float64, _ uint64) {
 		out[i] = amp * (float64(int64(z)>>11) * 0x1p-52)
 	}
 	w[2] = n
+	if gliding {
+		scale(w[3:], target, rate, out)
+	}
 }
 
 // mix64 is the finalizer of SplitMix64, a bijection. It maps 0 to 0, so seed 0 is the reference stream.

@@ -8,10 +8,11 @@ import (
 
 // Limits of a program. They keep a damaged encoding from asking for the machine's memory.
 const (
-	MaxWords   = 1 << 20 / 8 // arena, 1 MiB
-	MaxFrames  = 8192        // a block
-	MaxRate    = 768000      // Hz
-	maxScratch = 64 << 20    // bytes of blocks between modules
+	MaxWords       = 1 << 20 / 8                          // arena, 1 MiB
+	MaxModuleWords = MaxWords - timedWords - limiterWords // what the modules may have of it
+	MaxFrames      = 8192                                 // a block
+	MaxRate        = 768000                               // Hz
+	maxScratch     = 64 << 20                             // bytes of blocks between modules
 )
 
 // Op is one module of a program.
@@ -29,9 +30,14 @@ type Program struct {
 	Ops      []Op
 	Out      int      // the op that is heard
 	Initial  []uint64 // the arena before the first block
+	Limit    float64  // the largest sample to leave it, 0: any; set by SetLimit
 
 	params []*Param // by arena word; nil for state words
+	timed  int      // the arena word where the modules end and the timed commands begin
 	calls  []call   // by op
+
+	ceiling float32 // Limit, rounded down
+	keep    float64 // of the limiter's peak from sample to sample
 }
 
 // call is an op bound to its memory.
@@ -43,7 +49,7 @@ type call struct {
 }
 
 // New lays out the arena for ops, which are rendered in their order, and fills Initial with the kinds' defaults; Set on Initial
-// changes them. It takes over ops. out is the index of the op that is heard; the others are rendered whether or not it is.
+// changes them. The limit is off until SetLimit. It takes over ops. out is the index of the op that is heard; the others are rendered whether or not it is.
 func New(rate, frames int, ops []Op, out int) (*Program, error) {
 	switch {
 	case rate < 1 || rate > MaxRate:
@@ -70,14 +76,15 @@ func New(rate, frames int, ops []Op, out int) (*Program, error) {
 		}
 		op.Offset = words
 		words += k.Words()
-		if words > MaxWords {
-			return nil, failOp(i, "the state is over "+strconv.Itoa(MaxWords)+" words")
+		if words > MaxModuleWords {
+			return nil, failOp(i, "the state is over "+strconv.Itoa(MaxModuleWords)+" words")
 		}
 	}
 	p := &Program{
 		Rate: rate, Frames: frames, Channels: 1, Ops: ops, Out: out,
-		Initial: make([]uint64, words),
+		Initial: make([]uint64, words+timedWords+limiterWords),
 		params:  make([]*Param, words),
+		timed:   words,
 	}
 	for _, op := range ops {
 		params := kinds[op.Kind].Params
@@ -154,15 +161,22 @@ func (p *Program) assign() (buffer []int, n int) {
 func (p *Program) Words() int { return len(p.Initial) }
 
 // Render makes one block: it moves st (of Words words) on by one block and writes out (Frames*Channels samples). A sample that is
-// not finite leaves as 0: what a device makes of NaN is anyone's guess. Not safe for concurrent use, as the scratch is shared.
-func (p *Program) Render(st []uint64, out []float32) {
-	rate := uint64(p.Rate)
+// not finite leaves as 0: what a device makes of NaN is anyone's guess. Timed commands stay where they are, RenderBlock applies
+// them. Not safe for concurrent use, as the scratch is shared.
+func (p *Program) Render(st []uint64, out []float32) { p.render(st, out[:p.Frames*p.Channels]) }
+
+// render makes a block or a part of one, of as many frames as out has.
+func (p *Program) render(st []uint64, out []float32) {
+	rate, n := uint64(p.Rate), len(out)
 	for i := range p.calls {
 		c := &p.calls[i]
-		c.step(st[c.from:c.to:c.to], c.in, c.out, rate)
+		c.step(st[c.from:c.to:c.to], c.in, c.out[:n], rate)
 	}
-	heard := p.calls[p.Out].out
-	out = out[:len(heard)]
+	heard := p.calls[p.Out].out[:n]
+	if p.ceiling > 0 {
+		p.limit(st, heard, out)
+		return
+	}
 	for i, v := range heard {
 		x := float32(v)
 		if x-x != 0 { // NaN or infinite
@@ -172,15 +186,18 @@ func (p *Program) Render(st []uint64, out []float32) {
 	}
 }
 
-// Set writes a parameter, clamped to its range, into st. It returns false and leaves st alone when addr is no parameter's word or
+// Set writes the value of a parameter that is nearest to v into st. It returns false and leaves st alone when addr is no parameter's word or
 // v is not finite.
 func (p *Program) Set(st []uint64, addr uint32, v float64) bool {
-	if int(addr) >= len(p.params) || p.params[addr] == nil || v-v != 0 {
+	if !p.settable(addr, v) {
 		return false
 	}
-	q := p.params[addr]
-	st[addr] = math.Float64bits(min(max(v, q.Min), q.Max))
+	st[addr] = math.Float64bits(p.params[addr].nearest(v))
 	return true
+}
+
+func (p *Program) settable(addr uint32, v float64) bool {
+	return int(addr) < len(p.params) && p.params[addr] != nil && v-v == 0
 }
 
 func fail(why string) error { return errors.New("dsp: " + why) }

@@ -13,7 +13,7 @@ import (
 func TestNewRefusesWhatItCannotRender(t *testing.T) {
 	const sine, gain = 0, 2
 	one := []Op{{Kind: sine}}
-	many := make([]Op, MaxWords/4+1)
+	many := make([]Op, MaxModuleWords/6+1)
 	wide := make([]Op, 1200, 1201)
 	all := make([]int, len(wide))
 	for i := range all {
@@ -33,11 +33,11 @@ func TestNewRefusesWhatItCannotRender(t *testing.T) {
 		{"frames too many", 44100, MaxFrames + 1, one, 0, "dsp: frames 8193 is not in 1..8192"},
 		{"nothing", 44100, 256, nil, 0, "dsp: output 0 is not in 0..-1"},
 		{"output beyond", 44100, 256, one, 1, "dsp: output 1 is not in 0..0"},
-		{"unknown kind", 44100, 256, []Op{{Kind: 99}}, 0, "dsp: op 0: kind 99 is not in 0..4"},
+		{"unknown kind", 44100, 256, []Op{{Kind: 99}}, 0, "dsp: op 0: kind 99 is not in 0..6"},
 		{"input missing", 44100, 256, []Op{{Kind: gain}}, 0, "dsp: op 0: number of inputs 0 is not in 1..1"},
 		{"input too many", 44100, 256, []Op{{Kind: sine}, {Kind: sine, Inputs: []int{0}}}, 0, "dsp: op 1: number of inputs 1 is not in 0..0"},
 		{"input is itself", 44100, 256, []Op{{Kind: sine}, {Kind: gain, Inputs: []int{1}}}, 0, "dsp: op 1: input 1 is not in 0..0"},
-		{"state too large", 44100, 256, many, 0, "dsp: op 32768: the state is over 131072 words"},
+		{"state too large", 44100, 256, many, 0, "dsp: op 21716: the state is over 130300 words"},
 		{"scratch too large", 44100, MaxFrames, wide, 1200, "dsp: blocks between modules take over 64 MiB"},
 	}
 	for _, tt := range tests {
@@ -51,14 +51,15 @@ func TestNewRefusesWhatItCannotRender(t *testing.T) {
 
 func TestArenaIsLaidOutInOrder(t *testing.T) {
 	p := build(t, 44100, 16, node{kind: "sine", params: map[string]float64{"freq": 100}}, node{kind: "noise"}, node{kind: "mix", in: []int{0, 1}})
-	require.Equal(t, 4+3+1, p.Words())
-	require.Equal(t, []int{0, 4, 7}, []int{p.Ops[0].Offset, p.Ops[1].Offset, p.Ops[2].Offset})
+	require.Equal(t, 6+5+3+timedWords+limiterWords, p.Words())
+	require.Equal(t, []int{0, 6, 11}, []int{p.Ops[0].Offset, p.Ops[1].Offset, p.Ops[2].Offset})
 	b := math.Float64bits
-	require.Equal(t, []uint64{b(100), b(0.5), 0, 0, b(0.5), b(0), 0, b(1)}, p.Initial)
+	require.Equal(t, []uint64{b(100), b(0.5), 0, 0, 0, 0, b(0.5), b(0), 0, 0, 0, b(1), 0, 0}, p.Initial[:14])
+	require.Equal(t, make([]uint64, timedWords+limiterWords), p.Initial[14:])
 }
 
 func TestSet(t *testing.T) {
-	p := build(t, 44100, 16, node{kind: "sine"}, node{kind: "gain", in: []int{0}})
+	p := build(t, 44100, 16, node{kind: "sine"}, node{kind: "gain", in: []int{0}}, node{kind: "filter", in: []int{1}})
 	tests := []struct {
 		name string
 		addr uint32
@@ -69,10 +70,16 @@ func TestSet(t *testing.T) {
 		{"within the range", 0, 123.5, true, 123.5},
 		{"above is clamped", 0, 1e9, true, 20000},
 		{"below is clamped", 0, -3, true, 0},
-		{"second module", 4, -1e300, true, -factor},
-		{"last word", 5, 0.25, true, 0.25},
+		{"second module", 6, -1e300, true, -factor},
+		{"second parameter", 7, 0.25, true, 0.25},
+		{"named value", 12, 1, true, 1},
+		{"nearest named value", 12, 1.5, true, 2},
+		{"nearest named value below", 12, 0.49, true, 0},
+		{"above the last named value", 12, 3, true, 2},
+		{"below the first named value", 12, -3, true, 0},
 		{"state word", 2, 1, false, 0},
-		{"beyond the arena", 6, 1, false, 0},
+		{"a waiting command's word", 30, 1, false, 0},
+		{"beyond the arena", uint32(p.Words()), 1, false, 0},
 		{"far beyond", math.MaxUint32, 1, false, 0},
 		{"NaN", 0, math.NaN(), false, 0},
 		{"infinite", 0, math.Inf(1), false, 0},
@@ -148,13 +155,16 @@ func TestRestoreAtEveryBlockGoesOnBitForBit(t *testing.T) {
 			commands := func(p *Program, st []uint64, b int) {
 				c := rand.New(rand.NewPCG(seeds[b][0], seeds[b][1]))
 				for range c.IntN(4) {
-					randomSet(p, c, st, c.IntN(p.Words()))
+					randomSet(p, c, st, c.IntN(len(p.params)))
+				}
+				for range c.IntN(4) { // at times late
+					p.Schedule(st, uint64(max(0, b*p.Frames+c.IntN(500)-50)), uint32(c.IntN(len(p.params))), c.Float64())
 				}
 			}
 			run := func(p *Program, st []uint64, from int, visit func(b int, st []uint64, out []float32)) {
 				for b := from; b < blocks; b++ {
 					commands(p, st, b)
-					visit(b, st, render(p, st, 1))
+					visit(b, st, renderBlocks(p, st, b, 1))
 				}
 			}
 
@@ -200,7 +210,9 @@ func TestAnyBitsInTheArenaAreRenderedWithoutPanic(t *testing.T) {
 func TestRenderRefusesAnArenaOrBlockThatIsTooShort(t *testing.T) {
 	p := build(t, 44100, 16, node{kind: "sine"})
 	require.Panics(t, func() { p.Render(make([]uint64, 3), make([]float32, 16)) })
-	require.Panics(t, func() { p.Render(make([]uint64, 4), make([]float32, 15)) })
+	require.Panics(t, func() { p.Render(make([]uint64, p.Words()), make([]float32, 15)) })
+	require.Panics(t, func() { p.RenderBlock(make([]uint64, 3), 0, make([]float32, 16)) })
+	require.Panics(t, func() { p.RenderBlock(make([]uint64, p.Words()), 0, make([]float32, 15)) })
 }
 
 func TestRenderAndSetAllocateNothing(t *testing.T) {
@@ -228,6 +240,37 @@ func BenchmarkStep(b *testing.B) {
 			b.SetBytes(int64(4 * p.Frames))
 			for b.Loop() {
 				p.Render(st, out)
+			}
+		})
+	}
+}
+
+// What a module costs while it moves.
+func BenchmarkMoving(b *testing.B) {
+	const forever = 60
+	for name, n := range map[string]struct {
+		node
+		param string
+		to    [2]float64
+	}{
+		"gain glide":      {node{kind: "gain"}, "gain", [2]float64{0.5, 1}},
+		"sine glide":      {node{kind: "sine"}, "amp", [2]float64{0.5, 1}},
+		"adsr attack":     {node{kind: "adsr", params: map[string]float64{"attack": forever}}, "gate", [2]float64{1, 1}},
+		"adsr retrigger":  {node{kind: "adsr", params: map[string]float64{"attack": 0.001}}, "gate", [2]float64{1, 0}},
+		"filter sweep":    {node{kind: "filter"}, "freq", [2]float64{200, 8000}},
+		"filter switched": {node{kind: "filter"}, "mode", [2]float64{low, high}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			if n.kind != "sine" {
+				n.in = []int{0}
+			}
+			p := build(b, 44100, 256, node{kind: "const"}, n.node)
+			st, out, addr, i := slices.Clone(p.Initial), make([]float32, p.Frames), address(b, p, 1, n.param), 0
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Set(st, addr, n.to[i&1])
+				p.Render(st, out)
+				i++
 			}
 		})
 	}

@@ -7,21 +7,25 @@ import (
 
 var sineKind = Kind{
 	Name: "sine",
-	Doc:  "amp * sin(2 pi freq t), phase 0 at the first sample; the phase runs on when freq changes.",
+	Doc:  "amp * sin(2 pi freq t), phase 0 at the first sample; the phase runs on when freq changes, amp follows a command within 10 ms.",
 	Params: []Param{
 		{Name: "freq", Unit: "Hz", Default: 440, Min: 0, Max: 20000},
 		{Name: "amp", Default: 0.5, Min: -factor, Max: factor},
 	},
-	StateWords: 2, // phase, rest
+	StateWords: 2 + glideWords, // phase, rest; of amp
 	step:       stepSine,
 }
 
 // stepSine keeps the phase as a rational number, phase + rest/rate, in units of 2^-64 of a turn. Each sample adds exactly
 // freq/rate of a turn, so the oscillator does not drift, ever: at a whole number of Hz its state is the initial one again
-// after each second.
+// after each second. A new frequency needs no glide: the wave has a corner there, and no step.
 func stepSine(w []uint64, _ [][]float64, out []float64, rate uint64) {
 	amp := value(w[1])
 	phase, rest := w[2], w[3]
+	target, gliding := amp, !resting(w[4:], amp, factor)
+	if gliding {
+		amp = 1 // for now
+	}
 	turn, turnRest := perSample(value(w[0]), rate)
 	for i := range out {
 		out[i] = amp * sinTurn(phase)
@@ -32,6 +36,9 @@ func stepSine(w []uint64, _ [][]float64, out []float64, rate uint64) {
 		phase += turn + carry
 	}
 	w[2], w[3] = phase, rest
+	if gliding {
+		scale(w[4:], target, rate, out)
+	}
 }
 
 // perSample is freq/rate of a turn, less whole turns: turn + rest/rate in units of 2^-64. freq is taken in steps of 2^-64 Hz,

@@ -43,7 +43,9 @@ func at(p *Program, f, fdiv, n uint64) []uint64 {
 	turn.Mul(turn, big.NewInt(int64(p.Rate)))
 	turn.Div(turn, new(big.Int).SetUint64(den))
 	turn.Mod(turn, big.NewInt(int64(p.Rate)))
-	return []uint64{p.Initial[0], p.Initial[1], phase, turn.Uint64()}
+	st := append([]uint64(nil), p.Initial...)
+	st[2], st[3] = phase, turn.Uint64()
+	return st
 }
 
 func ulps(a, b float32) int64 {
@@ -96,7 +98,7 @@ func TestSineStateAfterRenderingIsTheStateByArithmetic(t *testing.T) {
 	st := at(p, 2469, 2, 0)
 	require.Equal(t, p.Initial, st)
 	for b := range uint64(300) {
-		require.Equal(t, at(p, 2469, 2, b*441), st)
+		require.Equal(t, at(p, 2469, 2, b*441)[:4], st[:4])
 		render(p, st, 1)
 	}
 }
@@ -106,7 +108,7 @@ func TestSineComesBackToItsInitialStateEverySecond(t *testing.T) {
 		p := build(t, 44100, 441, node{kind: "sine", params: map[string]float64{"freq": f}})
 		st := append([]uint64(nil), p.Initial...)
 		first := render(p, st, 100)
-		require.Equal(t, p.Initial, st, "%v Hz", f)
+		require.Equal(t, p.Initial[:4], st[:4], "%v Hz", f)
 		require.Equal(t, bitsOf(first), bitsOf(render(p, st, 100)))
 	}
 }

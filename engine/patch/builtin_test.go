@@ -40,6 +40,7 @@ func TestEveryBuiltinLoadsAndComesBackFromItsNameAndText(t *testing.T) {
 func TestSineIsOneSineOf440HzAndNothingElse(t *testing.T) {
 	c := load(t, "sine")
 	require.Len(t, c.Program.Ops, 1)
+	require.Equal(t, 1.0, c.Program.Limit)
 	_, err := c.Address("sine1", "freq")
 	require.NoError(t, err)
 	out := make([]float32, 256)
@@ -65,6 +66,30 @@ func TestStepIsHeardExactlyInStepsAndInHeavy(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestLimitsOfTheBuiltinPatches(t *testing.T) {
+	for name, want := range map[string]float64{"sine": 1, "voice": 1, "steps": 0, "heavy:3": 0} {
+		require.Equal(t, want, load(t, name).Program.Limit, name)
+	}
+}
+
+func TestVoiceIsSilentUntilItsGateOpensAndAfterItCloses(t *testing.T) {
+	c := load(t, "voice")
+	gate, err := c.Gate("adsr1")
+	require.NoError(t, err)
+	play := func(gateTo float64, blocks int) (loudest float32) {
+		c.Program.Set(c.Program.Initial, gate, gateTo)
+		out := make([]float32, 256)
+		for range blocks {
+			c.Program.Render(c.Program.Initial, out)
+			loudest = slices.Max(out)
+		}
+		return loudest
+	}
+	require.Zero(t, play(0, 10))
+	require.InDelta(t, 0.3, play(1, 100), 0.01) // 0.5 by a sustain of 0.6; the filter leaves 440 Hz alone
+	require.InDelta(t, 0, play(0, 200), 1e-9)
 }
 
 func TestHeavyComputesItsMutedBank(t *testing.T) {
@@ -104,13 +129,13 @@ func TestLoad(t *testing.T) {
 
 	missing := filepath.Join(dir, "none.toml")
 	tests := []struct{ name, want string }{
-		{missing, "patch: " + missing + ": no such file or directory (built in: sine, steps, heavy)"},
-		{dir, "patch: " + dir + ": is a directory (built in: sine, steps, heavy)"},
-		{"heavy:0", "patch: heavy:0: the number of sines must be in 1..24000"},
-		{"heavy:24001", "patch: heavy:24001: the number of sines must be in 1..24000"},
+		{missing, "patch: " + missing + ": no such file or directory (built in: sine, voice, steps, heavy)"},
+		{dir, "patch: " + dir + ": is a directory (built in: sine, voice, steps, heavy)"},
+		{"heavy:0", "patch: heavy:0: the number of sines must be in 1..16000"},
+		{"heavy:16001", "patch: heavy:16001: the number of sines must be in 1..16000"},
 		{"heavy:0%", "patch: heavy:0%: the share must be in 1..99 %"},
 		{"heavy:100%", "patch: heavy:100%: the share must be in 1..99 %"},
-		{"heavy:many", "patch: heavy:many: the number of sines must be in 1..24000"},
+		{"heavy:many", "patch: heavy:many: the number of sines must be in 1..16000"},
 	}
 	for _, tt := range tests {
 		_, err := Load(tt.name)
@@ -121,7 +146,7 @@ func TestLoad(t *testing.T) {
 }
 
 func TestRenderAllocatesNothing(t *testing.T) {
-	for _, name := range []string{"sine", "steps", "heavy:200"} {
+	for _, name := range []string{"sine", "voice", "steps", "heavy:200"} {
 		c := load(t, name)
 		st, out := slices.Clone(c.Program.Initial), make([]float32, 256)
 		require.Zero(t, testing.AllocsPerRun(50, func() {
@@ -132,7 +157,7 @@ func TestRenderAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkRender(b *testing.B) {
-	for _, name := range []string{"sine", "steps", "heavy:1000"} {
+	for _, name := range []string{"sine", "voice", "steps", "heavy:1000"} {
 		b.Run(name, func(b *testing.B) {
 			c := load(b, name)
 			st, out := slices.Clone(c.Program.Initial), make([]float32, c.Program.Frames)
@@ -141,6 +166,40 @@ func BenchmarkRender(b *testing.B) {
 				c.Program.Render(st, out)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(c.Program.Frames), "ns/frame")
+		})
+	}
+}
+
+// BenchmarkVoice is a block of the voice, by what it is doing: silent, held, swept by a command in each block, and the
+// same with the command on a frame within the block.
+func BenchmarkVoice(b *testing.B) {
+	for _, name := range []string{"silent", "held", "swept", "swept in time"} {
+		b.Run(name, func(b *testing.B) {
+			c := load(b, "voice")
+			gate, err := c.Gate("adsr1")
+			require.NoError(b, err)
+			freq, err := c.Address("filter1", "freq")
+			require.NoError(b, err)
+			p, out, block := c.Program, make([]float32, c.Program.Frames), uint64(0)
+			st := slices.Clone(p.Initial)
+			if name != "silent" {
+				p.Set(st, gate, 1)
+			}
+			for ; block < 200; block++ {
+				p.RenderBlock(st, block, out)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				switch cutoff := 500 + float64(block%1000); name {
+				case "swept":
+					p.Set(st, freq, cutoff)
+				case "swept in time":
+					p.Schedule(st, block*uint64(p.Frames)+100, freq, cutoff)
+				}
+				p.RenderBlock(st, block, out)
+				block++
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N), "ns/block")
 		})
 	}
 }

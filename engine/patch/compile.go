@@ -41,16 +41,20 @@ func (p *Patch) Compile(rate, frames int) (*Compiled, error) {
 	if err != nil {
 		return nil, fmt.Errorf("patch: %s: %w", p.name, err)
 	}
+	if err := prog.SetLimit(p.limit); err != nil {
+		return nil, fmt.Errorf("patch: %s: %w", p.name, err)
+	}
 	c := &Compiled{Program: prog, name: p.name, ops: make(map[string]int, len(ops))}
 	for i, m := range p.modules {
 		c.ops[m.id] = i
 		kind := dsp.Kinds()[m.kind]
 		for j, q := range kind.Params {
+			lo, hi := q.Range()
 			addr := uint32(prog.Ops[i].Offset + j)
 			prog.Set(prog.Initial, addr, m.values[j])
 			c.infos = append(c.infos, ParamInfo{
 				Module: m.id, Kind: kind.Name, Param: q.Name, Unit: q.Unit,
-				Address: addr, Min: q.Min, Max: q.Max, Value: m.values[j],
+				Address: addr, Min: lo, Max: hi, Value: m.values[j],
 			})
 		}
 	}

@@ -36,6 +36,6 @@ gain = 0.5
 	// Output:
 	// 0: sine1/freq = 440
 	// 1: sine1/amp = 0.5
-	// 4: quieter/gain = 0.5
-	// 5: quieter/gate = 1
+	// 6: quieter/gain = 0.5
+	// 7: quieter/gate = 1
 }

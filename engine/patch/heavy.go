@@ -11,13 +11,14 @@ import (
 )
 
 // maxHeavy is the largest number of sines in the patch heavy; its state is then about three quarters of what an arena may be.
-const maxHeavy = 24000
+const maxHeavy = 16000
 
 // heavyGroup is the number of sines mixed at a time: few, so that their blocks stay in the processor's cache.
 const heavyGroup = 32
 
 // heavyHead is what can be heard of heavy, and where the rest is muted.
 const heavyHead = `out = "out"
+limit = 0 # exactly, however large
 
 [[module]]
 id = "step"

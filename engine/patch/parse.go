@@ -29,8 +29,8 @@ func Parse(name string, text []byte) (*Patch, error) {
 		return nil, src.syntaxError(err)
 	}
 	for _, key := range slices.Sorted(maps.Keys(root)) {
-		if key != "out" && key != "module" {
-			return nil, src.errorf(src.lineOf(key), "unknown key %q (known: module, out)", key)
+		if key != "out" && key != "limit" && key != "module" {
+			return nil, src.errorf(src.lineOf(key), "unknown key %q (known: limit, module, out)", key)
 		}
 	}
 	tables, ok := tablesOf(root["module"])
@@ -54,11 +54,15 @@ func Parse(name string, text []byte) (*Patch, error) {
 	if err != nil {
 		return nil, err
 	}
+	limit, err := d.limit(root)
+	if err != nil {
+		return nil, err
+	}
 	order, err := d.order(out)
 	if err != nil {
 		return nil, err
 	}
-	p := &Patch{name: name, text: slices.Clone(text)}
+	p := &Patch{name: name, text: slices.Clone(text), limit: limit}
 	p.modules, p.out = d.arrange(order, out)
 	return p, nil
 }
@@ -124,12 +128,11 @@ func (d *draft) add(i int, table map[string]any) error {
 			if !ok {
 				return fail(key, "module %q: unknown key %q (known: %s)", id, key, keyNames(kind))
 			}
-			if m.values[p], ok = number(v); !ok {
-				return fail(key, "module %q: %s must be a number, not %s", id, key, typeName(v))
+			value, problem := valueOf(&kind.Params[p], v)
+			if problem != "" {
+				return fail(key, "module %q: %s", id, problem)
 			}
-			if q := &kind.Params[p]; !q.Holds(m.values[p]) {
-				return fail(key, "module %q: %s = %v is not in %v..%v", id, key, v, q.Min, q.Max)
-			}
+			m.values[p] = value
 		}
 	}
 	if n := len(inputs); n < kind.MinInputs || n > kind.MaxInputs {
@@ -139,8 +142,8 @@ func (d *draft) add(i int, table map[string]any) error {
 		}
 		return fail(key, "module %q: %s takes %s, not %d", id, name, countOf(kind), n)
 	}
-	if d.words += kind.Words(); d.words > dsp.MaxWords {
-		return fail("", "module %q: the state of the patch is over %d KiB here", id, dsp.MaxWords*8/1024)
+	if d.words += kind.Words(); d.words > dsp.MaxModuleWords {
+		return fail("", "module %q: the state of the patch is over %d KiB here", id, dsp.MaxModuleWords*8/1024)
 	}
 	d.index[id] = len(d.modules)
 	d.modules = append(d.modules, m)
@@ -176,6 +179,45 @@ func (d *draft) output(root map[string]any) (int, error) {
 		return 0, d.src.errorf(d.src.lineOf("out"), "out: no module %q", id)
 	}
 	return out, nil
+}
+
+// defaultLimit is full scale.
+const defaultLimit = 1.0
+
+// limit is the largest sample that the patch may make.
+func (d *draft) limit(root map[string]any) (float64, error) {
+	v, ok := root["limit"]
+	if !ok {
+		return defaultLimit, nil
+	}
+	limit, problem := valueOf(&dsp.Param{Name: "limit", Max: dsp.MaxLimit}, v)
+	if problem != "" {
+		return 0, d.src.errorf(d.src.lineOf("limit"), "%s", problem)
+	}
+	return limit, nil
+}
+
+// valueOf is v as a value of q: a name where the values have names, else a number. problem says why it is none.
+func valueOf(q *dsp.Param, v any) (value float64, problem string) {
+	if q.Values != nil {
+		name, ok := v.(string)
+		i := slices.Index(q.Values, name)
+		switch {
+		case !ok:
+			return 0, fmt.Sprintf("%s must be a string, not %s", q.Name, typeName(v))
+		case i < 0:
+			return 0, fmt.Sprintf("unknown %s %q (known: %s)", q.Name, name, strings.Join(q.Values, ", "))
+		}
+		return float64(i), ""
+	}
+	value, ok := number(v)
+	switch {
+	case !ok:
+		return 0, fmt.Sprintf("%s must be a number, not %s", q.Name, typeName(v))
+	case !q.Holds(value):
+		return 0, fmt.Sprintf("%s = %v is not in %v..%v", q.Name, v, q.Min, q.Max)
+	}
+	return value, ""
 }
 
 func inputsOf(v any) (ids []string, ok bool) {

@@ -48,7 +48,8 @@ func compile(t testing.TB, text string) *Compiled {
 func TestParseNamesThePlaceAndTheThing(t *testing.T) {
 	const head = "out = \"a\"\n"
 	mod := func(lines ...string) string { return "[[module]]\n" + strings.Join(lines, "\n") + "\n" }
-	a := mod(`id = "a"`, `kind = "sine"`) // lines 2 to 4 after head
+	a := mod(`id = "a"`, `kind = "sine"`)                   // lines 2 to 4 after head
+	f := mod(`id = "f"`, `kind = "filter"`, `in = "f"`, ``) // lines 2 to 6
 	tests := []struct{ name, text, want string }{
 		{"syntax", head + "[[module]\n", `2: expected end of table array name delimiter ']', but got '\n' instead`},
 		{"key twice", head + head + a, `2: Key 'out' has already been defined.`},
@@ -63,13 +64,18 @@ func TestParseNamesThePlaceAndTheThing(t *testing.T) {
 		{"module a number", head + "module = 3\n", `2: module must be a list of tables, [[module]]`},
 		{"module a table", head + "[module]\nid = \"a\"\n", `2: module must be a list of tables, [[module]]`},
 		{"module a list of numbers", head + "\nmodule = [\n1]\n", `3: module must be a list of tables, [[module]]`},
-		{"unknown key at the top", head + "colour = 1\n" + a, `2: unknown key "colour" (known: module, out)`},
-		{"unknown table", head + a + "[extra]\nx = 1\n", `5: unknown key "extra" (known: module, out)`},
-		{"keys are case sensitive", "OUT = \"a\"\n" + a, `1: unknown key "OUT" (known: module, out)`},
+		{"unknown key at the top", head + "colour = 1\n" + a, `2: unknown key "colour" (known: limit, module, out)`},
+		{"unknown table", head + a + "[extra]\nx = 1\n", `5: unknown key "extra" (known: limit, module, out)`},
+		{"keys are case sensitive", "OUT = \"a\"\n" + a, `1: unknown key "OUT" (known: limit, module, out)`},
 
 		{"no out", a, `1: no out: it names the module that is heard, out = "a"`},
 		{"out not a string", "# where\n\nout = 7\n" + a, `3: out must be a string, not an integer`},
 		{"out unknown", "out = \"b\"\n" + a, `1: out: no module "b"`},
+
+		{"limit not a number", head + `limit = "1"` + "\n" + a, `2: limit must be a number, not a string`},
+		{"limit below zero", head + "limit = -0.5\n" + a, `2: limit = -0.5 is not in 0..1000`},
+		{"limit too high", head + "limit = 1001\n" + a, `2: limit = 1001 is not in 0..1000`},
+		{"limit NaN", head + "limit = nan\n" + a, `2: limit = NaN is not in 0..1000`},
 
 		{"no id", head + a + mod(`kind = "sine"`), `5: module number 2 has no id`},
 		{"id not a string", head + mod(`kind = "sine"`, `id = 1`), `4: module number 1: id must be a string, not an integer`},
@@ -78,9 +84,9 @@ func TestParseNamesThePlaceAndTheThing(t *testing.T) {
 		{"id with a newline", head + mod(`id = "a\n"`), `3: module "a\n": an id is made of letters, digits, _ and -`},
 		{"id twice", head + a + a, `6: module "a": there is one of this id at line 3`},
 
-		{"no kind", head + mod(`id = "a"`), `2: module "a" has no kind (known: const, gain, mix, noise, sine)`},
+		{"no kind", head + mod(`id = "a"`), `2: module "a" has no kind (known: adsr, const, filter, gain, mix, noise, sine)`},
 		{"kind not a string", head + mod(`id = "a"`, `kind = ["sine"]`), `4: module "a": kind must be a string, not an array`},
-		{"unknown kind", head + mod(`id = "a"`, ``, `kind = "foo"`), `5: module "a": unknown kind "foo" (known: const, gain, mix, noise, sine)`},
+		{"unknown kind", head + mod(`id = "a"`, ``, `kind = "foo"`), `5: module "a": unknown kind "foo" (known: adsr, const, filter, gain, mix, noise, sine)`},
 
 		{"unknown parameter", head + a + "\nfrequ = 1", `6: module "a": unknown key "frequ" (known: id, kind, freq, amp)`},
 		{"unknown parameter with input", head + mod(`id = "a"`, `kind = "gain"`, `x = 1`), `5: module "a": unknown key "x" (known: id, kind, in, gain, gate)`},
@@ -92,6 +98,9 @@ func TestParseNamesThePlaceAndTheThing(t *testing.T) {
 		{"parameter infinite", head + a + `amp = -inf`, `5: module "a": amp = -Inf is not in -1000..1000`},
 		{"parameter too large", head + a + `freq = 20001`, `5: module "a": freq = 20001 is not in 0..20000`},
 		{"parameter too small", head + a + `freq = -0.5`, `5: module "a": freq = -0.5 is not in 0..20000`},
+
+		{"mode unknown", head + f + `mode = "notch"`, `7: module "f": unknown mode "notch" (known: lowpass, highpass, bandpass)`},
+		{"mode a number", head + f + `mode = 1`, `7: module "f": mode must be a string, not an integer`},
 
 		{"input missing", head + mod(`id = "a"`, `kind = "gain"`), `2: module "a": gain takes one input, not 0`},
 		{"input too many", head + a + mod(`id = "g"`, `kind = "gain"`, `in = ["a", "a"]`), `8: module "g": gain takes one input, not 2`},
@@ -125,9 +134,9 @@ func TestParseNamesThePlaceAndTheThing(t *testing.T) {
 func TestTheModuleThatFillsTheArenaIsNamed(t *testing.T) {
 	const text = "out = 'a'\n[[module]]\nid = 'a'\nkind = 'sine'\n\n[[module]]\nid = 'b'\nkind = 'sine'\n"
 	a, b := map[string]any{"id": "a", "kind": "sine"}, map[string]any{"id": "b", "kind": "sine"}
-	d := draft{src: source{name: "x", text: text}, index: map[string]int{}, words: dsp.MaxWords - 4}
+	d := draft{src: source{name: "x", text: text}, index: map[string]int{}, words: dsp.MaxModuleWords - 6}
 	require.NoError(t, d.add(0, a))
-	require.EqualError(t, d.add(1, b), `patch: x:6: module "b": the state of the patch is over 1024 KiB here`)
+	require.EqualError(t, d.add(1, b), `patch: x:6: module "b": the state of the patch is over 1017 KiB here`)
 }
 
 // Text that looks like a module, or hides one, must not shift the lines.
@@ -152,7 +161,7 @@ func TestLinesAreRightInAwkwardText(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Parse("x", []byte(tt.text))
-			require.EqualError(t, err, fmt.Sprintf(`patch: x:%d: module "a": unknown kind "oops" (known: const, gain, mix, noise, sine)`, tt.line))
+			require.EqualError(t, err, fmt.Sprintf(`patch: x:%d: module "a": unknown kind "oops" (known: adsr, const, filter, gain, mix, noise, sine)`, tt.line))
 		})
 	}
 }
@@ -164,6 +173,20 @@ func TestParseReadsEveryForm(t *testing.T) {
 	inline := `out = "g"
 		module = [ {id = "g", kind = "gain", in = "s", gate = 0}, {id = "s", kind = "const", value = -3} ]`
 	require.Equal(t, []string{"s.value=-3", "g.gain=1", "g.gate=0"}, listing(compile(t, inline)))
+}
+
+func TestNamedValuesAndTheLimit(t *testing.T) {
+	const text = "limit = 0.5\nout = 'f'\n[[module]]\nid = 's'\nkind = 'sine'\n[[module]]\nid = 'f'\nkind = 'filter'\nin = 's'\n"
+	c := compile(t, text+"mode = 'bandpass'")
+	require.Contains(t, listing(c), "f.mode=2")
+	require.Equal(t, 0.5, c.Program.Limit)
+	for _, q := range c.Params() {
+		if q.Param == "mode" {
+			require.Equal(t, 2.0, q.Max)
+		}
+	}
+	require.Contains(t, listing(compile(t, text)), "f.mode=0")
+	require.Equal(t, 1.0, compile(t, voice).Program.Limit)
 }
 
 func listing(c *Compiled) []string {
@@ -224,7 +247,7 @@ func TestNoiseWithoutASeedGetsOneOfItsOwn(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(voice)
-	for _, name := range []string{"sine", "steps", "heavy:3"} {
+	for _, name := range []string{"sine", "voice", "steps", "heavy:3"} {
 		_, text, err := builtin(name)
 		require.NoError(f, err)
 		f.Add(string(text))

@@ -14,6 +14,7 @@ type Patch struct {
 	text    []byte
 	modules []module // in the order they are rendered: inputs first
 	out     int      // index of the module that is heard
+	limit   float64  // the largest sample, 0: any
 }
 
 // module of a patch, checked.

@@ -153,7 +153,7 @@ func TestReplayFollowsAnySession(t *testing.T) {
 		s := newSession(rt)
 		for range rapid.IntRange(0, 30).Draw(rt, "steps") {
 			n := rapid.IntRange(1, 4).Draw(rt, "n")
-			switch rapid.IntRange(0, 3).Draw(rt, "step") {
+			switch rapid.IntRange(0, 4).Draw(rt, "step") {
 			case 0:
 				for range n {
 					s.send(rapid.Float64Range(-1, 1).Draw(rt, "value"))
@@ -164,11 +164,30 @@ func TestReplayFollowsAnySession(t *testing.T) {
 				s.late(n)
 			case 3:
 				s.outage(n)
+			case 4: // some come late, some wait through an outage
+				for range n {
+					frame := int64(s.block)*int64(s.h.Frames) + rapid.Int64Range(-10, 60).Draw(rt, "frame")
+					s.sendAt(max(frame, 0), rapid.Float64Range(-1, 1).Draw(rt, "value"))
+				}
 			}
 		}
 		s.deliver(1) // the end shows what was rendered
 		s.check(t)
 	})
+}
+
+func TestReplayNoticesATimedCommandOnTheWrongFrame(t *testing.T) {
+	for _, off := range []int64{-1, 1} {
+		s := newSession(t)
+		s.sendAt(10, 0.5)
+		s.deliver(5)
+		s.check(t)
+		s.records[0].(*Command).Frame += off
+		got, err := s.replay(t, nil)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, got.Differing)
+		require.EqualValues(t, 10+min(off, 0), got.FirstDiff.Frame)
+	}
 }
 
 func TestReplayOfATapeThatEndsInAnOutageHasNoReferenceForIt(t *testing.T) {
@@ -342,7 +361,7 @@ func TestReplayKeepsABoundedPast(t *testing.T) {
 	line.moments = line.moments[:minStates]
 	out := make([]float32, testHeader.Frames)
 	for i := range uint64(10 * minStates) {
-		line.command(&Command{Index: i, Value: float64(i)})
+		line.command(&Command{Index: i, Value: float64(i), Frame: -1})
 		line.jump(line.last().next, line.seen(), true, out)
 	}
 	require.LessOrEqual(t, len(line.commands), minStates)

@@ -61,13 +61,18 @@ func newSession(t require.TestingT) *session {
 	return s
 }
 
-// send appends a command to the log.
+// send appends commands to the log.
 func (s *session) send(values ...float64) {
 	for _, v := range values {
-		c := Command{Index: uint64(len(s.log)), Address: level, Value: v, Frame: -1, RecvNS: int64(1000 + len(s.log))}
-		s.log = append(s.log, c)
-		s.records = append(s.records, &c)
+		s.sendAt(-1, v)
 	}
+}
+
+// sendAt appends a command for a frame.
+func (s *session) sendAt(frame int64, v float64) {
+	c := Command{Index: uint64(len(s.log)), Address: level, Value: v, Frame: frame, RecvNS: int64(1000 + len(s.log))}
+	s.log = append(s.log, c)
+	s.records = append(s.records, &c)
 }
 
 // render makes the block due from the state that stands before prev, and returns it as a record.
@@ -75,10 +80,14 @@ func (s *session) render() *Block {
 	from := s.after[s.prev]
 	st := slices.Clone(from.st)
 	for _, c := range s.log[from.cutoff:] {
-		s.prog.Set(st, c.Address, c.Value)
+		if c.Frame >= 0 {
+			s.prog.Schedule(st, uint64(c.Frame), c.Address, c.Value)
+		} else {
+			s.prog.Set(st, c.Address, c.Value)
+		}
 	}
 	out := make([]float32, s.h.Frames*s.h.Channels)
-	s.prog.Render(st, out)
+	s.prog.RenderBlock(st, s.block, out)
 	s.after[s.block+1] = snapshot{st, len(s.log)}
 	sum := 100 + s.block
 	b := s.record()

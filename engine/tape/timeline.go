@@ -30,6 +30,7 @@ type timeline struct {
 
 type change struct {
 	addr  uint32
+	frame int64 // -1: at the start of the block that takes it
 	value float64
 }
 
@@ -50,7 +51,7 @@ func (t *timeline) last() *moment { return t.at(t.hi - 1) }
 func (t *timeline) seen() uint64 { return t.base + uint64(len(t.commands)) }
 
 func (t *timeline) command(c *Command) {
-	t.commands = append(t.commands, change{c.Address, c.Value})
+	t.commands = append(t.commands, change{c.Address, c.Frame, c.Value})
 }
 
 // jump makes block from the last moment, whichever block that one is before: the blocks in between are never rendered.
@@ -61,10 +62,14 @@ func (t *timeline) jump(block, cutoff uint64, delivered bool, out []float32) {
 	}
 	copy(to.st, from.st)
 	for i := from.cutoff; i < cutoff; i++ {
-		c := t.commands[i-t.base]
-		t.prog.Set(to.st, c.addr, c.value) // what it refuses the workers refused alike
+		c := t.commands[i-t.base] // what the program refuses the workers refused alike
+		if c.frame >= 0 {
+			t.prog.Schedule(to.st, uint64(c.frame), c.addr, c.value)
+		} else {
+			t.prog.Set(to.st, c.addr, c.value)
+		}
 	}
-	t.prog.Render(to.st, out)
+	t.prog.RenderBlock(to.st, block, out)
 	to.next, to.cutoff, to.delivered = block+1, cutoff, delivered
 	t.hi++
 	if t.hi-t.lo > len(t.moments) {

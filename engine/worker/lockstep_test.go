@@ -42,6 +42,7 @@ type session struct {
 	*rig.Rig
 	t        testing.TB
 	code     *patch.Compiled
+	log      *cmdlog.Writer
 	queue    *cmdlog.Queue
 	player   *player.Player
 	workers  []*Worker // by slot, nil: nobody
@@ -57,7 +58,8 @@ func newSession(t testing.TB, lead int, seed uint64) *session {
 	g, err := shm.NewGeometry(44100, 16, 1, lead, 2, 2, c.Program.Words(), false)
 	require.NoError(t, err)
 	s := &session{Rig: rig.New(t, g), t: t, code: c, workers: make([]*Worker, g.Slots), rnd: rand.New(rand.NewPCG(seed, 1))}
-	s.queue = cmdlog.NewQueue(cmdlog.NewWriter(s.Host, s.Player, s.Rings), func(i uint64, c cmdlog.Command) {
+	s.log = cmdlog.NewWriter(s.Host, s.Player, s.Rings)
+	s.queue = cmdlog.NewQueue(s.log, func(i uint64, c cmdlog.Command) {
 		s.commands = append(s.commands, tape.Command{Index: i, Address: c.Address, Value: c.Value, Frame: -1})
 	})
 	s.player = player.New(s.Roster)
@@ -103,6 +105,20 @@ func (s *session) step(slot int) {
 }
 
 func (s *session) play(out []float32) { require.True(s.t, s.player.Callback(out)) }
+
+// schedule puts a timed command into the log.
+func (s *session) schedule(frame int64, address uint32, value float64) {
+	if s.log.Room() == 0 {
+		return
+	}
+	i := s.log.Head()
+	s.log.Append(cmdlog.Command{Address: address, Value: value})
+	r := &s.Host.Records[i&uint64(s.Host.Geo.LogRecords-1)]
+	r.Frame = frame
+	r.Sum = shm.RecordSum(r)
+	s.log.Commit()
+	s.commands = append(s.commands, tape.Command{Index: i, Address: address, Value: value, Frame: frame})
+}
 
 // replay writes everything to a tape and renders it again.
 func (s *session) replay() *tape.Result {
@@ -150,6 +166,10 @@ func TestNoFaultIsHeard(t *testing.T) {
 			for range 400 {
 				for range s.rnd.IntN(4) {
 					require.True(t, s.queue.Push(cmdlog.Command{Address: address, Value: s.rnd.Float64()}))
+				}
+				for range s.rnd.IntN(3) { // up to a few blocks ahead, now and then too late
+					frame := int64(s.Player.Sealed.Load())*16 + s.rnd.Int64N(100) - 10
+					s.schedule(max(frame, 0), address, s.rnd.Float64())
 				}
 				for _, slot := range s.rnd.Perm(len(s.workers)) {
 					if s.workers[slot] != nil && s.rnd.IntN(8) > 0 { // now and then one is late

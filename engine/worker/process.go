@@ -127,7 +127,7 @@ func (w *Worker) warm() {
 	scratch := shm.ScratchRing(w.Host.Geo)
 	copy(w.state, w.prog.Initial)
 	for n := range uint64(2) {
-		w.prog.Render(w.state, w.out)
+		w.prog.RenderBlock(w.state, n, w.out)
 		ring.Publish(scratch, w.fold, ring.Block{Number: n, Prev: n}, w.out, w.state)
 		ring.CopyState(scratch, w.fold, n, &w.header, w.out, w.spare)
 		w.search()

@@ -275,7 +275,7 @@ func (w *Worker) Step() error {
 		}
 		return err
 	}
-	w.prog.Render(w.state, w.out)
+	w.prog.RenderBlock(w.state, block, w.out)
 	w.publish(ring.Block{Number: block, Prev: prev, Cutoff: cutoff, RenderNS: shm.Now() - start})
 	w.breathe()
 	return nil
@@ -299,13 +299,18 @@ func (w *Worker) due(sealed uint64) (uint64, bool) {
 	return w.next, true
 }
 
-// apply sets the parameters that the commands from the state's cut-off to this one carry, in order.
+// apply takes the commands from the state's cut-off to this one into the state, in order: at once, or to wait there for their
+// frame. What it refuses (an address of nobody, a state full of waiting ones) every replica refuses.
 func (w *Worker) apply(cutoff uint64) error {
 	for w.cutoff < cutoff {
 		if !cmdlog.Read(w.Host, w.cutoff, &w.record) {
 			return errors.New("worker: a command that a sealed block takes is not in the log")
 		}
-		w.prog.Set(w.state, w.record.Address, w.record.Float())
+		if r := &w.record; r.Frame >= 0 {
+			w.prog.Schedule(w.state, uint64(r.Frame), r.Address, r.Float())
+		} else {
+			w.prog.Set(w.state, r.Address, r.Float())
+		}
 		w.cutoff++
 	}
 	return nil

@@ -99,7 +99,7 @@ func (f *fake) render() []float32 {
 	}
 	f.applied = len(f.log)
 	out := make([]float32, frames)
-	f.comp.Program.Render(f.st, out)
+	f.comp.Program.RenderBlock(f.st, f.block(), out)
 	return out
 }
 

@@ -1,0 +1,69 @@
+package dsp
+
+import "math"
+
+// The limiter is the last resort before the loudspeaker, and none of a patch's sound: it does nothing at all to a sample that is
+// within the limit, unless it still comes back from one that was not. Its words stand behind the timed commands.
+const (
+	peakWord    = iota // how large the sound is, as long as that is over the limit
+	limitedWord        // frames made smaller so far
+	limiterWords
+)
+
+const (
+	// limiterRelease is the time in seconds in which the gain comes back by 8.7 dB: slow enough to leave the shape of a low tone.
+	limiterRelease = 0.2
+	// limiterDepth is how far over the limit a peak is followed. Beyond, 60 dB, the sound is cut off, so that a single wild sample
+	// is over after 1.4 s.
+	limiterDepth = 1000
+	// MaxLimit is the highest limit.
+	MaxLimit = 1000
+)
+
+// SetLimit makes limit the largest sample to leave the program, 0 for any: then nothing but what is not finite is touched.
+func (p *Program) SetLimit(limit float64) error {
+	if !(limit >= 0 && limit <= MaxLimit) {
+		return fail("limit out of its range")
+	}
+	p.Limit = limit
+	p.ceiling = float32(limit)
+	if float64(p.ceiling) > limit {
+		p.ceiling = math.Nextafter32(p.ceiling, 0)
+	}
+	if limit > 0 {
+		p.ceiling = max(p.ceiling, math.SmallestNonzeroFloat32)
+	}
+	p.keep = 1 - approach(1/float64(limiterRelease*float64(p.Rate)))
+	return nil
+}
+
+// Limited is how many frames the limiter has made smaller.
+func (p *Program) Limited(st []uint64) uint64 { return st[p.timed+timedWords+limitedWord] }
+
+// limit rounds x to out. What is over the limit brings the gain down at once; it comes back exponentially.
+func (p *Program) limit(st []uint64, x []float64, out []float32) {
+	w := st[p.timed+timedWords:][:limiterWords]
+	top, peak := float64(p.ceiling), value(w[peakWord])
+	if !(peak > top && peak <= top*limiterDepth) {
+		peak = 0
+	}
+	for i, v := range x {
+		y := float32(v)
+		if peak == 0 && y >= -p.ceiling && y <= p.ceiling {
+			out[i] = y
+			continue
+		}
+		if v-v != 0 { // NaN or infinite
+			v = 0
+		}
+		peak = min(max(math.Abs(v), float64(peak*p.keep)), top*limiterDepth)
+		if peak <= top {
+			peak = 0
+			out[i] = float32(v)
+			continue
+		}
+		out[i] = float32(min(max(float64(v*(top/peak)), -top), top))
+		w[limitedWord]++
+	}
+	w[peakWord] = math.Float64bits(peak)
+}
