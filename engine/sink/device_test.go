@@ -13,13 +13,11 @@ import (
 // blocks is a source whose block n is full of n+1, and whose call after stop is the last. Two threads in it at once are a data
 // race, and so are two calls for one block.
 type blocks struct {
-	geo   shm.Geometry
 	next  uint64
 	last  uint64 // no block after it
 	heard []uint64
 	panic bool
 	xruns int
-	clock chan struct{} // a value: the clock's call returns
 }
 
 func (b *blocks) Next() uint64 { return b.next }
@@ -53,7 +51,7 @@ func open(d *Device, channels int) {
 
 func TestEveryBlockIsAskedForOnceWhoeverPaces(t *testing.T) {
 	g := testGeometry(t, 1)
-	src := &blocks{geo: g, last: 1 << 40}
+	src := &blocks{last: 1 << 40}
 	begins := 0
 	entered := 0
 	d := NewDevice(src, g, func() { entered++ }, func(_ Grid, b bool) {
@@ -97,12 +95,11 @@ func TestEveryBlockIsAskedForOnceWhoeverPaces(t *testing.T) {
 	}
 	require.Equal(t, 200, entered, "once a stream")
 	require.NotZero(t, begins)
-	require.Zero(t, src.xruns)
 }
 
 func TestDeviceIsHandedTheLastBlockAndThenSilence(t *testing.T) {
 	g := testGeometry(t, 2)
-	src := &blocks{geo: g, last: 2}
+	src := &blocks{last: 2}
 	d := NewDevice(src, g, func() {}, func(Grid, bool) {})
 	open(d, 2)
 	require.True(t, d.offer())
@@ -121,7 +118,7 @@ func TestDeviceIsHandedTheLastBlockAndThenSilence(t *testing.T) {
 
 func TestPanicInTheCallbackIsSilenceAndEndsTheDevicesTurn(t *testing.T) {
 	g := testGeometry(t, 1)
-	src := &blocks{geo: g, last: 9, panic: true}
+	src := &blocks{last: 9, panic: true}
 	d := NewDevice(src, g, func() {}, func(Grid, bool) {})
 	open(d, 1)
 	require.True(t, d.offer())
@@ -134,7 +131,7 @@ func TestPanicInTheCallbackIsSilenceAndEndsTheDevicesTurn(t *testing.T) {
 
 func TestDeviceThatRanDryOrCameLateIsAnXrun(t *testing.T) {
 	g := testGeometry(t, 1)
-	src := &blocks{geo: g, last: 99}
+	src := &blocks{last: 99}
 	var grid Grid
 	begins := 0
 	d := NewDevice(src, g, func() {}, func(is Grid, b bool) {
@@ -160,7 +157,7 @@ func TestDeviceThatRanDryOrCameLateIsAnXrun(t *testing.T) {
 // TestClockHandsOverAndTakesBack drives the real clock beside a device of another thread, through silences.
 func TestClockHandsOverAndTakesBack(t *testing.T) {
 	g := testGeometry(t, 1)
-	src := &blocks{geo: g, last: 1 << 40}
+	src := &blocks{last: 1 << 40}
 	d := NewDevice(src, g, func() {}, func(Grid, bool) {})
 	const turns = 3
 	ended := make(chan struct{})
@@ -191,7 +188,7 @@ func TestClockHandsOverAndTakesBack(t *testing.T) {
 	anchors := 0
 	Clock(src, g, d, func(Grid) { anchors++ })
 	<-ended
-	require.Equal(t, turns, anchors, "the first, and one for each take-over")
+	require.GreaterOrEqual(t, anchors, turns, "the first, and one for each take-over; more where the machine was late")
 	for i, n := range src.heard {
 		require.EqualValues(t, i, n)
 	}
@@ -199,7 +196,7 @@ func TestClockHandsOverAndTakesBack(t *testing.T) {
 
 func TestCallAllocatesNothing(t *testing.T) {
 	g := testGeometry(t, 1)
-	src := &blocks{geo: g, last: 1 << 40, heard: make([]uint64, 0, 1<<20)}
+	src := &blocks{last: 1 << 40, heard: make([]uint64, 0, 1<<20)}
 	d := NewDevice(src, g, func() {}, func(Grid, bool) {})
 	open(d, 2)
 	require.True(t, d.offer())
@@ -215,11 +212,15 @@ func TestDelayLockFollowsTheDevicesRateThroughBursts(t *testing.T) {
 	period := 256e9 / 44100 / (1 + ppm*1e-6)
 	var l delayLock
 	l.start(0, 1e12, g)
+	half := int64(0)
 	for n := uint64(1); n < 60_000; n++ {
 		call := 1e12 + float64(n/3*3)*period
 		l.update(n, int64(call))
+		if n == 29_999 {
+			half = l.due(30_000)
+		}
 	}
-	require.InDelta(t, period, l.period, period*20e-6, "the rate within 20 ppm")
+	require.InDelta(t, period, float64(l.due(60_000)-half)/30_000, period*1e-6, "the rate within 1 ppm")
 	// The calls of a burst come one block early on average: that is where the grid is.
 	due := 1e12 + 60_000*period - period
 	require.InDelta(t, due, float64(l.due(60_000)), 0.3*period)
