@@ -38,6 +38,7 @@ const (
 	// it comes again.
 	phraseQuiet = 30 * time.Second
 	phraseRest  = 5 * time.Second
+	phraseRetry = 50 * time.Millisecond
 	// notePart of a note the gate is open.
 	notePart = 0.8
 )
@@ -114,7 +115,9 @@ func (p *phrase) step() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if d := time.Until(p.quiet); d > 0 {
-		p.giveBack() // what found no room when it was due
+		if p.giveBack(); p.moved { // there was no room for it
+			return phraseRetry
+		}
 		return d
 	}
 	if !p.down && p.gate.value >= 0.5 {

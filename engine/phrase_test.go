@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,22 +12,26 @@ import (
 
 	"chronus/engine/cmdlog"
 	"chronus/engine/dsp"
-	"chronus/engine/patch"
 )
 
 const gateAt, freqAt = 7, 3
 
-// listener is a queue's other side: it keeps what gate and frequency are, and every note.
+// listener is a queue's other side: it keeps what was set.
 type listener struct {
-	start time.Time
-	gate  float64
-	freq  float64
-	notes []float64
-	began []time.Duration // of the notes
-	full  bool
+	mu sync.Mutex
+	sound
+	full bool
+}
+
+// sound is what gate and frequency are, and the frequency of every note so far.
+type sound struct {
+	gate, freq float64
+	notes      []float64
 }
 
 func (l *listener) push(commands ...cmdlog.Command) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.full {
 		return false
 	}
@@ -36,7 +41,7 @@ func (l *listener) push(commands ...cmdlog.Command) bool {
 			l.freq = c.Value
 		case gateAt:
 			if c.Value == 1 && l.gate == 0 {
-				l.notes, l.began = append(l.notes, l.freq), append(l.began, time.Since(l.start))
+				l.notes = append(l.notes, l.freq)
 			}
 			l.gate = c.Value
 		}
@@ -44,10 +49,22 @@ func (l *listener) push(commands ...cmdlog.Command) bool {
 	return true
 }
 
+func (l *listener) now() sound {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sound
+}
+
+func (l *listener) room(is bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.full = !is
+}
+
 // session runs a phrase on a bubble's clock.
 func session(t *testing.T, play func(t *testing.T, p *phrase, l *listener)) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &listener{start: time.Now(), freq: 100}
+		l := &listener{sound: sound{freq: 100}}
 		p := &phrase{push: l.push, rate: 44100, gate: setting{addr: gateAt}, freq: setting{addr: freqAt, value: 100}}
 		stop, ended := make(chan struct{}), make(chan struct{})
 		go func() {
@@ -74,18 +91,18 @@ func (p *phrase) say(l *listener, commands ...cmdlog.Command) {
 func TestPhrasePlaysAtOnceAndAgainAfterARest(t *testing.T) {
 	session(t, func(t *testing.T, p *phrase, l *listener) {
 		after(0)
-		require.Equal(t, []float64{440}, l.notes)
+		require.Equal(t, []float64{440}, l.now().notes)
 		after(200 * time.Millisecond)
-		require.Zero(t, l.gate, "the note ends before the next begins")
+		require.Zero(t, l.now().gate, "the note ends before the next begins")
 		after(2300 * time.Millisecond)
-		require.Len(t, l.notes, len(motif))
-		require.Zero(t, l.gate)
+		require.Len(t, l.now().notes, len(motif))
+		require.Zero(t, l.now().gate)
 		after(phraseRest - time.Millisecond)
-		require.Len(t, l.notes, len(motif))
+		require.Len(t, l.now().notes, len(motif))
 		after(time.Millisecond)
-		require.Len(t, l.notes, len(motif)+1)
+		require.Len(t, l.now().notes, len(motif)+1)
 		after(20 * time.Second)
-		for i, f := range l.notes {
+		for i, f := range l.now().notes {
 			require.Equal(t, motif[i%len(motif)].freq, f)
 		}
 	})
@@ -94,19 +111,19 @@ func TestPhrasePlaysAtOnceAndAgainAfterARest(t *testing.T) {
 func TestPhraseGivesWayToACommandAndLeavesNoTrace(t *testing.T) {
 	session(t, func(t *testing.T, p *phrase, l *listener) {
 		after(1100 * time.Millisecond)
-		require.EqualValues(t, 1, l.gate)
-		n := len(l.notes)
+		require.EqualValues(t, 1, l.now().gate)
+		n := len(l.now().notes)
 		p.say(l, cmdlog.Command{Address: 1, Value: 5})
-		require.Zero(t, l.gate, "before the command, not after it")
-		require.EqualValues(t, 100, l.freq)
+		require.Zero(t, l.now().gate, "before the command, not after it")
+		require.EqualValues(t, 100, l.now().freq)
 		p.say(l, cmdlog.Command{Address: freqAt, Value: 300})
 		after(phraseQuiet - time.Millisecond)
-		require.Len(t, l.notes, n)
-		require.EqualValues(t, 300, l.freq)
+		require.Len(t, l.now().notes, n)
+		require.EqualValues(t, 300, l.now().freq)
 		after(time.Millisecond)
-		require.Equal(t, motif[0].freq, l.notes[n], "from its beginning")
+		require.Equal(t, motif[0].freq, l.now().notes[n], "from its beginning")
 		p.say(l, cmdlog.Command{Address: 1})
-		require.EqualValues(t, 300, l.freq, "what others last said")
+		require.EqualValues(t, 300, l.now().freq, "what others last said")
 	})
 }
 
@@ -114,14 +131,14 @@ func TestPhraseDoesNotEndANoteOfOthers(t *testing.T) {
 	session(t, func(t *testing.T, p *phrase, l *listener) {
 		after(50 * time.Millisecond)
 		p.say(l, cmdlog.Command{Address: gateAt, Value: 1})
-		require.EqualValues(t, 1, l.gate)
-		n := len(l.notes)
+		require.EqualValues(t, 1, l.now().gate)
+		n := len(l.now().notes)
 		after(10 * time.Minute)
-		require.EqualValues(t, 1, l.gate)
-		require.Len(t, l.notes, n)
+		require.EqualValues(t, 1, l.now().gate)
+		require.Len(t, l.now().notes, n)
 		p.say(l, cmdlog.Command{Address: gateAt, Value: 0})
 		after(phraseQuiet + phraseRest)
-		require.Greater(t, len(l.notes), n)
+		require.Greater(t, len(l.now().notes), n)
 	})
 }
 
@@ -133,27 +150,29 @@ func TestPhraseWaitsForWhatIsPlanned(t *testing.T) {
 			{Address: freqAt, Value: 300, At: ahead*44100 + 1},
 			{Address: freqAt, Value: 200},
 		}, 0)
-		n := len(l.notes)
+		n := len(l.now().notes)
 		after(ahead*time.Second + phraseQuiet - time.Millisecond)
-		require.Len(t, l.notes, n)
+		require.Len(t, l.now().notes, n)
 		after(time.Millisecond)
-		require.Len(t, l.notes, n+1)
+		require.Len(t, l.now().notes, n+1)
 		p.heard([]cmdlog.Command{{Address: 1}}, (ahead+30)*44100)
-		require.EqualValues(t, 300, l.freq, "what took effect last, not what came last")
+		require.EqualValues(t, 300, l.now().freq, "what took effect last, not what came last")
 	})
 }
 
 func TestPhraseClosesItsGateWhenThereIsRoomAgain(t *testing.T) {
 	session(t, func(t *testing.T, p *phrase, l *listener) {
 		after(0)
-		require.EqualValues(t, 1, l.gate)
-		l.full = true
+		require.EqualValues(t, 1, l.now().gate)
+		l.room(false)
 		p.say(l, cmdlog.Command{Address: 1})
-		require.EqualValues(t, 1, l.gate)
-		l.full = false
-		after(time.Second)
-		require.Zero(t, l.gate)
-		require.EqualValues(t, 100, l.freq)
+		require.EqualValues(t, 1, l.now().gate)
+		after(10 * time.Second)
+		require.EqualValues(t, 1, l.now().gate)
+		l.room(true)
+		after(phraseRetry)
+		require.Zero(t, l.now().gate)
+		require.EqualValues(t, 100, l.now().freq)
 	})
 }
 
@@ -168,7 +187,7 @@ func TestPhraseNeedsAnEnvelopeAndASine(t *testing.T) {
 	if _, ok := dsp.KindByName("adsr"); !ok {
 		t.Skip("no adsr among the modules of this build")
 	}
-	var code *patch.Compiled = compile(t, "out = \"e\"\n[[module]]\nid = \"s\"\nkind = \"sine\"\nfreq = 123.0\n[[module]]\nid = \"e\"\nkind = \"adsr\"\nin = \"s\"\n")
+	code := compile(t, "out = \"e\"\n[[module]]\nid = \"s\"\nkind = \"sine\"\nfreq = 123.0\n[[module]]\nid = \"e\"\nkind = \"adsr\"\nin = \"s\"\n")
 	p, ok := newPhrase(code, nil)
 	require.True(t, ok)
 	gate, err := code.Gate("e")

@@ -1,7 +1,6 @@
 package cmdlog_test
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 
@@ -128,38 +127,40 @@ func TestWhatIsPlannedLeavesRoomForNow(t *testing.T) {
 	require.True(t, q.Push(mixed[0]))
 }
 
-// TestLargeBundleIsNotStarvedBySmallOnes: it needs a block's room for itself.
+// TestLargeBundleIsNotStarvedBySmallOnes: it needs a block's room, or a state's, for itself.
 func TestLargeBundleIsNotStarvedBySmallOnes(t *testing.T) {
-	for _, at := range []int64{0, 4000 * 16} {
-		t.Run(fmt.Sprint(at), func(t *testing.T) {
+	const start = 1000 // blocks
+	large := func(at int64) []cmdlog.Command {
+		b := make([]cmdlog.Command, shm.HeadRoom)
+		for i := range b {
+			b[i] = cmdlog.Command{Address: 7, At: at}
+		}
+		return b
+	}
+	for _, c := range []struct {
+		name   string
+		at     int64
+		within int // blocks
+	}{
+		{"for now", 0, 1},
+		{"timed", (start+100)*16 + 1, 104}, // the commands before its frame are played by then
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			r, w := small(t)
 			got := false
 			q := cmdlog.NewQueue(w, func(_ uint64, c cmdlog.Command) { got = got || c.Address == 7 })
-			block := uint64(4000 - 3 - 11000/16)
-			play(r, block)
-			require.True(t, q.Push(cmdlog.Command{}))
-			large := make([]cmdlog.Command, shm.HeadRoom)
-			for i := range large {
-				large[i] = cmdlog.Command{Address: 7, At: at}
+			play(r, start)
+			require.True(t, q.Push(cmdlog.Command{}, cmdlog.Command{At: (start+90)*16 + 1}))
+			require.True(t, q.Push(large(c.at)...))
+			for i := range int64(200) { // with every block one more is due
+				require.True(t, q.Push(cmdlog.Command{At: (start+3+i)*16 + ahead + 1}))
 			}
-			require.True(t, q.Push(large...))
-			for range 20 {
+			require.False(t, got)
+			for block := range uint64(c.within) {
+				play(r, start+block+1)
 				require.True(t, q.Push(cmdlog.Command{}))
-				require.True(t, q.Push(cmdlog.Command{At: int64(block+60)*16 + 1}))
-				block++
-				play(r, block)
-				q.Drain()
-			}
-			if at == 0 {
-				require.True(t, got)
-			}
-			for range 4000 { // a timed one waits for places too, until its frame at most
-				block++
-				play(r, block)
-				q.Drain()
 			}
 			require.True(t, got)
-			require.Zero(t, q.Drain())
 		})
 	}
 }
