@@ -48,7 +48,9 @@ type Config struct {
 
 	PulseServer string // the PulseAudio server to play on, as in PULSE_SERVER; "": any device
 	Verbose     bool   // let the device's libraries speak on stderr
-	Log         *slog.Logger
+	// IdlePhrase plays a few notes while nobody sends commands, on a patch that has an envelope and a sine.
+	IdlePhrase bool
+	Log        *slog.Logger
 }
 
 // Defaults fills in what is not set.
@@ -107,6 +109,10 @@ type Engine struct {
 	made    string // a file that New made and an error of New takes away again
 	begun   time.Time
 	dropped atomic.Uint64 // commands refused for want of room
+	phrase  *phrase       // nil: none
+
+	stopRequest chan struct{}
+	stopAsked   sync.Once
 
 	stop    sync.Once
 	final   atomic.Pointer[control.Status] // set once the regions are gone
@@ -124,7 +130,7 @@ func New(cfg Config) (*Engine, error) {
 	if !shm.Supported() {
 		return nil, errors.New("engine: this kernel has no futex_waitv: Chronus needs Linux 5.16 or newer")
 	}
-	e := &Engine{cfg: cfg, hub: new(control.Hub), closing: make(chan struct{})}
+	e := &Engine{cfg: cfg, hub: new(control.Hub), closing: make(chan struct{}), stopRequest: make(chan struct{})}
 	if err := e.open(); err != nil {
 		e.close()
 		return nil, err
@@ -192,6 +198,13 @@ func (e *Engine) open() (err error) {
 		committed = e.rec.command
 	}
 	e.queue = cmdlog.NewQueue(cmdlog.NewWriter(e.pool.Host, e.pool.Player, e.pool.Rings), committed)
+	if c.IdlePhrase {
+		if p, ok := newPhrase(e.code, e.queue.Push); ok {
+			e.phrase = p
+		} else {
+			c.Log.Warn("no idle phrase: the patch has nothing to play it on, which takes an adsr and a sine", "patch", e.patch.Name())
+		}
+	}
 	e.sup = supervisor.New(supervisor.Config{
 		Pool: e.pool, Spares: c.Spares, Worker: e.worker(), Player: playerExe, PlayerArgs: playerArgs, Device: e.onDevice(),
 		Sink: c.Sink, Env: pulseEnv(c.PulseServer), Publish: e.hub.Publish, Log: c.Log,
@@ -274,42 +287,14 @@ func (e *Engine) Start() error {
 		return err
 	}
 	e.hub.Publish(control.Event{TNS: shm.Now(), Kind: control.EngineStarted, Slot: -1, PID: os.Getpid()})
-	route := &osc.Router{Resolve: e.code.Address, ResolveGate: e.code.Gate, Sink: e.sink()}
+	route := e.router()
 	e.osc.OnBad = func(line string) { e.cfg.Log.Warn("OSC: " + line) }
 	e.done.Go(func() { e.osc.Serve(route) })
 	e.done.Go(e.drain)
+	if e.phrase != nil {
+		e.done.Go(func() { e.phrase.run(e.closing) })
+	}
 	return nil
-}
-
-// sink puts commands into the queue, a bundle at a time.
-func (e *Engine) sink() func(osc.Command) bool {
-	var bundle []cmdlog.Command
-	return func(c osc.Command) bool {
-		bundle = append(bundle, cmdlog.Command{Address: c.Address, Value: c.Value, RecvNS: c.RecvNS})
-		if !c.BundleEnd {
-			return true
-		}
-		ok := e.queue.Push(bundle...)
-		if !ok {
-			e.dropped.Add(uint64(len(bundle)))
-		}
-		bundle = bundle[:0]
-		return ok
-	}
-}
-
-// drain passes on what had to wait for room in the log: room comes with every seal.
-func (e *Engine) drain() {
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-e.closing:
-			return
-		case <-tick.C:
-			e.queue.Drain()
-		}
-	}
 }
 
 // Failed delivers the error that ended the engine by itself, if one does. The caller then calls Stop.

@@ -52,7 +52,7 @@ func newRecorder(path string, h tape.Header, player *shm.Player, log *slog.Logge
 // precedes a command it takes.
 func (r *recorder) command(index uint64, c cmdlog.Command) {
 	r.mu.Lock()
-	r.commands = append(r.commands, tape.Command{Index: index, Address: c.Address, Value: c.Value, Frame: -1, RecvNS: c.RecvNS})
+	r.commands = append(r.commands, tape.Command{Index: index, Address: c.Address, Value: c.Value, Frame: c.Frame(), RecvNS: c.RecvNS})
 	r.mu.Unlock()
 }
 

@@ -24,6 +24,7 @@ const (
 type cli struct {
 	Run     runCmd     `cmd:"" help:"Run the engine."`
 	Devices devicesCmd `cmd:"" help:"List the sound devices."`
+	Send    sendCmd    `cmd:"" help:"Send a command to a running engine by OSC."`
 	Status  statusCmd  `cmd:"" help:"Show what a running engine does."`
 	Verify  verifyCmd  `cmd:"" help:"Run the scenarios against the real engine and judge it."`
 	Replay  replayCmd  `cmd:"" help:"Render a tape again and report the first frame that differs."`
@@ -67,7 +68,7 @@ func run(args []string, out, errOut io.Writer) (code int) {
 			code = e.code
 		}
 	}()
-	ctx, err := parser.Parse(args)
+	ctx, err := parser.Parse(markNegative(args))
 	if err != nil {
 		fmt.Fprintf(errOut, "chronus: %v (chronus --help lists commands and flags)\n", err)
 		return exitUsage

@@ -16,18 +16,19 @@ import (
 
 // runCmd is `chronus run`.
 type runCmd struct {
-	Patch    string        `help:"Patch: a built-in one (sine, steps, heavy) or a TOML file." default:"sine" placeholder:"FILE"`
-	Sink     string        `help:"Where the sound goes: auto, clock, wav:FILE, portaudio[:DEVICE]." default:"auto" placeholder:"SINK"`
-	Rate     int           `help:"Sample rate in Hz." default:"44100"`
-	Frames   int           `help:"Frames a block." default:"256"`
-	Lead     int           `help:"Blocks sealed ahead of playout; 3, or more without SCHED_FIFO." placeholder:"BLOCKS"`
-	Replicas int           `help:"Workers that render in lockstep." default:"2"`
-	Spares   int           `help:"Idle workers behind them." default:"2"`
-	OSCHost  string        `help:"Address to receive OSC at." name:"osc-host" default:"127.0.0.1"`
-	OSCPort  int           `help:"UDP port to receive OSC at; 0 takes a free one." name:"osc-port" default:"5005"`
-	Control  string        `help:"Path of the control socket." placeholder:"PATH"`
-	Tape     string        `help:"Record the session to a file." placeholder:"FILE"`
-	Duration time.Duration `help:"Stop after this time." placeholder:"D"`
+	Patch      string        `help:"Patch: a built-in one (sine, steps, heavy) or a TOML file." default:"sine" placeholder:"FILE"`
+	Sink       string        `help:"Where the sound goes: auto, clock, wav:FILE, portaudio[:DEVICE]." default:"auto" placeholder:"SINK"`
+	Rate       int           `help:"Sample rate in Hz." default:"44100"`
+	Frames     int           `help:"Frames a block." default:"256"`
+	Lead       int           `help:"Blocks sealed ahead of playout; 3, or more without SCHED_FIFO." placeholder:"BLOCKS"`
+	Replicas   int           `help:"Workers that render in lockstep." default:"2"`
+	Spares     int           `help:"Idle workers behind them." default:"2"`
+	OSCHost    string        `help:"Address to receive OSC at." name:"osc-host" default:"127.0.0.1"`
+	OSCPort    int           `help:"UDP port to receive OSC at; 0 takes a free one." name:"osc-port" default:"5005"`
+	Control    string        `help:"Path of the control socket." placeholder:"PATH"`
+	Tape       string        `help:"Record the session to a file." placeholder:"FILE"`
+	IdlePhrase bool          `help:"Play a few notes while nobody sends commands." name:"idle-phrase"`
+	Duration   time.Duration `help:"Stop after this time." placeholder:"D"`
 
 	PulseServer string `help:"PulseAudio server to play on, as in PULSE_SERVER." placeholder:"SERVER"`
 
@@ -56,6 +57,7 @@ func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
 		Patch: r.Patch, Sink: r.Sink, Rate: r.Rate, Frames: r.Frames, Lead: r.Lead, Replicas: r.Replicas, Spares: r.Spares,
 		OSCHost: r.OSCHost, OSCPort: r.OSCPort, Control: r.Control, Tape: r.Tape, Bin: runBin, Log: log,
 		PulseServer: r.PulseServer, Verbose: r.Verbose,
+		IdlePhrase: r.IdlePhrase,
 	}
 	if c.Spares == 0 {
 		c.Spares = -1
@@ -99,6 +101,8 @@ func (r *runCmd) Run(errOut logTo) error {
 	select {
 	case <-signals:
 	case <-over:
+	case <-e.StopRequested():
+		log.Info("told to stop by OSC")
 	case err = <-e.Failed():
 	}
 	stopped := make(chan struct{})

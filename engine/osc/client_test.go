@@ -29,7 +29,10 @@ func TestClientRefusesWhatTheServerWould(t *testing.T) {
 		{"too many arguments", "/x", make([]any, maxTags+1), "65 arguments (at most 64)"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			require.ErrorContains(t, c.Send(tc.address, tc.args...), tc.want)
+			err := c.Send(tc.address, tc.args...)
+			require.ErrorContains(t, err, tc.want)
+			require.ErrorIs(t, err, ErrMalformed)
+			require.ErrorIs(t, c.SendAt(time.Now(), tc.address, tc.args...), ErrMalformed)
 		})
 	}
 }
@@ -69,4 +72,46 @@ func splitPort(t *testing.T, addr string) (string, int) {
 func TestDialErrorNamesTheAddress(t *testing.T) {
 	_, err := Dial("127.0.0.1")
 	require.EqualError(t, err, "osc: 127.0.0.1: missing port in address")
+}
+
+func TestClientSaysThatNobodyListens(t *testing.T) {
+	s := listen(t)
+	addr := s.Addr()
+	require.NoError(t, s.Close())
+	c, err := Dial(addr)
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, c.Send("/x"))
+	err = c.Refused(patience)
+	require.ErrorIs(t, err, ErrNobody)
+	require.EqualError(t, err, "osc: "+addr+": nobody listens there")
+	_, err = c.Ask("/engine/status", patience)
+	require.ErrorIs(t, err, ErrNobody)
+}
+
+func TestClientWaitsNoLongerThanAsked(t *testing.T) {
+	s := listen(t) // and nobody reads
+	defer s.Close()
+	c, err := Dial(s.Addr())
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, c.Send("/x"))
+	require.NoError(t, c.Refused(time.Millisecond))
+	_, err = c.Ask("/engine/status", time.Millisecond)
+	require.EqualError(t, err, "osc: "+s.Addr()+": no answer to /engine/status within 1ms")
+}
+
+func TestSendAtIsABundleWithATimeTag(t *testing.T) {
+	got := make(chan Message, 1)
+	s := listen(t)
+	serve(t, s, HandlerFunc(func(m *Message) error {
+		got <- Message{Address: m.Address, Args: m.Args, TimeTag: m.TimeTag}
+		return nil
+	}))
+	c, err := Dial(s.Addr())
+	require.NoError(t, err)
+	defer c.Close()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 500_000_000, time.UTC)
+	require.NoError(t, c.SendAt(at, "/x", 7, "text"))
+	require.Equal(t, Message{Address: "/x", Args: []any{int32(7), "text"}, TimeTag: uint64(at.Unix()+2208988800)<<32 | 1<<31}, <-got)
 }

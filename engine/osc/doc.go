@@ -1,7 +1,7 @@
 // Package osc takes OSC 1.0 packets from UDP and makes commands of them.
 //
 // A Server owns the socket and the read loop and hands each message to a Handler; a Router is the Handler that turns
-// /mod/<id>/<param> and /gate/<id> into Commands; a Client sends.
+// /mod/<id>/<param>, /gate/<id> and /engine/... into Commands; a Timeline reads time tags as frames; a Client sends.
 //
 // Whatever arrives is hostile until checked: the package must never panic, never stop receiving, never start a
 // goroutine a packet, never allocate what a packet asks for, and never use an address from outside as a pattern.

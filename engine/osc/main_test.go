@@ -2,6 +2,7 @@ package osc
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -119,6 +120,18 @@ func hostiles(t testing.TB) []hostile {
 		{"unknown address", packet(t, "/nothing", 1), "no such address"},
 		{"too short an address", packet(t, "/mod/sine1", 1), "want /mod/<id>/<param>"},
 		{"too long an address", packet(t, "/mod/sine1/freq/x", 1), "want /mod/<id>/<param>"},
+		{"unknown /engine address", packet(t, "/engine/nothing"), "no such address (known: /engine/status"},
+		{"/engine itself", packet(t, "/engine"), "no such address"},
+		{"status with an argument", packet(t, "/engine/status", 1), "1 arguments, want none"},
+		{"stop with an argument", packet(t, "/engine/stop", 1), "1 arguments, want none"},
+		{"status at a time", bundle(soon, packet(t, "/engine/status")), "cannot be timed"},
+		{"stop at a time", bundle(soon, packet(t, "/engine/stop")), "cannot be timed"},
+		{"engine frequency of NaN", raw("/engine/freq", ",f", f32(float32(math.NaN()))), "want a finite number"},
+		{"engine frequency without a number", packet(t, "/engine/freq"), "0 arguments"},
+		{"engine gain of a patch without", packet(t, "/engine/gain", 1), "no module with a gain"},
+		{"time tag an hour ahead", bundle(soon+3600<<32, freq), `"/mod/sine1/freq": time tag 3601.0 s ahead (at most 60 s)`},
+		{"time tag of a clock that counts from 0", bundle(7<<32, freq), "s ahead (at most 60 s)"}, // 2036, when NTP begins anew
+		{"time tag of the end of time", bundle(1<<64-1, freq), "s ahead (at most 60 s)"},
 		{"empty parts", packet(t, "/mod//", 1), "want /mod/<id>/<param>"},
 		{"double slash", packet(t, "//mod/sine1/freq", 1), "no such address"},
 		{"almost a bundle", []byte("#bundlx\x00\x00\x00\x00\x00\x00\x00\x00\x01"), "neither a message nor a bundle"},
@@ -135,7 +148,14 @@ func hostiles(t testing.TB) []hostile {
 	}
 }
 
-// testRouter knows sine1 and env, and keeps what it was sent.
+// testTimeline is that of a clock at the time of writing, at which frame 44100 is played. soon is a second after.
+func testTimeline(int64) Timeline {
+	return Timeline{Rate: 44100, Frame: 44100, FrameNS: 1e9, WallNS: 1_790_000_000e9, NowNS: 1e9}
+}
+
+var soon = timeTag(1_790_000_002e9)
+
+// testRouter knows sine1, env and /engine/freq, and keeps what it was sent.
 func testRouter(got *[]Command) *Router {
 	return &Router{
 		Resolve: func(module, param string) (uint32, error) {
@@ -155,6 +175,15 @@ func testRouter(got *[]Command) *Router {
 			}
 			return 9, nil
 		},
-		Sink: func(c Command) bool { *got = append(*got, c); return true },
+		ResolveEngine: func(name string) (uint32, error) {
+			if name == "freq" {
+				return 3, nil
+			}
+			return 0, errors.New("no module with a gain")
+		},
+		Timeline: testTimeline,
+		Status:   func(netip.AddrPort) {},
+		Stop:     func() {},
+		Sink:     func(c Command) bool { *got = append(*got, c); return true },
 	}
 }

@@ -117,3 +117,14 @@ func TestMessageAllocatesLittle(t *testing.T) {
 	flood := raw("/mod/sine1/freq", ","+strings.Repeat("T", 65000), "")
 	require.Less(t, testing.AllocsPerRun(100, func() { _, _ = p.parse(flood) }), 10.0)
 }
+
+func TestCommandAllocatesLittleOnItsWay(t *testing.T) {
+	var got []Command
+	r := testRouter(&got)
+	r.Sink = func(Command) bool { return true }
+	s := &Server{}
+	for _, data := range [][]byte{packet(t, "/mod/sine1/freq", float32(440)), bundle(soon, packet(t, "/engine/freq", float32(440)))} {
+		require.Less(t, testing.AllocsPerRun(100, func() { s.datagram(r, data, somebody, 1) }), 30.0)
+	}
+	require.Zero(t, s.Bad.Load())
+}

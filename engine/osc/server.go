@@ -20,6 +20,9 @@ const (
 	receiveBuffer = 4 << 20  // wanted of the kernel: rides out what arrives while the host is not scheduled
 	errorPause    = 2 * time.Millisecond
 	reportEveryNS = int64(time.Second)
+	// answersPerSecond bounds what goes out, to all senders together: whoever forges a sender's address cannot make the engine
+	// flood anybody.
+	answersPerSecond = 10
 )
 
 // Handler takes messages, one at a time and in the order they arrived. m and what it points to are valid during the
@@ -42,6 +45,8 @@ type Server struct {
 	// Overflows counts the datagrams that the kernel threw away because its receive buffer was full. Known with the next
 	// datagram that got in.
 	Overflows atomic.Uint64
+	// Unanswered counts the answers held back because there were too many within a second.
+	Unanswered atomic.Uint64
 	// OnBad is told in one line what was wrong with a bad packet, at most once a second; the line says how many went
 	// unmentioned before it. It is called from the read loop and must not block. May be nil.
 	OnBad func(line string)
@@ -54,11 +59,14 @@ type Server struct {
 	reported   bool
 	reportNS   int64
 	muted      uint64
+	answers    int   // within the second
+	answersNS  int64 // that began here
 }
 
 // conn is what the read loop needs of a *net.UDPConn.
 type conn interface {
 	ReadMsgUDPAddrPort(b, oob []byte) (n, oobn, flags int, from netip.AddrPort, err error)
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
 	LocalAddr() net.Addr
 	Close() error
 }
@@ -147,6 +155,29 @@ func (s *Server) datagram(h Handler, data []byte, from netip.AddrPort, now int64
 		s.Bad.Add(1)
 		s.report(now, fmt.Sprintf("osc: bad packet from %v: %v", from, bad))
 	}
+}
+
+// Answer sends a message from the socket that is received at, where the other side expects it from, and for which a firewall
+// has a way back. At most answersPerSecond leave within a second, however many are asked for; what is held back is counted and
+// args is not called for it. Like Send, it knows nothing of what arrives. It belongs to the handler's goroutine.
+func (s *Server) Answer(to netip.AddrPort, address string, args func() []any) error {
+	now := s.Now()
+	if s.answers == 0 || now-s.answersNS >= int64(time.Second) {
+		s.answers, s.answersNS = 0, now
+	}
+	if s.answers == answersPerSecond {
+		s.Unanswered.Add(1)
+		return nil
+	}
+	s.answers++
+	data, err := marshal(address, args())
+	if err == nil {
+		_, err = s.conn.WriteToUDPAddrPort(data, to)
+	}
+	if err != nil {
+		return fmt.Errorf("osc: answer to %v: %w", to, cause(err))
+	}
+	return nil
 }
 
 // overflow reads the kernel's count of datagrams thrown away, which wraps at 32 bits (socket(7), SO_RXQ_OVFL).

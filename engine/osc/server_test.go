@@ -214,3 +214,85 @@ func TestHandlerMayClose(t *testing.T) {
 	require.NoError(t, c.Send("/engine/stop"))
 	done.Wait()
 }
+
+func TestStatusIsAnsweredFromTheSameSocket(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", ""} {
+		s := listen(t)
+		if host == "" {
+			require.NoError(t, s.Close())
+			var err error
+			s, err = Listen(host, 0)
+			require.NoError(t, err)
+		}
+		var none []Command
+		r := testRouter(&none)
+		r.Status = func(to netip.AddrPort) {
+			if err := s.Answer(to, StatusAddress, func() []any { return []any{"playing", int64(1) << 40, 7} }); err != nil {
+				t.Error(err)
+			}
+		}
+		serve(t, s, r)
+		_, port, err := net.SplitHostPort(s.Addr())
+		require.NoError(t, err)
+		c, err := Dial("127.0.0.1:" + port) // connected: nothing from another socket would come through
+		require.NoError(t, err)
+		defer c.Close()
+		args, err := c.Ask(StatusAddress, patience)
+		require.NoError(t, err)
+		require.Equal(t, []any{"playing", int64(1) << 40, int32(7)}, args)
+	}
+}
+
+func TestAnswersAreFewHoweverManyAreAskedFor(t *testing.T) {
+	now := int64(1e9)
+	s := listen(t)
+	defer s.Close()
+	out := &counting{conn: s.conn}
+	s.conn, s.Now = out, func() int64 { return now }
+	asked := 0
+	ask := func(n int) {
+		for range n {
+			require.NoError(t, s.Answer(somebody, StatusAddress, func() []any { asked++; return []any{int32(1)} }))
+		}
+	}
+	ask(1000)
+	require.Equal(t, answersPerSecond, out.written)
+	require.Equal(t, answersPerSecond, asked, "nor is the status worked out in vain")
+	require.EqualValues(t, 1000-answersPerSecond, s.Unanswered.Load())
+	now += 1e9 - 1
+	ask(1)
+	require.Equal(t, answersPerSecond, out.written)
+	now++
+	ask(1000)
+	require.Equal(t, 2*answersPerSecond, out.written)
+}
+
+// counting is a socket that sends nothing.
+type counting struct {
+	conn
+	written int
+}
+
+func (c *counting) WriteToUDPAddrPort(b []byte, _ netip.AddrPort) (int, error) {
+	c.written++
+	return len(b), nil
+}
+
+// TestTwoEnginesDoNotAnswerEachOther: a forged sender makes one the other's client. An answer is no question.
+func TestTwoEnginesDoNotAnswerEachOther(t *testing.T) {
+	var none []Command
+	r := testRouter(&none)
+	asked := 0
+	r.Status = func(netip.AddrPort) { asked++ }
+	s := &Server{}
+	s.datagram(r, packet(t, StatusAddress, "playing", int64(1)), somebody, 1)
+	require.Zero(t, asked)
+	require.EqualValues(t, 1, s.Bad.Load())
+}
+
+func TestAnswerThatCannotBeSentIsAnError(t *testing.T) {
+	s := listen(t)
+	require.NoError(t, s.Close())
+	require.ErrorContains(t, s.Answer(somebody, StatusAddress, func() []any { return nil }), "osc: answer to 127.0.0.1:9000: ")
+	require.ErrorContains(t, s.Answer(somebody, StatusAddress, func() []any { return []any{struct{}{}} }), "unsupported type")
+}

@@ -213,23 +213,27 @@ type anchor struct {
 	ns      atomic.Int64
 }
 
-// SetAnchor says that block at is due at ns, CLOCK_MONOTONIC.
+// SetAnchor says that block at is due at ns, CLOCK_MONOTONIC. A player that died half way leaves Seq odd, for the next.
 func (p *PlayerRegion) SetAnchor(at uint64, ns int64) {
-	p.anchor.seq.Add(1)
+	seq := p.anchor.seq.Load() | 1
+	p.anchor.seq.Store(seq)
 	p.anchor.at.Store(at)
 	p.anchor.ns.Store(ns)
-	p.anchor.seq.Add(1)
+	p.anchor.seq.Store(seq + 1)
 }
 
-// Anchor is the newest point of the grid: block at is due at ns, CLOCK_MONOTONIC. (0, 0) before the first.
+// Anchor is the newest point of the grid: block at is due at ns, CLOCK_MONOTONIC. (0, 0) before the first. It does not wait for
+// a player that died half way: what it says then may be a block out, until there is another.
 func (p *PlayerRegion) Anchor() (at uint64, ns int64) {
-	for {
+	const most = 1000
+	for range most {
 		seq := p.anchor.seq.Load()
 		at, ns = p.anchor.at.Load(), p.anchor.ns.Load()
 		if seq&1 == 0 && p.anchor.seq.Load() == seq {
-			return at, ns
+			break
 		}
 	}
+	return at, ns
 }
 
 // PlayerRegion is the player's header; seal table, event ring and delivered ring follow.

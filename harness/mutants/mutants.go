@@ -47,8 +47,8 @@ var All = []Mutant{
 	{
 		Name: "the first command after a switch is dropped",
 		Edits: []Edit{
-			{"engine/engine.go", "	var bundle []cmdlog.Command\n", "	var bundle []cmdlog.Command\n	var switches uint64\n"},
-			{"engine/engine.go", "ok := e.queue.Push(bundle...)\n", `ok := true
+			{"engine/commands.go", "	var bundle []cmdlog.Command\n", "	var bundle []cmdlog.Command\n	var switches uint64\n"},
+			{"engine/commands.go", "ok := e.queue.Push(bundle...)\n", `ok := true
 		if n := e.pool.Player.Switches.Load(); n == switches {
 			ok = e.queue.Push(bundle...)
 		} else {
@@ -61,8 +61,8 @@ var All = []Mutant{
 	{
 		Name: "the first command after a switch is applied twice",
 		Edits: []Edit{
-			{"engine/engine.go", "	var bundle []cmdlog.Command\n", "	var bundle []cmdlog.Command\n	var switches uint64\n"},
-			{"engine/engine.go", "ok := e.queue.Push(bundle...)\n", `ok := e.queue.Push(bundle...)
+			{"engine/commands.go", "	var bundle []cmdlog.Command\n", "	var bundle []cmdlog.Command\n	var switches uint64\n"},
+			{"engine/commands.go", "ok := e.queue.Push(bundle...)\n", `ok := e.queue.Push(bundle...)
 		if n := e.pool.Player.Switches.Load(); n != switches {
 			switches = n
 			e.queue.Push(bundle...)

@@ -1,0 +1,170 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"chronus/engine"
+	"chronus/engine/osc"
+)
+
+// sendCmd is `chronus send`.
+type sendCmd struct {
+	OSCHost string        `help:"Where the engine receives OSC." name:"osc-host" default:"127.0.0.1"`
+	OSCPort int           `help:"UDP port it receives OSC at." name:"osc-port" default:"5005"`
+	At      time.Duration `help:"Let it take effect so long from now, on the exact frame." placeholder:"D"`
+	Address string        `arg:"" help:"OSC address, as /mod/sine1/freq, /gate/adsr1 or /engine/status."`
+	Args    []string      `arg:"" optional:"" help:"440 is an int32, 440.0 a float32, true and false are truth values, all else is text. i:, h:, f:, d: and s: ask for int32, int64, float32, float64 and text."`
+}
+
+const (
+	// answerLimit is how long /engine/status is waited for, refusedLimit how long the news that nobody listens.
+	answerLimit  = time.Second
+	refusedLimit = 50 * time.Millisecond
+)
+
+// Run sends one message. UDP says nothing of what arrives; that nobody listens at all it does, on most machines.
+func (s *sendCmd) Run(out io.Writer) error {
+	if s.OSCPort < 1 || s.OSCPort > 65535 {
+		return usage(fmt.Errorf("--osc-port %d: must be 1 to 65535", s.OSCPort))
+	}
+	if s.At < 0 || s.At > osc.Horizon {
+		return usage(fmt.Errorf("--at %s: must be 0 to %s", s.At, osc.Horizon))
+	}
+	args := make([]any, len(s.Args))
+	for i, text := range s.Args {
+		v, err := oscArg(text)
+		if err != nil {
+			return usage(err)
+		}
+		args[i] = v
+	}
+	c, err := osc.Dial(net.JoinHostPort(s.OSCHost, strconv.Itoa(s.OSCPort)))
+	if err != nil {
+		return usage(err)
+	}
+	defer c.Close()
+	if s.Address == osc.StatusAddress && s.At == 0 && len(args) == 0 {
+		values, err := c.Ask(s.Address, answerLimit)
+		if err != nil {
+			return err
+		}
+		return printAnswer(out, values)
+	}
+	if s.At == 0 {
+		err = c.Send(s.Address, args...)
+	} else {
+		err = c.SendAt(time.Now().Add(s.At), s.Address, args...)
+	}
+	if errors.Is(err, osc.ErrMalformed) {
+		return usage(err)
+	} else if err != nil {
+		return err
+	}
+	return c.Refused(refusedLimit)
+}
+
+func printAnswer(out io.Writer, values []any) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for i, v := range values {
+		name := "?" // of a later version
+		if i < len(engine.OSCStatus) {
+			name = engine.OSCStatus[i]
+		}
+		fmt.Fprintf(w, "%s\t%v\n", name, v)
+	}
+	return w.Flush()
+}
+
+// oscArg reads an argument by its look, or as its prefix says.
+func oscArg(text string) (any, error) {
+	if kind, rest, ok := strings.Cut(text, ":"); ok && len(kind) == 1 && strings.Contains("ihfdsn", kind) {
+		v, err := typedArg(kind, rest)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", text, err)
+		}
+		return v, nil
+	}
+	switch text {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	if v, err := typedArg("n", text); err == nil {
+		return v, nil
+	}
+	return text, nil
+}
+
+func typedArg(kind, text string) (any, error) {
+	switch kind {
+	case "s":
+		return text, nil
+	case "i":
+		v, err := strconv.ParseInt(text, 10, 32)
+		return int32(v), numError(err, "an int32")
+	case "h":
+		v, err := strconv.ParseInt(text, 10, 64)
+		return v, numError(err, "an int64")
+	case "f":
+		v, err := finite(text, 32)
+		return float32(v), numError(err, "a finite float32")
+	case "d":
+		v, err := finite(text, 64)
+		return v, numError(err, "a finite float64")
+	}
+	// A number by its look.
+	if v, err := strconv.ParseInt(text, 10, 64); err == nil && v >= math.MinInt32 && v <= math.MaxInt32 {
+		return int32(v), nil
+	} else if err == nil {
+		return v, nil
+	}
+	v, err := finite(text, 32)
+	if !strings.ContainsAny(text, ".eE") {
+		err = strconv.ErrSyntax
+	}
+	return float32(v), numError(err, "a number: an integer, or a finite float32 with a point or an exponent")
+}
+
+func finite(text string, bits int) (float64, error) {
+	v, err := strconv.ParseFloat(text, bits)
+	if err == nil && (math.IsNaN(v) || math.IsInf(v, 0)) {
+		err = strconv.ErrRange
+	}
+	return v, err
+}
+
+func numError(err error, want string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("want %s", want)
+}
+
+// markNegative lets a negative number be an argument of send, where kong would see a flag: it gets a prefix that means a number.
+func markNegative(args []string) []string {
+	if len(args) == 0 || args[0] != "send" {
+		return args
+	}
+	args = slices.Clone(args)
+	for i, a := range args {
+		if before := args[max(i-1, 0)]; strings.HasPrefix(before, "--") && !strings.Contains(before, "=") {
+			continue // the value of a flag
+		}
+		if _, err := strconv.ParseFloat(a, 64); strings.HasPrefix(a, "-") && err == nil {
+			args[i] = "n:" + a
+		}
+	}
+	return args
+}

@@ -1,0 +1,289 @@
+//go:build linux
+
+package engine
+
+import (
+	"encoding/binary"
+	"log/slog"
+	"math"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"chronus/engine/cmdlog"
+	"chronus/engine/control"
+	"chronus/engine/osc"
+	"chronus/engine/patch"
+	"chronus/engine/rig"
+	"chronus/engine/shm"
+	"chronus/engine/supervisor"
+)
+
+const patience = 30 * time.Second // how long a test waits for what must happen; nothing is timed
+
+func compile(t *testing.T, text string) *patch.Compiled {
+	p, err := patch.Parse("test", []byte(text))
+	require.NoError(t, err)
+	code, err := p.Compile(44100, 256)
+	require.NoError(t, err)
+	return code
+}
+
+const voice = `out = "low"
+[[module]]
+id = "low"
+kind = "gain"
+in = "both"
+gain = 0.5
+[[module]]
+id = "both"
+kind = "mix"
+in = ["loud", "b"]
+[[module]]
+id = "loud"
+kind = "gain"
+in = "a"
+[[module]]
+id = "a"
+kind = "sine"
+[[module]]
+id = "b"
+kind = "sine"
+`
+
+func TestEngineFreqAndGain(t *testing.T) {
+	address := func(code *patch.Compiled, module, param string) uint32 {
+		a, err := code.Address(module, param)
+		require.NoError(t, err)
+		return a
+	}
+	code := compile(t, voice)
+	freq, err := engineParam(code, "freq")
+	require.NoError(t, err)
+	require.Equal(t, address(code, "a", "freq"), freq, "the first sine")
+	gain, err := engineParam(code, "gain")
+	require.NoError(t, err)
+	require.Equal(t, address(code, "low", "gain"), gain, "the gain nearest to the output")
+
+	// The gain that is not heard is no volume.
+	code = compile(t, "out = \"s\"\n[[module]]\nid = \"s\"\nkind = \"sine\"\n[[module]]\nid = \"g\"\nkind = \"gain\"\nin = \"s\"\n")
+	gain, err = engineParam(code, "gain")
+	require.NoError(t, err)
+	require.Equal(t, address(code, "s", "amp"), gain)
+
+	code = compile(t, "out = \"c\"\n[[module]]\nid = \"c\"\nkind = \"const\"\n")
+	_, err = engineParam(code, "freq")
+	require.EqualError(t, err, "the patch has no sine")
+	_, err = engineParam(code, "gain")
+	require.EqualError(t, err, "the patch has no module with a gain, and no sine")
+}
+
+func TestStatusFitsItsNames(t *testing.T) {
+	st := control.Status{
+		State: control.StateStarting, Block: 1, Rate: 2, Frames: 3, Failovers: 6, Restarts: 7, LostFrames: 8, Xruns: 9, Commands: 10,
+		LateCommands: 11, DroppedCommands: 12, BadPackets: 13,
+		Workers: []control.Worker{
+			{State: control.WorkerRendering},
+			{State: control.WorkerRendering},
+			{State: control.WorkerRendering},
+			{State: control.WorkerRendering},
+			{State: control.WorkerIdle},
+			{State: control.WorkerIdle},
+			{State: control.WorkerIdle},
+			{State: control.WorkerIdle},
+			{State: control.WorkerIdle},
+			{State: control.WorkerDead},
+		},
+	}
+	args := oscStatus(st)
+	require.Equal(t, []any{
+		"starting", int64(1), int32(2), int32(3), int32(4), int32(5),
+		int64(6), int64(7), int64(8), int64(9), int64(10), int64(11), int64(12), int64(13),
+	}, args)
+	require.Len(t, args, len(OSCStatus))
+}
+
+// bench is an engine without processes: the host's side of the command path, over regions of its own.
+func bench(t *testing.T) (*Engine, *rig.Rig) {
+	p, err := patch.Load("sine")
+	require.NoError(t, err)
+	code, err := p.Compile(44100, 256)
+	require.NoError(t, err)
+	g, err := shm.NewGeometry(44100, 256, code.Program.Channels, 3, 2, 2, code.Program.Words(), false)
+	require.NoError(t, err)
+	r := rig.New(t, g)
+	r.Player.SetAnchor(0, shm.Now())
+	cfg, err := Config{Log: slog.New(slog.DiscardHandler)}.Defaults()
+	require.NoError(t, err)
+	e := &Engine{cfg: cfg, patch: p, code: code, pool: &supervisor.Pool{Roster: r.Roster}, stopRequest: make(chan struct{})}
+	e.queue = cmdlog.NewQueue(cmdlog.NewWriter(r.Host, r.Player, r.Rings), nil)
+	e.osc, err = osc.Listen("127.0.0.1", 0)
+	require.NoError(t, err)
+	return e, r
+}
+
+// serve routes what arrives until the test ends.
+func serve(t *testing.T, e *Engine, route *osc.Router) net.Conn {
+	var done sync.WaitGroup
+	done.Go(func() { e.osc.Serve(route) })
+	c, err := net.Dial("udp", e.OSC())
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_ = c.Close()
+		_ = e.osc.Close()
+		done.Wait()
+	})
+	return c
+}
+
+// message and bundle are wire forms, written out by hand.
+func message(address, tags string, args ...byte) []byte {
+	pad := func(s string) string { return s + "\x00\x00\x00\x00"[:4-len(s)%4] }
+	return append([]byte(pad(address)+pad(","+tags)), args...)
+}
+
+func float(v float32) []byte { return binary.BigEndian.AppendUint32(nil, math.Float32bits(v)) }
+
+func bundle(tag uint64, elements ...[]byte) []byte {
+	data := binary.BigEndian.AppendUint64([]byte("#bundle\x00"), tag)
+	for _, e := range elements {
+		data = binary.BigEndian.AppendUint32(data, uint32(len(e)))
+		data = append(data, e...)
+	}
+	return data
+}
+
+// play moves the player on, sealing what the log holds.
+func play(r *rig.Rig, blocks int) {
+	for range blocks {
+		b := r.Player.Sealed.Load()
+		r.Player.Seals[b%shm.SealCount].Word.Store(shm.SealWord(r.Host.Stamp.Fold(), b, r.Host.Head.Load()))
+		r.Player.Sealed.Store(b + 1)
+		r.Player.Playout.Store(b + 1)
+		r.Rings[0].Published.Store(b + 1)
+	}
+}
+
+func last(r *rig.Rig) (rec shm.LogRecord) {
+	cmdlog.Read(r.Host, r.Host.Head.Load()-1, &rec)
+	return rec
+}
+
+func TestBundleWithATimeTagCarriesItsFrameIntoTheLog(t *testing.T) {
+	e, r := bench(t)
+	conn := serve(t, e, e.router())
+	play(r, 100)
+	r.Player.SetAnchor(100, shm.Now())
+	start := time.Now()
+	for i := range 3 {
+		_, err := conn.Write(bundle(osc.TimeTag(start.Add(time.Duration(i)*100*time.Millisecond)), message("/mod/sine1/freq", "f", float(440)...)))
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool { return r.Host.Head.Load() == 3 }, patience, time.Millisecond)
+	var frames [3]int64
+	for i := range frames {
+		var rec shm.LogRecord
+		require.True(t, cmdlog.Read(r.Host, uint64(i), &rec))
+		frames[i] = rec.Frame
+	}
+	require.GreaterOrEqual(t, frames[0], int64(100*256))
+	require.InDelta(t, 4410, frames[1]-frames[0], 1, "TimeTag rounds to 2^-32 s")
+	require.InDelta(t, 4410, frames[2]-frames[1], 1)
+}
+
+func TestStopIsRequestedOnce(t *testing.T) {
+	e, _ := bench(t)
+	conn := serve(t, e, e.router())
+	for range 2 {
+		_, err := conn.Write(message("/engine/stop", ""))
+		require.NoError(t, err)
+	}
+	select {
+	case <-e.StopRequested():
+	case <-time.After(patience):
+		t.Fatal("nobody was told")
+	}
+	require.Eventually(t, func() bool { return e.osc.Packets.Load() == 2 }, patience, time.Millisecond)
+}
+
+// TestFloodOfEverythingIsCountedAndBounded sends 20,000 datagrams of every hostile sort to an engine that plays nothing meanwhile, so
+// that nothing leaves the queue.
+func TestFloodOfEverythingIsCountedAndBounded(t *testing.T) {
+	e, r := bench(t)
+	route := e.router()
+	var answers, lines atomic.Int64
+	route.Status = func(to netip.AddrPort) {
+		_ = e.osc.Answer(to, osc.StatusAddress, func() []any { answers.Add(1); return oscStatus(control.Status{}) })
+	}
+	e.osc.OnBad = func(string) { lines.Add(1) }
+	began := time.Now()
+	conn := serve(t, e, route)
+
+	deep := message("/mod/sine1/freq", "f", float(1)...)
+	for range 500 {
+		deep = bundle(osc.Immediately, deep)
+	}
+	freq := message("/mod/sine1/freq", "f", float(440)...)
+	eight := [][]byte{freq, freq, freq, freq, freq, freq, freq, freq}
+	soon := func() uint64 { return osc.TimeTag(time.Now().Add(50 * time.Second)) }
+	sorts := []struct {
+		bad      bool
+		commands uint64
+		data     func() []byte
+	}{
+		{true, 0, func() []byte { return []byte("/[z-a]\x00\x00,\x00\x00\x00") }},
+		{true, 0, func() []byte { return nil }},
+		{true, 0, func() []byte { return []byte("2f80") }},
+		{true, 0, func() []byte { return deep }},
+		{true, 0, func() []byte { return message("/"+strings.Repeat("x", 65000), "") }},
+		{true, 0, func() []byte { return message("/mod/sine1/freq", strings.Repeat("T", 60000)) }},
+		{true, 0, func() []byte { return message("/mod/sine1/freq", "f", float(float32(math.NaN()))...) }},
+		{true, 0, func() []byte { return message("/engine/freq", "f", float(float32(math.Inf(1)))...) }},
+		{true, 0, func() []byte { return bundle(1<<64-1, freq) }},
+		{true, 0, func() []byte { return message("/engine/nothing", "") }},
+		{true, 8, func() []byte { return bundle(soon(), append(eight, bundle(soon()+3600<<32, freq))...) }},
+		{false, 8, func() []byte { return bundle(soon(), eight...) }},
+		{true, 0, func() []byte { return bundle(5, freq) }}, // 2036
+		{false, 1, func() []byte { return bundle(osc.TimeTag(time.Now().Add(-time.Hour)), freq) }},
+		{false, 1, func() []byte { return freq }},
+		{false, 0, func() []byte { return message("/engine/status", "") }},
+	}
+	const n = 20000
+	var bad, commands uint64
+	for i := range uint64(n) {
+		s := sorts[i%uint64(len(sorts))]
+		_, err := conn.Write(s.data())
+		require.NoError(t, err)
+		if s.bad {
+			bad++
+		}
+		commands += s.commands
+		if i%8 == 0 { // no more in flight than the smallest receive buffer holds: a drop would prove nothing
+			require.Eventually(t, func() bool { return e.osc.Packets.Load() >= i }, patience, time.Millisecond)
+		}
+	}
+	require.Eventually(t, func() bool { return e.osc.Packets.Load() == n }, patience, time.Millisecond)
+	require.Zero(t, e.osc.Overflows.Load())
+	require.Equal(t, bad, e.osc.Bad.Load())
+	waiting := uint64(e.queue.Drain())
+	require.EqualValues(t, cmdlog.QueueLength, waiting)
+	require.Equal(t, commands, r.Host.Head.Load()+waiting+e.dropped.Load(), "each is in the log, waiting, or counted as dropped")
+	require.Positive(t, lines.Load())
+	require.LessOrEqual(t, lines.Load(), int64(time.Since(began)/time.Second)+1)
+	require.Positive(t, answers.Load())
+	require.LessOrEqual(t, answers.Load(), 10*(int64(time.Since(began)/time.Second)+1))
+
+	for range 20 {
+		play(r, 1)
+		e.queue.Drain()
+	}
+	_, err := conn.Write(message("/mod/sine1/freq", "f", float(0.625)...))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { rec := last(r); return rec.Float() == 0.625 }, patience, time.Millisecond)
+}
