@@ -75,7 +75,7 @@ func rank(sorted []int64, percent int) int64 {
 
 // loudness adds samples up.
 type loudness struct {
-	peak, squares     float64
+	peak, squares      float64
 	samples, strangers uint64
 }
 

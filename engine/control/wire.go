@@ -101,7 +101,8 @@ type Failover struct {
 	Slot      int    `json:"slot"`
 	SwitchNS  int64  `json:"switch_ns"`  // the call that switched, from entry to return
 	PromoteNS int64  `json:"promote_ns"` // from the last activation of a spare to its first block
-	MendNS    int64  `json:"mend_ns"`    // from the first death known to as many workers and spares as before; 0: not yet
+	MendNS    int64  `json:"mend_ns"`    // from the first death known to as many workers and spares as before
+	Mending   bool   `json:"mending"`    // that of the last death is still to come
 }
 
 // Worker is one worker process in Status.

@@ -59,9 +59,7 @@ func (s *Supervisor) Status(st *control.Status) {
 		st.Player.AgeNS = int64(time.Since(s.player.since))
 	}
 	if f := s.figures; f.TNS != 0 || f.PromoteNS != 0 || f.MendNS != 0 || s.mending {
-		if s.mending {
-			f.MendNS = 0
-		}
+		f.Mending = s.mending
 		st.LastFailover = &f
 	}
 	if region.Fifo.Load() != 0 {
