@@ -20,13 +20,16 @@ import (
 	"chronus/engine/worker"
 )
 
-// TestMain lets the test binary be the worker and the player: the engine under test finds it beside itself by their names.
+// TestMain lets the test binary be the worker and the player, whom the engine under test finds by their names, and the command.
 func TestMain(m *testing.M) {
 	switch filepath.Base(os.Args[0]) {
 	case "chronus-worker":
 		os.Exit(worker.Main(os.Args[1:]))
 	case "chronus-player":
 		os.Exit(player.Main(os.Args[1:]))
+	case "chronus":
+		runBin = filepath.Dir(os.Args[0]) // os.Executable sees through the link
+		main()
 	}
 	os.Exit(m.Run())
 }
@@ -36,7 +39,7 @@ func bin(t *testing.T) string {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	dir := t.TempDir()
-	for _, name := range []string{"chronus-worker", "chronus-player"} {
+	for _, name := range []string{"chronus", "chronus-worker", "chronus-player"} {
 		require.NoError(t, os.Symlink(self, filepath.Join(dir, name)))
 	}
 	return dir

@@ -17,26 +17,25 @@ func writeStatus(w io.Writer, st *control.Status) {
 	fmt.Fprintf(w, "%s  %s to %s  %d Hz, %d frames a block, %s  block %d  %s\n", st.State, st.Patch, st.Sink, st.Rate, st.Frames,
 		channels(st.Channels), st.Block, clock(st))
 	if st.Error != "" {
-		fmt.Fprintln(w, "error    "+st.Error)
+		fmt.Fprintln(w, "error     "+st.Error)
 	}
 	fmt.Fprintln(w)
 	writeProcesses(w, st)
 	fmt.Fprintln(w)
 	writeLevels(w, st.Levels)
-	fmt.Fprintf(w, "latency  lead %d blocks, %s", st.Lead, short(st.LatencyNS))
+	fmt.Fprintf(w, "lead      %d blocks, %s\n", st.Lead, short(st.LatencyNS))
 	if c := st.Callback; c != nil {
-		fmt.Fprintf(w, "; callback p50 %s, p99 %s, max %s; late p99 %s, max %s",
+		fmt.Fprintf(w, "callback  p50 %s, p99 %s, max %s; late p99 %s, max %s\n",
 			short(c.P50NS), short(c.P99NS), short(c.MaxNS), short(c.LateP99NS), short(c.LateMaxNS))
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, "faults    lost frames %d  failovers %d  restarts %d  divergences %d\n", st.LostFrames, st.Failovers, st.Restarts, st.Divergences)
 	writeFailover(w, st.LastFailover)
-	fmt.Fprintf(w, "faults   lost frames %d  failovers %d  restarts %d  xruns %d (%s)  divergences %d\n",
-		st.LostFrames, st.Failovers, st.Restarts, st.Xruns, short(int64(st.XrunNS)), st.Divergences)
-	fmt.Fprintf(w, "input    commands %d (%d late, %d dropped)  bad packets %d  OSC at %s\n",
+	fmt.Fprintf(w, "input     commands %d (%d late, %d dropped)  bad packets %d  OSC at %s\n",
 		st.Commands, st.LateCommands, st.DroppedCommands, st.BadPackets, st.OSC)
-	fmt.Fprintf(w, "output   limited frames %d  callback allocations %d  drift %.1f ppm\n", st.LimitedFrames, st.CallbackAllocs, st.DriftPPM)
+	fmt.Fprintf(w, "output    xruns %d (%s)  limited frames %d  drift %.1f ppm  allocations %d\n",
+		st.Xruns, short(int64(st.XrunNS)), st.LimitedFrames, st.DriftPPM, st.CallbackAllocs)
 	if st.Tape != "" {
-		fmt.Fprintf(w, "tape     %s, %d blocks missed\n", st.Tape, st.TapeMissed)
+		fmt.Fprintf(w, "tape      %s, %d blocks missed\n", st.Tape, st.TapeMissed)
 	}
 }
 
@@ -73,7 +72,7 @@ func writeProcesses(w io.Writer, st *control.Status) {
 			k.Role, fmt.Sprint(k.Slot), fmt.Sprint(k.PID), age(k.AgeNS), fmt.Sprint(k.Generation), k.State, fmt.Sprint(k.Block), cpu, memory(k.RSS),
 		})
 	}
-	left := []bool{0: true, 5: true, 8: false}
+	left := []bool{0: true, 5: true, 8: false} // all others are numbers
 	width := make([]int, len(left))
 	for _, r := range rows {
 		for i, cell := range r {
@@ -104,7 +103,7 @@ const (
 
 func writeLevels(w io.Writer, l *control.Levels) {
 	if l == nil {
-		fmt.Fprintln(w, "level    nothing plays")
+		fmt.Fprintln(w, "level     nothing plays")
 		return
 	}
 	for _, row := range []struct {
@@ -115,10 +114,10 @@ func writeLevels(w io.Writer, l *control.Levels) {
 		if row.db <= control.SilenceDBFS {
 			value = "silence"
 		}
-		fmt.Fprintf(w, "%-7s  %11s  %s\n", row.name, value, bar(row.db))
+		fmt.Fprintf(w, "%-8s  %-11s  %s\n", row.name, value, bar(row.db))
 	}
 	if l.NotFinite > 0 {
-		fmt.Fprintf(w, "warning  %d samples of the last second are no number or infinite\n", l.NotFinite)
+		fmt.Fprintf(w, "warning   %d samples of the last second are no number or infinite\n", l.NotFinite)
 	}
 }
 
@@ -139,18 +138,18 @@ func writeFailover(w io.Writer, f *control.Failover) {
 	}
 	var parts []string
 	if f.TNS != 0 {
-		parts = append(parts, fmt.Sprintf("slot %d to %d at block %d, in a call of %s", f.FromSlot, f.Slot, f.Block, short(f.SwitchNS)))
+		parts = append(parts, fmt.Sprintf("block %d, slot %d to %d, in %s", f.Block, f.FromSlot, f.Slot, short(f.SwitchNS)))
 	}
 	if f.PromoteNS != 0 {
-		parts = append(parts, "spare rendered after "+short(f.PromoteNS))
+		parts = append(parts, "spare up in "+short(f.PromoteNS))
 	}
 	switch {
 	case f.Mending:
-		parts = append(parts, "not mended yet")
+		parts = append(parts, "mending")
 	case f.MendNS != 0:
-		parts = append(parts, "mended after "+short(f.MendNS))
+		parts = append(parts, "mended in "+short(f.MendNS))
 	}
-	fmt.Fprintln(w, "failover "+strings.Join(parts, "; "))
+	fmt.Fprintln(w, "the last  "+strings.Join(parts, "; "))
 }
 
 // short is a time with a unit that suits it.

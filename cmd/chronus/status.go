@@ -155,12 +155,11 @@ func paint(text []byte) []byte {
 	const bold, red, green, yellow, plain = "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
 	lines := strings.SplitAfter(string(text), "\n")
 	state, rest, _ := strings.Cut(lines[0], " ")
-	colour := yellow
-	if state == control.StatePlaying {
-		colour = green
-	}
-	if rest != "" {
-		lines[0] = bold + colour + state + plain + " " + rest
+	switch state {
+	case control.StatePlaying:
+		lines[0] = bold + green + state + plain + " " + rest
+	case control.StateStarting, control.StateStopping, control.StateStopped:
+		lines[0] = bold + yellow + state + plain + " " + rest
 	}
 	for i, l := range lines {
 		switch {

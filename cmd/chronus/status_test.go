@@ -47,13 +47,14 @@ primary     1  24661   1m05s          12  rendering  123459    0  8.6 MiB
 standby    12   4663    4.2s           3  restoring  123459    1  8.6 MiB
 spare       0  24659   1d01h           1  idle            0  any
 
-peak       -6.0 dBFS  |###########################   |
-rms        -9.0 dBFS  |#########################     |
-latency  lead 3 blocks, 17.4 ms; callback p50 12.3 us, p99 40.0 us, max 1.2 ms; late p99 61.0 us, max 99.0 us
-failover slot 2 to 1 at block 120000, in a call of 15.0 us; spare rendered after 210.0 us; mended after 14.9 ms
-faults   lost frames 0  failovers 12  restarts 25  xruns 1 (21.4 ms)  divergences 0
-input    commands 1002 (0 late, 2 dropped)  bad packets 1  OSC at 127.0.0.1:5005
-output   limited frames 0  callback allocations 0  drift 37.5 ppm
+peak      -6.0 dBFS    |###########################   |
+rms       -9.0 dBFS    |#########################     |
+lead      3 blocks, 17.4 ms
+callback  p50 12.3 us, p99 40.0 us, max 1.2 ms; late p99 61.0 us, max 99.0 us
+faults    lost frames 0  failovers 12  restarts 25  divergences 0
+the last  block 120000, slot 2 to 1, in 15.0 us; spare up in 210.0 us; mended in 14.9 ms
+input     commands 1002 (0 late, 2 dropped)  bad packets 1  OSC at 127.0.0.1:5005
+output    xruns 1 (21.4 ms)  limited frames 0  drift 37.5 ppm  allocations 0
 `, b.String())
 }
 
@@ -61,7 +62,7 @@ func TestStatusOfAnEngineThatHasNothingToTellYet(t *testing.T) {
 	var b bytes.Buffer
 	writeStatus(&b, &control.Status{State: control.StateStarting})
 	require.Contains(t, b.String(), "nothing plays")
-	require.NotContains(t, b.String(), "failover ")
+	require.NotContains(t, b.String(), "the last")
 	require.NotContains(t, b.String(), "NaN")
 }
 
@@ -86,7 +87,7 @@ func TestColourIsForTerminals(t *testing.T) {
 	lost.LostFrames = 256
 	b.Reset()
 	writeStatus(&b, lost)
-	require.Contains(t, string(paint(b.Bytes())), "\x1b[31mfaults   lost frames 256 ")
+	require.Contains(t, string(paint(b.Bytes())), "\x1b[31mfaults    lost frames 256 ")
 	t.Setenv("NO_COLOR", "1")
 	require.Equal(t, b.String(), string(paint(b.Bytes())))
 }

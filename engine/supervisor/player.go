@@ -119,7 +119,7 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 			s.cfg.Log.Debug("player plays", "role", "player", "pid", p.pid, "generation", p.generation)
 		} else {
 			s.cfg.Log.Info("player plays again", "role", "player", "pid", p.pid, "generation", p.generation,
-				"silent_ms", float64(shm.Now()-p.downNS)/1e6, "block", playout)
+				"silent_ms", ms(shm.Now()-p.downNS), "block", playout)
 		}
 	}
 	// A player asks for blocks by itself: there is always demand.
@@ -172,7 +172,7 @@ func (s *Supervisor) playerEvents() {
 			log(slog.LevelError, "frames lost", "frames", value)
 		case shm.EventXrun:
 			e.Kind, e.DurNS = control.Xrun, value
-			log(slog.LevelWarn, "xrun: the machine called back late", "late_ms", float64(value)/1e6)
+			log(slog.LevelWarn, "xrun: the machine called back late", "late_ms", ms(value))
 		default:
 			continue // a spare activated by the callback: reported when it renders
 		}

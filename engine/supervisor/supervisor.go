@@ -303,12 +303,15 @@ func (s *Supervisor) report(i int, cause string) {
 // cost is how many frames were lost since everything was whole last.
 func (s *Supervisor) cost() uint64 { return s.pool.Player.Lost.Load() - s.calmLost }
 
+// ms is a time for people, to a hundredth of a millisecond.
+func ms(ns int64) float64 { return float64(ns/1e4) / 100 }
+
 // mended reports that there are as many workers and spares as before the deaths that were being mended.
 func (s *Supervisor) mended() {
 	now := shm.Now()
 	s.mending, s.figures.MendNS = false, now-s.mendFrom
 	s.publish(-1, control.Event{TNS: now, Kind: control.RedundancyRestored})
-	s.cfg.Log.Info("redundancy restored", "role", "host", "pid", os.Getpid(), "took_ms", float64(s.figures.MendNS)/1e6, "lost_frames", s.cost())
+	s.cfg.Log.Info("redundancy restored", "role", "host", "pid", os.Getpid(), "took_ms", ms(s.figures.MendNS), "lost_frames", s.cost())
 }
 
 // exit takes a wait status: the sure path, after which a ring has no writer any more.
