@@ -114,6 +114,8 @@ type Engine struct {
 	stopRequest chan struct{}
 	stopAsked   sync.Once
 
+	figures figures
+
 	stop    sync.Once
 	final   atomic.Pointer[control.Status] // set once the regions are gone
 	closing chan struct{}
@@ -170,10 +172,7 @@ func (e *Engine) open() (err error) {
 	if c.Lead == 0 {
 		c.Lead = min(chooseLead(fifo, e.code.Program)+e.burst-1, shm.MaxLead)
 	}
-	if !fifo {
-		c.Log.Warn("no SCHED_FIFO here: playing with a longer lead; grant it with CAP_SYS_NICE or an rtprio limit of 20",
-			"lead_blocks", c.Lead, "lead_ms", float64(c.Lead*c.Frames)*1e3/float64(c.Rate))
-	}
+	warnPrivilege(c, fifo)
 	prog := e.code.Program
 	geo, err := shm.NewGeometry(c.Rate, c.Frames, prog.Channels, c.Lead, c.Replicas, c.Spares, prog.Words(), fifo)
 	if err != nil {
@@ -322,6 +321,7 @@ func (e *Engine) Status() control.Status {
 		st.TapeMissed = e.rec.missed.Load()
 	}
 	e.sup.Status(&st)
+	e.figures.fill(&st, e.pool.Player, &e.pool.Host.Geo)
 	return st
 }
 

@@ -10,16 +10,6 @@ import (
 	"chronus/engine/shm"
 )
 
-// fifoGranted says whether SCHED_FIFO may be used, by using it.
-func fifoGranted() bool {
-	ok := make(chan bool)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread, whatever its priority now is, ends here
-		ok <- shm.Fifo(0, shm.PriorityPlayer) == nil
-	}()
-	return <-ok
-}
-
 const (
 	defaultLead = 3
 	// Without SCHED_FIFO a worker competes with everything else on the machine. A sample of bare sleeps shows how late a

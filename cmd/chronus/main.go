@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -50,15 +51,29 @@ func usage(err error) error { return &exitError{exitUsage, err} }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run is the whole command, so that tests can call it. It returns the exit code.
-func run(args []string, out, errOut io.Writer) (code int) {
-	var c cli
-	parser, err := kong.New(&c,
+// options are what kong is told about the command line.
+func options(out, errOut io.Writer) []kong.Option {
+	return []kong.Option{
 		kong.Name("chronus"), kong.Description("A fault-tolerant real-time audio engine, and the harness that proves it."),
-		kong.DefaultEnvars("CHRONUS"), kong.Writers(out, errOut), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.DefaultEnvars("CHRONUS"), kong.Writers(out, errOut), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(help),
 		kong.Exit(func(c int) { panic(exitError{code: c}) }), // --help ends here
 		kong.BindTo(out, (*io.Writer)(nil)), kong.Bind(logTo{errOut}),
-	)
+	}
+}
+
+// forgetEmpty makes a variable that is set to nothing, as container tools like to do, as good as none.
+func forgetEmpty() {
+	for _, v := range os.Environ() {
+		if name, value, _ := strings.Cut(v, "="); value == "" && strings.HasPrefix(name, "CHRONUS_") {
+			_ = os.Unsetenv(name)
+		}
+	}
+}
+
+// run is the whole command, so that tests can call it. It returns the exit code.
+func run(args []string, out, errOut io.Writer) (code int) {
+	forgetEmpty()
+	parser, err := kong.New(new(cli), options(out, errOut)...)
 	if err != nil {
 		fmt.Fprintln(errOut, "chronus:", err)
 		return exitUsage

@@ -20,13 +20,16 @@ import (
 	"chronus/engine/worker"
 )
 
-// TestMain lets the test binary be the worker and the player: the engine under test finds it beside itself by their names.
+// TestMain lets the test binary be the worker and the player, whom the engine under test finds by their names, and the command.
 func TestMain(m *testing.M) {
 	switch filepath.Base(os.Args[0]) {
 	case "chronus-worker":
 		os.Exit(worker.Main(os.Args[1:]))
 	case "chronus-player":
 		os.Exit(player.Main(os.Args[1:], nil, os.Stderr))
+	case "chronus":
+		runBin = filepath.Dir(os.Args[0]) // os.Executable sees through the link
+		main()
 	}
 	os.Exit(m.Run())
 }
@@ -36,7 +39,7 @@ func bin(t *testing.T) string {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	dir := t.TempDir()
-	for _, name := range []string{"chronus-worker", "chronus-player"} {
+	for _, name := range []string{"chronus", "chronus-worker", "chronus-player"} {
 		require.NoError(t, os.Symlink(self, filepath.Join(dir, name)))
 	}
 	return dir
@@ -85,6 +88,8 @@ func TestBadInputIsOneClearLineAndLeavesNothing(t *testing.T) {
 		{"run --rate 1", []string{"rate 1"}},
 		{"run --replicas 0", []string{"--replicas 0"}},
 		{"run --spares 20", []string{"replicas and spares"}},
+		{"run --log xml", []string{"--log", "text", "json", "xml"}},
+		{"run --log-level loud", []string{"--log-level", "loud"}},
 		{"run --osc-port 70000", []string{"--osc-port 70000"}},
 		{"run --osc-port " + port, []string{"127.0.0.1:" + port, "in use"}},
 		{"run --osc-port " + port + " --sink wav:" + filepath.Join(dir, "a.wav") + " --tape " + filepath.Join(dir, "a.tape"), []string{"in use"}},
@@ -101,6 +106,8 @@ func TestBadInputIsOneClearLineAndLeavesNothing(t *testing.T) {
 		{"run --osc-port 0 --tape " + filepath.Join(dir, "no/such.tape"), []string{"no/such.tape"}},
 		{"replay " + noTape, []string{noTape}},
 		{"replay " + filepath.Join(dir, "none.tape"), []string{"none.tape"}},
+		{"status --interval 0s", []string{"--interval 0s"}},
+		{"status --watch --interval=-1s", []string{"--interval -1s"}},
 		{"verify --run (", []string{"--run"}},
 		{"verify --run nothing-matches-this", []string{"nothing-matches-this"}},
 		{"verify --count -1", []string{"--count"}},
@@ -151,7 +158,7 @@ func TestHelpListsTheCommands(t *testing.T) {
 		require.Contains(t, out, s)
 	}
 	_, out, _ = call("run", "--help")
-	for _, s := range []string{"--patch", "--sink", "--rate", "--frames", "--lead", "--replicas", "--spares", "--osc-host", "--osc-port", "--control", "--tape", "--duration", "--verbose", "$CHRONUS_OSC_PORT"} {
+	for _, s := range []string{"--patch", "--sink", "--rate", "--frames", "--lead", "--replicas", "--spares", "--osc-host", "--osc-port", "--control", "--tape", "--duration", "--verbose", "--log", "--log-level", "--systemd-unit", "CHRONUS_OSC_PORT"} {
 		require.Contains(t, out, s)
 	}
 }
@@ -177,6 +184,18 @@ func TestSessionIsRecordedAndReplaysWithoutADifference(t *testing.T) {
 	_, out, _ := call("status", "--control", sock)
 	require.Contains(t, out, control.RolePrimary)
 	require.Contains(t, out, control.RoleStandby)
+	require.NotNil(t, st.Levels)
+	require.InDelta(t, -6.02, st.Levels.PeakDBFS, 0.02, "the sine has an amplitude of a half")
+	require.InDelta(t, -9.03, st.Levels.RMSDBFS, 0.2)
+	require.NotNil(t, st.Callback)
+	require.Positive(t, st.Callback.P50NS)
+	require.Positive(t, st.Player.AgeNS)
+	require.Positive(t, st.Player.RSS)
+	for _, w := range st.Workers {
+		require.Positive(t, w.AgeNS)
+		require.Positive(t, w.RSS)
+	}
+	require.EqualValues(t, 24*256*int64(time.Second)/44100, st.LatencyNS)
 	require.Equal(t, exitPass, <-done)
 	require.NoFileExists(t, sock)
 	code, out, errOut := call("replay", tape)

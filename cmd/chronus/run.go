@@ -5,34 +5,38 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"chronus/engine"
 )
 
 // runCmd is `chronus run`.
 type runCmd struct {
-	Patch      string        `help:"Patch: a built-in one (sine, steps, heavy) or a TOML file." default:"sine" placeholder:"FILE"`
-	Sink       string        `help:"Where the sound goes: auto, clock, wav:FILE, portaudio[:DEVICE]." default:"auto" placeholder:"SINK"`
-	Rate       int           `help:"Sample rate in Hz." default:"44100"`
-	Frames     int           `help:"Frames a block." default:"256"`
-	Lead       int           `help:"Blocks sealed ahead of playout; 3, or more without SCHED_FIFO." placeholder:"BLOCKS"`
-	Replicas   int           `help:"Workers that render in lockstep." default:"2"`
-	Spares     int           `help:"Idle workers behind them." default:"2"`
-	OSCHost    string        `help:"Address to receive OSC at." name:"osc-host" default:"127.0.0.1"`
-	OSCPort    int           `help:"UDP port to receive OSC at; 0 takes a free one." name:"osc-port" default:"5005"`
-	Control    string        `help:"Path of the control socket." placeholder:"PATH"`
-	Tape       string        `help:"Record the session to a file." placeholder:"FILE"`
-	IdlePhrase bool          `help:"Play a few notes while nobody sends commands." name:"idle-phrase"`
-	Duration   time.Duration `help:"Stop after this time." placeholder:"D"`
-
-	PulseServer string `help:"PulseAudio server to play on, as in PULSE_SERVER." placeholder:"SERVER"`
-
-	Verbose bool `help:"Log every detail."`
+	Patch       string        `help:"Patch: built in (sine, voice, steps, heavy) or a TOML file." default:"sine" placeholder:"FILE"`
+	Sink        string        `help:"Where the sound goes: auto, clock, wav:FILE or portaudio[:DEVICE]." default:"auto" placeholder:"SINK"`
+	Rate        int           `help:"Sample rate in Hz." default:"44100"`
+	Frames      int           `help:"Frames a block." default:"256"`
+	Lead        int           `help:"Blocks sealed ahead; 3, or more without SCHED_FIFO." placeholder:"BLOCKS"`
+	Replicas    int           `help:"Workers that render in lockstep." default:"2"`
+	Spares      int           `help:"Idle workers behind them." default:"2"`
+	OSCHost     string        `help:"Address to receive OSC at." name:"osc-host" default:"127.0.0.1"`
+	OSCPort     int           `help:"UDP port to receive OSC at; 0 takes a free one." name:"osc-port" default:"5005"`
+	Control     string        `help:"Path of the control socket." placeholder:"PATH"`
+	PulseServer string        `help:"Sound server, as in PULSE_SERVER." placeholder:"ADDR"`
+	Tape        string        `help:"Record the session to a file." placeholder:"FILE"`
+	IdlePhrase  bool          `help:"Play a few notes while nobody sends commands." name:"idle-phrase"`
+	Duration    time.Duration `help:"Stop after this time." placeholder:"D"`
+	Log         string        `help:"Log as text or json." enum:"text,json" default:"text"`
+	LogLevel    string        `help:"Least to log: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
+	Verbose     bool          `help:"Log every detail: --log-level=debug."`
+	SystemdUnit bool          `help:"Print a systemd unit for these flags and exit."`
 }
 
 // config turns flags into a configuration: what is 0 on the command line is 0, not "unset".
@@ -68,20 +72,39 @@ func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
 	return c, nil
 }
 
+// terminal are the signals of a terminal, or of a pipe, that is gone or does not want to be written to.
+var terminal = []os.Signal{syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGTTOU}
+
 // runBin is where the worker and the player are looked for; empty: beside this program. Tests have them elsewhere.
 var runBin string
 
-// Run runs the engine until a signal, its duration's end or a fault that nothing helps against.
-func (r *runCmd) Run(errOut logTo) error {
+// logger is what the flags ask for, and what ends it.
+func (r *runCmd) logger(w io.Writer) (*slog.Logger, func()) {
 	level := slog.LevelInfo
+	_ = level.UnmarshalText([]byte(r.LogLevel)) // kong has checked it
 	if r.Verbose {
 		level = slog.LevelDebug
 	}
-	log := slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: level}))
+	return newLog(w, r.Log == "json", level)
+}
+
+// Run runs the engine until a signal, its duration's end or a fault that nothing helps against. A terminal that goes away
+// does not end it: what plays goes on.
+func (r *runCmd) Run(ctx *kong.Context, out io.Writer, errOut logTo) error {
+	if r.SystemdUnit {
+		if _, err := r.config(nil); err != nil {
+			return usage(err)
+		}
+		return printUnit(out, given(ctx))
+	}
+	log, end := r.logger(errOut)
+	defer end()
 	cfg, err := r.config(log)
 	if err != nil {
 		return usage(err)
 	}
+	signal.Ignore(terminal...)
+	defer signal.Reset(terminal...)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)

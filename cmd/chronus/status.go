@@ -3,21 +3,32 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
 	"time"
+
+	"golang.org/x/term"
 
 	"chronus/engine/control"
 )
 
 // statusCmd is `chronus status`.
 type statusCmd struct {
-	Control string `help:"Path of the engine's control socket." placeholder:"PATH"`
-	JSON    bool   `help:"One JSON object."`
+	Control  string        `help:"Path of the engine's control socket." placeholder:"PATH"`
+	JSON     bool          `help:"One JSON object."`
+	Watch    bool          `help:"Go on until Ctrl-C, through restarts of the engine."`
+	Interval time.Duration `help:"How often, with --watch." default:"1s"`
 }
+
+// answerWithin is how long an engine may take to answer: one that is stopped never does.
+const answerWithin = 5 * time.Second
 
 // Run asks a running engine and prints what it says.
 func (s *statusCmd) Run(out io.Writer) error {
@@ -25,32 +36,138 @@ func (s *statusCmd) Run(out io.Writer) error {
 	if path == "" {
 		path = control.DefaultPath()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	st, err := control.NewClient(path).Status(ctx)
+	if s.Interval <= 0 {
+		return usage(fmt.Errorf("--interval %s: must be more than 0", s.Interval))
+	}
+	client := control.NewClient(path)
+	if s.Watch {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+		defer stop()
+		return s.watch(ctx, client, out)
+	}
+	st, err := ask(context.Background(), client, answerWithin)
 	if err != nil {
 		return err
 	}
-	if s.JSON {
-		return json.NewEncoder(out).Encode(st)
-	}
-	return printStatus(out, st)
-}
-
-func printStatus(out io.Writer, st *control.Status) error {
-	at := time.Duration(float64(st.Block) * float64(st.Frames) / float64(st.Rate) * 1e9).Round(time.Millisecond)
-	fmt.Fprintf(out, "%s  %s to %s, %d Hz, %d frames a block, lead %d blocks, block %d (%s)\n",
-		st.State, st.Patch, st.Sink, st.Rate, st.Frames, st.Lead, st.Block, at)
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "role\tslot\tpid\tgeneration\tstate\tblock")
-	fmt.Fprintf(w, "player\t\t%d\t\t%s\t%d\n", st.Player.PID, st.Player.Sched, st.Block)
-	for _, k := range st.Workers {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%d\n", k.Role, k.Slot, k.PID, k.Generation, k.State, k.Block)
-	}
-	if err := w.Flush(); err != nil {
+	text, err := s.text(st)
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "failovers %d  restarts %d  lost frames %d  xruns %d (%.1f ms)  commands %d (%d dropped)  bad packets %d  drift %.1f ppm\n",
-		st.Failovers, st.Restarts, st.LostFrames, st.Xruns, float64(st.XrunNS)/1e6, st.Commands, st.DroppedCommands, st.BadPackets, st.DriftPPM)
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) && !s.JSON {
+		text = paint(text)
+	}
+	_, err = out.Write(text)
 	return err
+}
+
+func ask(ctx context.Context, client *control.Client, within time.Duration) (*control.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return client.Status(ctx)
+}
+
+func (s *statusCmd) text(st *control.Status) ([]byte, error) {
+	if s.JSON {
+		line, err := json.Marshal(st)
+		return append(line, '\n'), err
+	}
+	var b bytes.Buffer
+	writeStatus(&b, st)
+	return b.Bytes(), nil
+}
+
+// watch shows the status again and again until ctx ends. An engine that is gone may come back.
+func (s *statusCmd) watch(ctx context.Context, client *control.Client, out io.Writer) error {
+	show := func(text []byte) error { _, err := out.Write(text); return err }
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) && !s.JSON {
+		screen := screen{f}
+		screen.begin()
+		defer screen.end()
+		show = screen.show
+	}
+	tick := time.NewTicker(s.Interval)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		st, err := ask(ctx, client, max(answerWithin, s.Interval))
+		if ctx.Err() != nil {
+			return nil
+		}
+		var text []byte
+		if err == nil {
+			text, err = s.text(st)
+		}
+		switch {
+		case err != nil && s.JSON:
+			text, _ = json.Marshal(map[string]string{"error": err.Error() + ", waiting"})
+			text = append(text, '\n')
+		case err != nil:
+			text = []byte(err.Error() + ", waiting\n")
+		}
+		if n > 0 && !s.JSON {
+			text = append([]byte("\n"), text...)
+		}
+		if err := show(text); err != nil {
+			return fmt.Errorf("status: %w", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// screen is a terminal that a status is shown on in place.
+type screen struct{ *os.File }
+
+func (s screen) begin() { fmt.Fprint(s, "\x1b[?25l\x1b[2J") } // no cursor
+
+func (s screen) end() { fmt.Fprint(s, "\x1b[?25h") }
+
+// show draws over what is there, clipped to the terminal: what does not fit would scroll.
+func (s screen) show(text []byte) error {
+	width, height, err := term.GetSize(int(s.Fd()))
+	if err != nil || width < 1 || height < 2 {
+		width, height = 80, 24
+	}
+	text = paint(clip(bytes.TrimPrefix(text, []byte("\n")), width, height-1))
+	text = bytes.ReplaceAll(text, []byte("\n"), []byte("\x1b[K\n"))
+	_, err = fmt.Fprintf(s, "\x1b[H%s\x1b[J", text)
+	return err
+}
+
+func clip(text []byte, width, height int) []byte {
+	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	lines = lines[:min(len(lines), height)]
+	for i, l := range lines {
+		if r := []rune(l); len(r) > width {
+			lines[i] = string(r[:width])
+		}
+	}
+	return []byte(strings.Join(lines, "\n") + "\n")
+}
+
+// paint puts a little colour into a status for a terminal, none where NO_COLOR is set (no-color.org).
+func paint(text []byte) []byte {
+	if os.Getenv("NO_COLOR") != "" {
+		return text
+	}
+	const bold, red, green, yellow, plain = "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
+	lines := strings.SplitAfter(string(text), "\n")
+	state, rest, _ := strings.Cut(lines[0], " ")
+	switch state {
+	case control.StatePlaying:
+		lines[0] = bold + green + state + plain + " " + rest
+	case control.StateStarting, control.StateStopping, control.StateStopped:
+		lines[0] = bold + yellow + state + plain + " " + rest
+	}
+	for i, l := range lines {
+		switch {
+		case strings.HasPrefix(l, "role "):
+			lines[i] = bold + strings.TrimSuffix(l, "\n") + plain + "\n"
+		case strings.Contains(l, "lost frames ") && !strings.Contains(l, "lost frames 0 "):
+			lines[i] = red + strings.TrimSuffix(l, "\n") + plain + "\n"
+		}
+	}
+	return []byte(strings.Join(lines, ""))
 }

@@ -26,6 +26,8 @@ const (
 //	GET /status          the Status, one JSON object and a newline
 //	GET /events          events from now on, one JSON object a line, until the engine stops
 //	GET /events?since=T  first the kept events with t_ns >= T; 0: all of them
+//	GET /metrics         the Status for Prometheus
+//	GET /debug/pprof/    profiles of the host
 type Server struct {
 	path    string
 	socket  *socket
@@ -46,6 +48,7 @@ func Listen(path string) (*Server, error) {
 	}
 	s := &Server{path: path, socket: l, mux: http.NewServeMux(), closing: make(chan struct{})}
 	s.http = &http.Server{Handler: s.mux, ReadHeaderTimeout: headerWithin, IdleTimeout: idleWithin}
+	s.profiles()
 	s.close = sync.OnceValue(s.shut)
 	return s, nil
 }
@@ -53,7 +56,7 @@ func Listen(path string) (*Server, error) {
 // Path is the path as given to Listen.
 func (s *Server) Path() string { return s.path }
 
-// Handle adds a page, such as "GET /metrics"; patterns are those of http.ServeMux.
+// Handle adds a page, such as "GET /failpoints"; patterns are those of http.ServeMux.
 func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
 
 // Serve answers until Close, and then returns nil. status is called for each request, from several goroutines at once.
@@ -61,6 +64,7 @@ func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, 
 func (s *Server) Serve(status func() Status, hub *Hub) error {
 	s.mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, status()) })
 	s.mux.HandleFunc("GET /events", func(w http.ResponseWriter, r *http.Request) { s.stream(w, r, hub) })
+	s.mux.Handle("GET /metrics", metrics(status))
 	if err := s.http.Serve(s.socket); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

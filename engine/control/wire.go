@@ -53,6 +53,7 @@ type Status struct {
 	Commands        uint64   `json:"commands"`
 	LateCommands    uint64   `json:"late_commands"`
 	DroppedCommands uint64   `json:"dropped_commands"` // refused because the queue was full
+	LimitedFrames   uint64   `json:"limited_frames"`   // frames in which the limiter at the output had to act
 	BadPackets      uint64   `json:"bad_packets"`      // malformed, unknown address, bad argument
 	Divergences     uint64   `json:"divergences"`
 	Goroutines      int      `json:"goroutines"`
@@ -61,6 +62,48 @@ type Status struct {
 	Player          Player   `json:"player"`
 	Tape            string   `json:"tape,omitempty"`
 	TapeMissed      uint64   `json:"tape_missed_blocks"` // blocks the disk was too slow for
+	// LatencyNS is the lead as a time: from a block's seal, which takes the commands there are, to its playout. A command
+	// waits that long, and up to a block more for the seal; what the device adds is not in it.
+	LatencyNS int64 `json:"latency_ns"`
+	// What the last second of sound was like. Absent while nothing plays.
+	Levels   *Levels   `json:"levels,omitempty"`
+	Callback *Callback `json:"callback,omitempty"`
+	// LastFailover is absent until there was one.
+	LastFailover *Failover `json:"last_failover,omitempty"`
+}
+
+// SilenceDBFS is the level of silence, which JSON has no number for, and of everything below it.
+const SilenceDBFS = -200.0
+
+// Levels of the sound of the last second over all channels, in dB of full scale: a sample of 1.0 has 0 dBFS. A sine of
+// full scale therefore has a peak of 0 and an RMS of -3.01 dBFS. Never below SilenceDBFS.
+type Levels struct {
+	PeakDBFS  float64 `json:"peak_dbfs"`
+	RMSDBFS   float64 `json:"rms_dbfs"`
+	NotFinite uint64  `json:"not_finite"` // samples that are no number or infinite; they are in neither level
+}
+
+// Callback is how long the calls of the last second took, from entry to return, and how much later than due they came.
+// The percentiles are times that were seen, by nearest rank.
+type Callback struct {
+	Blocks    int   `json:"blocks"` // calls in it
+	P50NS     int64 `json:"p50_ns"`
+	P99NS     int64 `json:"p99_ns"`
+	MaxNS     int64 `json:"max_ns"`
+	LateP99NS int64 `json:"late_p99_ns"` // 0 where no grid says when a call is due
+	LateMaxNS int64 `json:"late_max_ns"`
+}
+
+// Failover holds the last figure of each kind. When the death was is not known inside, only when it became known.
+type Failover struct {
+	TNS       int64  `json:"t_ns"`  // of the last switch, CLOCK_MONOTONIC; 0: no switch was needed yet
+	Block     uint64 `json:"block"` // the first one that came from Slot
+	FromSlot  int    `json:"from_slot"`
+	Slot      int    `json:"slot"`
+	SwitchNS  int64  `json:"switch_ns"`  // the call that switched, from entry to return
+	PromoteNS int64  `json:"promote_ns"` // from the last activation of a spare to its first block
+	MendNS    int64  `json:"mend_ns"`    // from the first death known to as many workers and spares as before
+	Mending   bool   `json:"mending"`    // that of the last death is still to come
 }
 
 // Worker is one worker process in Status.
@@ -73,12 +116,19 @@ type Worker struct {
 	Block       uint64 `json:"block"`         // next block it will publish; 0 for a spare
 	RenderAlloc uint64 `json:"render_allocs"` // heap objects allocated since its first block
 	CPU         int    `json:"cpu"`           // its render thread keeps to this one; -1: any
+	AgeNS       int64  `json:"age_ns"`        // since it was started
+	RSS         uint64 `json:"rss_bytes"`     // resident memory, with what it touched of the shared regions
+	// PromotedBlock is the first block it published since it was last activated; 0: none, or the first of all.
+	PromotedBlock uint64 `json:"promoted_block"`
 }
 
 // Player is the player process in Status.
 type Player struct {
-	PID   int    `json:"pid"`
-	Sched string `json:"sched"` // "fifo" or "other"
+	PID        int    `json:"pid"`
+	Sched      string `json:"sched"`      // "fifo" or "other"
+	Generation uint32 `json:"generation"` // counts players, from 1
+	AgeNS      int64  `json:"age_ns"`     // since it was started
+	RSS        uint64 `json:"rss_bytes"`  // as Worker.RSS
 }
 
 // State of the sound device, in Device.State.

@@ -25,6 +25,7 @@ type playerProc struct {
 	pid        int
 	generation uint32
 	since      time.Time
+	downNS     int64    // when the one before was seen dead
 	control    *os.File // our end of its socket
 	played     bool     // it has handed out a block
 	from       uint64   // playout when it was started
@@ -130,7 +131,7 @@ func (s *Supervisor) playerExit(e exit) {
 	s.disarm(failpoint.PlayerSlot)
 	_ = p.control.Close()
 	pid, played := p.pid, p.played || s.pool.Player.Playout.Load() > p.from
-	p.control, p.proc, p.state, p.since = nil, nil, free, time.Now()
+	p.control, p.proc, p.state, p.since, p.downNS = nil, nil, free, time.Now(), e.ns
 	if s.stopping {
 		return
 	}
@@ -163,7 +164,12 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 	if playout > p.from && !p.played {
 		p.played, p.state = true, live
 		s.started()
-		s.cfg.Log.Debug("plays", "role", "player", "pid", p.pid, "generation", p.generation)
+		if p.downNS == 0 {
+			s.cfg.Log.Debug("player plays", "role", "player", "pid", p.pid, "generation", p.generation)
+		} else {
+			s.cfg.Log.Info("player plays again", "role", "player", "pid", p.pid, "generation", p.generation,
+				"silent_ms", ms(shm.Now()-p.downNS), "block", playout)
+		}
 	}
 	// A player asks for blocks by itself: there is always demand.
 	p.ticks++
@@ -179,7 +185,7 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 			kind, level, cause = control.SinkLost, slog.LevelError, fmt.Sprintf("%s: %v", s.cfg.Sink, unix.Errno(e))
 		}
 		s.publish(-1, control.Event{TNS: shm.Now(), Kind: kind, Cause: cause})
-		s.cfg.Log.Log(context.Background(), level, kind, "role", "player", "pid", p.pid, "cause", cause)
+		s.cfg.Log.Log(context.Background(), level, kind, "role", "player", "pid", p.pid, "generation", p.generation, "cause", cause)
 	}
 }
 
@@ -208,16 +214,22 @@ func (s *Supervisor) playerEvents() {
 		if q.Index.Load() != s.events {
 			continue // overwritten while it was read
 		}
+		log := func(level slog.Level, msg string, args ...any) {
+			s.cfg.Log.Log(context.Background(), level, msg,
+				append([]any{"role", "player", "pid", s.player.pid, "generation", s.player.generation, "block", e.Block}, args...)...)
+		}
 		switch kind {
 		case shm.EventSwitched:
 			e.Kind, e.FromSlot = control.Switched, &from
-			s.cfg.Log.Info("switched", "role", "player", "pid", s.player.pid, "block", e.Block, "from", from, "to", e.Slot)
+			f := &s.figures
+			f.TNS, f.Block, f.FromSlot, f.Slot, f.SwitchNS = e.TNS, e.Block, from, e.Slot, e.ReturnNS-e.EntryNS
+			log(slog.LevelInfo, "switched", "from", from, "to", e.Slot, "took_us", f.SwitchNS/1000)
 		case shm.EventLost:
 			e.Kind, e.Frames = control.FramesLost, uint64(value)
-			s.cfg.Log.Error("frames lost", "role", "player", "pid", s.player.pid, "block", e.Block, "frames", value)
+			log(slog.LevelError, "frames lost", "frames", value)
 		case shm.EventXrun:
 			e.Kind, e.DurNS = control.Xrun, value
-			s.cfg.Log.Warn("xrun: the machine called back late", "role", "player", "pid", s.player.pid, "block", e.Block, "ms", float64(value)/1e6)
+			log(slog.LevelWarn, "xrun: the machine called back late", "late_ms", ms(value))
 		default:
 			continue // a spare activated by the callback: reported when it renders
 		}

@@ -48,7 +48,7 @@ func (s *spawner) run() {
 }
 
 func start(j job, null *os.File) (*os.Process, error) {
-	attr := &syscall.SysProcAttr{Setpgid: true}
+	attr := &syscall.SysProcAttr{Setpgid: true, AmbientCaps: bequeathed()}
 	if !j.orphan {
 		attr.Pdeathsig = syscall.SIGKILL
 	}

@@ -54,7 +54,14 @@ func (s *Supervisor) Status(st *control.Status) {
 	st.Xruns, st.XrunNS = region.Xruns.Load(), region.XrunNS.Load()
 	st.Divergences, st.CallbackAllocs = region.Diverged.Load(), region.Allocs.Load()
 	st.Restarts = s.restarted
-	st.Player = control.Player{PID: s.player.pid, Sched: "other"}
+	st.Player = control.Player{PID: s.player.pid, Sched: "other", Generation: s.player.generation}
+	if s.player.state != free {
+		st.Player.AgeNS = int64(time.Since(s.player.since))
+	}
+	if f := s.figures; f.TNS != 0 || f.PromoteNS != 0 || f.MendNS != 0 || s.mending {
+		f.Mending = s.mending
+		st.LastFailover = &f
+	}
 	if region.Fifo.Load() != 0 {
 		st.Player.Sched = "fifo"
 	}
@@ -71,6 +78,7 @@ func (s *Supervisor) Status(st *control.Status) {
 		is := control.Worker{
 			Role: s.role(i), Slot: i, PID: w.pid, Generation: w.generation, State: control.WorkerStarting,
 			Block: r.Published.Load(), RenderAlloc: r.Allocs.Load(), CPU: int(r.CPU.Load()),
+			AgeNS: int64(time.Since(w.begun)), PromotedBlock: r.FirstAt.Load(),
 		}
 		switch {
 		case w.state == down:

@@ -74,6 +74,9 @@ type Supervisor struct {
 	generation uint32
 	restarts   restarts
 	mending    bool
+	mendFrom   int64            // the first death of those being mended was known, ns
+	calmLost   uint64           // frames lost when everything was whole last
+	figures    control.Failover // last of each kind
 	stopping   bool
 	halted     time.Time
 	events     uint64 // of the callback, read
@@ -98,6 +101,7 @@ type slot struct {
 	proc       *os.Process
 	pid        int
 	generation uint32
+	begun      time.Time // the process
 	since      time.Time // state
 	knownNS    int64     // when its end was known
 	reported   bool      // its end is
@@ -253,6 +257,8 @@ func (s *Supervisor) promoted(i int) {
 	}
 	if r.FirstAt.Load() == 0 {
 		by = "start"
+	} else {
+		s.figures.PromoteNS = r.FirstNS.Load() - at
 	}
 	s.publish(i, control.Event{TNS: shm.Now(), Kind: control.WorkerPromoted, KnownNS: at, FirstNS: r.FirstNS.Load(), By: by})
 	s.log(i, slog.LevelInfo, "renders", "first_block", r.FirstAt.Load(), "after_us", (r.FirstNS.Load()-at)/1000, "restored_us", (r.ActiveNS.Load()-at)/1000)
@@ -267,8 +273,8 @@ func (s *Supervisor) end(i int, ns int64) {
 	w.role = s.role(i)
 	w.phase = ring.Phase(s.pool.Rings[i].Cursor.Load())
 	w.state, w.since, w.knownNS = down, time.Now(), ns
-	if !w.ordered && !s.stopping {
-		s.mending = true
+	if !w.ordered && !s.stopping && !s.mending {
+		s.mending, s.mendFrom = true, ns
 	}
 	s.disarm(uint32(i))
 }
@@ -295,8 +301,25 @@ func (s *Supervisor) report(i int, cause string) {
 		return
 	}
 	s.publish(i, control.Event{TNS: w.knownNS, Kind: control.WorkerDown, Cause: cause, Phase: w.phase})
+	if s.stopping {
+		return // whoever stops everything needs no line for each
+	}
 	s.cfg.Log.Warn("worker down", "role", w.role, "slot", i, "pid", w.pid, "generation", w.generation, "cause", cause,
-		"while", w.phase, "lost_frames", s.pool.Player.Lost.Load())
+		"while", w.phase, "lost_frames", s.cost())
+}
+
+// cost is how many frames were lost since everything was whole last.
+func (s *Supervisor) cost() uint64 { return s.pool.Player.Lost.Load() - s.calmLost }
+
+// ms is a time for people, to a hundredth of a millisecond.
+func ms(ns int64) float64 { return float64(ns/1e4) / 100 }
+
+// mended reports that there are as many workers and spares as before the deaths that were being mended.
+func (s *Supervisor) mended() {
+	now := shm.Now()
+	s.mending, s.figures.MendNS = false, now-s.mendFrom
+	s.publish(-1, control.Event{TNS: now, Kind: control.RedundancyRestored})
+	s.cfg.Log.Info("redundancy restored", "role", "host", "pid", os.Getpid(), "took_ms", ms(s.figures.MendNS), "lost_frames", s.cost())
 }
 
 // exit takes a wait status: the sure path, after which a ring has no writer any more.
@@ -418,8 +441,9 @@ func (s *Supervisor) reconcile() {
 	}
 	geo := &s.pool.Host.Geo
 	want := int(geo.Replicas) + s.cfg.Spares
-	have, rendering, idle := 0, 0, 0
+	have, rendering, idle, stuck := 0, 0, 0, false
 	for i := range s.slots {
+		stuck = stuck || s.slots[i].progress.idle > 0
 		if st := s.slots[i].state; st == starting || st == live {
 			have++
 		}
@@ -441,8 +465,10 @@ func (s *Supervisor) reconcile() {
 		s.startPlayer()
 	}
 	if whole && s.mending {
-		s.mending = false
-		s.publish(-1, control.Event{TNS: shm.Now(), Kind: control.RedundancyRestored})
+		s.mended()
+	}
+	if whole && !stuck {
+		s.calmLost = s.pool.Player.Lost.Load()
 	}
 }
 
@@ -462,7 +488,8 @@ func (s *Supervisor) start() bool {
 			s.fail(err)
 			return false
 		}
-		*w = slot{state: starting, generation: gen, since: time.Now()}
+		now := time.Now()
+		*w = slot{state: starting, generation: gen, begun: now, since: now}
 		s.look()
 		s.spawn.jobs <- job{
 			path: s.cfg.Worker, args: []string{fmt.Sprint(i), fmt.Sprint(gen)}, files: s.pool.workerFiles(i), env: s.childEnv(),
@@ -496,7 +523,7 @@ func (s *Supervisor) spawned(i int, gen uint32, p *os.Process, err error) {
 func (s *Supervisor) reap(i int, gen uint32, p *os.Process) {
 	st, err := p.Wait()
 	if err != nil {
-		s.cfg.Log.Error("wait", "pid", p.Pid, "error", err)
+		s.cfg.Log.Error("wait for a process", "slot", i, "pid", p.Pid, "generation", gen, "error", err)
 	}
 	s.exits <- exit{slot: i, generation: gen, state: st, ns: shm.Now()}
 }

@@ -1,0 +1,73 @@
+//go:build linux
+
+package main
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+)
+
+// TestEveryFlagIsAVariableOfTheEnvironment walks the whole command line. Four names are fixed from outside.
+func TestEveryFlagIsAVariableOfTheEnvironment(t *testing.T) {
+	parser, err := kong.New(new(cli), options(io.Discard, io.Discard)...)
+	require.NoError(t, err)
+	seen := map[string]bool{}
+	require.NoError(t, kong.Visit(parser.Model, func(n kong.Visitable, next kong.Next) error {
+		if f, ok := n.(*kong.Flag); ok && f.Name != "help" {
+			want := "CHRONUS_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+			require.Equal(t, []string{want}, f.Envs, f.Name)
+			seen[want] = true
+		}
+		return next(nil)
+	}))
+	for _, name := range []string{"CHRONUS_OSC_HOST", "CHRONUS_OSC_PORT", "CHRONUS_VERBOSE", "CHRONUS_PULSE_SERVER", "CHRONUS_LOG", "CHRONUS_LOG_LEVEL"} {
+		require.True(t, seen[name], name)
+	}
+}
+
+func TestEnvironmentIsReadAndAFlagGoesFirst(t *testing.T) {
+	t.Setenv("CHRONUS_OSC_PORT", "70001")
+	code, _, errOut := call("run")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errOut, "--osc-port 70001")
+	_, _, errOut = call("run", "--osc-port", "70002")
+	require.Contains(t, errOut, "--osc-port 70002")
+
+	t.Setenv("CHRONUS_VERBOSE", "") // is as good as none
+	_, _, errOut = call("run", "--osc-port", "70002")
+	require.Contains(t, errOut, "--osc-port 70002")
+
+	t.Setenv("CHRONUS_OSC_PORT", "many")
+	code, _, errOut = call("run")
+	require.Equal(t, exitUsage, code)
+	require.Equal(t, 1, strings.Count(errOut, "\n"), errOut)
+	require.Contains(t, errOut, "CHRONUS_OSC_PORT")
+}
+
+func TestHelpFitsATerminal(t *testing.T) {
+	for _, command := range []string{"run", "status", "verify", "replay"} {
+		code, out, errOut := call(command, "--help")
+		require.Equal(t, exitPass, code)
+		require.Empty(t, errOut)
+		lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+		require.LessOrEqual(t, len(lines), 24, out)
+		for _, l := range lines {
+			require.LessOrEqual(t, len(l), helpWidth, l)
+			require.Equal(t, strings.TrimRight(l, " "), l)
+		}
+		require.True(t, strings.HasPrefix(out, "Usage: chronus "+command+" "), out)
+		require.Contains(t, out, "-h, --help")
+		require.Contains(t, out, "CHRONUS_OSC_PORT")
+	}
+	_, out, _ := call("replay", "--help")
+	require.Contains(t, out, "<tape>")
+}
+
+func TestLongHelpIsWrapped(t *testing.T) {
+	require.Equal(t, []string{"one two", "three", "a-word-that-is-too-long", "four"}, wrap("one  two three a-word-that-is-too-long four", 8))
+	require.Equal(t, []string{""}, wrap("", 8))
+}
