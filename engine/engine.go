@@ -4,6 +4,9 @@
 //
 // New checks a configuration, Start starts the processes and returns when the first block plays, Stop fades out and ends
 // them. The engine runs the executables chronus-worker and chronus-player, which it looks for in Config.Bin.
+//
+// An engine lives once: what was stopped is not started again. It leaves the process's signals alone; a program that records
+// should ignore SIGXFSZ, which a limit on the size of files otherwise ends it with.
 package engine
 
 import (
@@ -14,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +29,7 @@ import (
 	"chronus/engine/patch"
 	"chronus/engine/quiet"
 	"chronus/engine/shm"
+	"chronus/engine/sink/wavfile"
 	"chronus/engine/supervisor"
 	"chronus/engine/tape"
 )
@@ -86,7 +91,13 @@ func (c Config) Defaults() (Config, error) {
 
 const minProcs = 4
 
-// Engine is a running or runnable engine. Its methods may be called from anywhere.
+// What a method returns that came at the wrong time.
+var (
+	ErrStarted = errors.New("engine: it was started before")
+	ErrStopped = errors.New("engine: it has been stopped")
+)
+
+// Engine is one run of the engine. Its methods may be called from any goroutine, in any order, any number of times.
 type Engine struct {
 	cfg     Config
 	patch   *patch.Patch
@@ -98,18 +109,30 @@ type Engine struct {
 	hub     *control.Hub
 	queue   *cmdlog.Queue
 	rec     *recorder
-	made    string // a file that New made and an error of New takes away again
-	begun   time.Time
+	made    []string      // files that are there only because of New: gone again if nothing is played
 	dropped atomic.Uint64 // commands refused for want of room
 
 	stop    sync.Once
-	final   atomic.Pointer[control.Status] // set once the regions are gone
 	closing chan struct{}
 	done    sync.WaitGroup
+
+	mu    sync.Mutex // phase, and the regions while somebody looks at them
+	phase phase
+	begun time.Time
+	final *control.Status // set once the regions are gone
 }
 
+type phase int
+
+const (
+	built phase = iota
+	started
+	stopped
+)
+
 // New checks everything that can be wrong about cfg and takes what the engine needs: the control socket, the OSC port, the
-// tape and the sink's file, the memory. On an error nothing is left behind. Every error is one line.
+// tape and the sink's file, the memory. On an error nothing is left behind. Every error is one line. Without an error the
+// caller must call Stop, started or not.
 func New(cfg Config) (*Engine, error) {
 	cfg, err := cfg.Defaults()
 	if err != nil {
@@ -175,7 +198,13 @@ func (e *Engine) open() (err error) {
 	if e.pool, err = supervisor.NewPool(geo, shm.NewStamp(e.code.Epoch()), prog.Encode()); err != nil {
 		return err
 	}
+	if err := e.beginSink(); err != nil {
+		return err
+	}
 	if c.Tape != "" {
+		if err := e.note(c.Tape); err != nil {
+			return fmt.Errorf("tape: %w", err)
+		}
 		if e.rec, err = newRecorder(c.Tape, e.header(), e.pool.Player, c.Log); err != nil {
 			return err
 		}
@@ -204,18 +233,53 @@ func (e *Engine) chooseSink() error {
 		c.Log.Info("sink auto: no sound device support in this build, pacing by the clock")
 	case c.Sink == "clock":
 	case wav && path != "":
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			e.made = path
+		if err := e.note(path); err != nil {
+			return fmt.Errorf("sink wav: %w", err)
 		}
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) // not O_WRONLY: that waits for a named pipe's reader
 		if err != nil {
 			return fmt.Errorf("sink wav: %w", err)
 		}
-		return f.Close()
+		defer f.Close()
+		if same(f, c.Tape) {
+			return fmt.Errorf("sink wav: %s is the tape", path)
+		}
 	default:
 		return fmt.Errorf("sink %q: want auto, clock or wav:FILE", c.Sink)
 	}
 	return nil
+}
+
+// beginSink empties the sink's file and writes its header: a full disk is an error of New too.
+func (e *Engine) beginSink() error {
+	path, wav := strings.CutPrefix(e.cfg.Sink, "wav:")
+	if !wav {
+		return nil
+	}
+	f, err := wavfile.Open(path, e.cfg.Rate, e.code.Program.Channels, e.cfg.Frames)
+	if err != nil {
+		return fmt.Errorf("sink wav: %w", err)
+	}
+	return f.Close()
+}
+
+// note remembers a file that is about to be made.
+func (e *Engine) note(path string) error {
+	_, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		e.made = append(e.made, path)
+		return nil
+	}
+	return err
+}
+
+func same(f *os.File, path string) bool {
+	if path == "" {
+		return false
+	}
+	a, errA := f.Stat()
+	b, errB := os.Stat(path)
+	return errA == nil && errB == nil && os.SameFile(a, b)
 }
 
 func (e *Engine) header() tape.Header {
@@ -227,9 +291,37 @@ func (e *Engine) header() tape.Header {
 	}
 }
 
-// Start starts everything and returns when the first block plays. After an error the engine is stopped.
+// Start starts everything and returns when the first block plays. After an error the engine is stopped, unless the error is
+// ErrStarted. A Stop that comes while it waits makes it return ErrStopped, as does one that came before.
 func (e *Engine) Start() error {
-	e.begun = time.Now()
+	if err := e.begin(); err != nil {
+		return err
+	}
+	err := e.sup.Await()
+	if err == nil {
+		err = e.receive()
+	}
+	if err == nil {
+		return nil
+	}
+	e.Stop()
+	if errors.Is(err, supervisor.ErrStopped) {
+		return ErrStopped
+	}
+	return err
+}
+
+// begin starts the processes, and answers on the control socket while they come up.
+func (e *Engine) begin() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch e.phase {
+	case started:
+		return ErrStarted
+	case stopped:
+		return ErrStopped
+	}
+	e.phase, e.begun = started, time.Now()
 	// One P is the watching thread's, who never gives it back while it waits.
 	if runtime.GOMAXPROCS(0) < minProcs {
 		runtime.GOMAXPROCS(minProcs)
@@ -246,9 +338,16 @@ func (e *Engine) Start() error {
 	if e.rec != nil {
 		e.rec.start()
 	}
-	if err := e.sup.Start(); err != nil {
-		e.Stop()
-		return err
+	e.sup.Start()
+	return nil
+}
+
+// receive takes commands from here on.
+func (e *Engine) receive() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.phase != started {
+		return ErrStopped
 	}
 	e.hub.Publish(control.Event{TNS: shm.Now(), Kind: control.EngineStarted, Slot: -1, PID: os.Getpid()})
 	route := &osc.Router{Resolve: e.code.Address, ResolveGate: e.code.Gate, Sink: e.sink()}
@@ -289,31 +388,42 @@ func (e *Engine) drain() {
 	}
 }
 
-// Failed delivers the error that ended the engine by itself, if one does. The caller then calls Stop.
+// Failed delivers the error that ended the engine by itself, if one does: once, and never after a Stop that was asked for. The
+// caller then calls Stop.
 func (e *Engine) Failed() <-chan error { return e.sup.Failed() }
 
-// Events is where the engine's events are published.
+// Events is where the engine's events are published. It keeps the last of them, so that a subscription, before Start or after
+// Stop as well, can have those from the beginning on.
 func (e *Engine) Events() *control.Hub { return e.hub }
 
-// OSC is the address that OSC is received at, as bound.
+// OSC is the address that OSC is received at, as bound: host:port.
 func (e *Engine) OSC() string { return e.osc.Addr() }
 
-// Status is a snapshot; after Stop, the last one.
+// Status is a snapshot: "starting" before Start and until the first block, after Stop the last one.
 func (e *Engine) Status() control.Status {
-	if st := e.final.Load(); st != nil {
-		return *st
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.final != nil {
+		return *e.final
 	}
+	return e.status()
+}
+
+func (e *Engine) status() control.Status {
 	c := &e.cfg
 	st := control.Status{
 		Rate: c.Rate, Frames: c.Frames, Channels: e.code.Program.Channels, Lead: c.Lead, Replicas: c.Replicas, Spares: c.Spares,
-		Sink: c.Sink, OSC: e.osc.Addr(), Patch: e.patch.Name(), PID: os.Getpid(), UptimeNS: int64(time.Since(e.begun)),
+		Sink: c.Sink, OSC: e.osc.Addr(), Patch: e.patch.Name(), PID: os.Getpid(),
 		Goroutines: runtime.NumGoroutine(), BadPackets: e.osc.Bad.Load(), Commands: e.pool.Host.Head.Load(),
 		DroppedCommands: e.dropped.Load(), DriftPPM: drift(e.pool.Player, &e.pool.Host.Geo), Tape: c.Tape,
 	}
-	if e.rec != nil {
-		st.TapeMissed = e.rec.missed.Load()
+	if e.phase != built {
+		st.UptimeNS = int64(time.Since(e.begun))
 	}
 	e.sup.Status(&st)
+	if e.rec != nil {
+		st.TapeMissed, st.TapeError = e.rec.lacks(st.Block)
+	}
 	return st
 }
 
@@ -327,26 +437,55 @@ func drift(p *shm.Player, g *shm.Geometry) float64 {
 	return (float64(entry-anchor)/due - 1) * 1e6
 }
 
-// Stop fades out, ends every process, finishes the tape and frees everything. It may be called twice.
+// Stop fades out, ends every process, finishes the tape and frees everything; what New took without a Start goes the same way,
+// and the files that it had made are gone again. It returns when all that is done, also when another goroutine is at it.
 func (e *Engine) Stop() {
 	e.stop.Do(func() {
-		_ = e.osc.Close() // no command after this
-		e.sup.Stop()
-		if e.rec != nil {
-			e.rec.finish()
+		e.mu.Lock()
+		ran := e.phase == started
+		e.phase = stopped
+		e.mu.Unlock()
+		if ran {
+			e.end()
 		}
-		e.hub.Publish(control.Event{TNS: shm.Now(), Block: e.pool.Player.Playout.Load(), Kind: control.EngineStopped, Slot: -1, PID: os.Getpid()})
-		close(e.closing)
-		_ = e.ctl.Close()
-		e.done.Wait()
-		st := e.Status()
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		st := e.status()
 		st.State = control.StateStopped
-		e.final.Store(&st)
-		e.pool.Close()
+		e.final = &st
+		if ran {
+			e.pool.Close()
+		} else {
+			e.close()
+		}
 	})
 }
 
-// close frees what New had taken before it failed.
+func (e *Engine) end() {
+	_ = e.osc.Close() // no command after this
+	e.sup.Stop()
+	if e.rec != nil {
+		e.rec.finish()
+	}
+	e.hub.Publish(control.Event{TNS: shm.Now(), Block: e.pool.Player.Playout.Load(), Kind: control.EngineStopped, Slot: -1, PID: os.Getpid()})
+	close(e.closing)
+	_ = e.ctl.Close()
+	e.done.Wait()
+}
+
+// Abort is for a Stop that takes too long: it kills every process, without a fade, and removes the control socket. Then Stop
+// has nothing left to wait for but the disk and whoever reads events; a program may also just exit.
+func (e *Engine) Abort() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.phase == built || e.final != nil {
+		return
+	}
+	e.sup.Abort()
+	_ = e.ctl.Remove()
+}
+
+// close frees what New had taken when nothing was played: it failed, or Stop came first.
 func (e *Engine) close() {
 	if e.ctl != nil {
 		_ = e.ctl.Close()
@@ -357,8 +496,8 @@ func (e *Engine) close() {
 	if e.rec != nil {
 		e.rec.discard()
 	}
-	if e.made != "" {
-		_ = os.Remove(e.made)
+	for _, path := range slices.Backward(e.made) {
+		_ = os.Remove(path)
 	}
 	if e.pool != nil {
 		e.pool.Close()

@@ -59,7 +59,9 @@ type Status struct {
 	DriftPPM        float64  `json:"drift_ppm"`
 	Player          Player   `json:"player"`
 	Tape            string   `json:"tape,omitempty"`
-	TapeMissed      uint64   `json:"tape_missed_blocks"` // blocks the disk was too slow for
+	TapeMissed      uint64   `json:"tape_missed_blocks"`   // blocks the disk was too slow or too full for
+	TapeError       string   `json:"tape_error,omitempty"` // why the tape ends there
+	SinkMissed      uint64   `json:"sink_missed_blocks"`   // of a sound file: blocks the disk was too slow or too full for; silence there
 }
 
 // Worker is one worker process in Status.

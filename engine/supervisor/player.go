@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -53,7 +54,8 @@ func (s *Supervisor) startPlayer() {
 			_ = theirs.Close()
 			if err != nil {
 				s.asks <- func() {
-					s.player.state = free
+					_ = ours.Close()
+					s.player.state, s.player.control = free, nil
 					s.fail(err)
 				}
 				return
@@ -65,6 +67,9 @@ func (s *Supervisor) startPlayer() {
 				s.player.proc, s.player.pid = proc, proc.Pid
 				if s.stopping {
 					s.stopPlayer()
+				}
+				if s.aborted {
+					_ = proc.Kill()
 				}
 			}
 			go s.reap(-1, gen, proc)
@@ -86,6 +91,7 @@ func (s *Supervisor) playerExit(e exit) {
 	pid, played := p.pid, p.played || s.pool.Player.Playout.Load() > p.from
 	p.control, p.proc, p.state, p.since = nil, nil, free, time.Now()
 	if s.stopping {
+		s.farewell(pid)
 		return
 	}
 	cause := describe(e.state)
@@ -97,6 +103,17 @@ func (s *Supervisor) playerExit(e exit) {
 	}
 	if !p.restarts.fail(time.Now()) {
 		s.fail(fmt.Errorf("supervisor: %d players in a row died before they played, the last (pid %d) with %s", maxFailed, pid, cause))
+	}
+}
+
+// farewell says what the end of the sound lacks, if anything.
+func (s *Supervisor) farewell(pid int) {
+	if s.player.hung {
+		s.cfg.Log.Warn("the player did not fade out in time and was killed", "role", "player", "pid", pid)
+	}
+	region := s.pool.Player
+	if played, written := region.Playout.Load(), region.Written.Load(); strings.HasPrefix(s.cfg.Sink, "wav:") && written < played {
+		s.cfg.Log.Error("the last blocks are not in the file", "sink", s.cfg.Sink, "blocks", played-written)
 	}
 }
 
@@ -113,7 +130,10 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 	playout := s.pool.Player.Playout.Load()
 	if playout > p.from && !p.played {
 		p.played, p.state = true, live
-		s.started()
+		if !s.played {
+			s.played = true
+			close(s.playing)
+		}
 		s.cfg.Log.Debug("plays", "role", "player", "pid", p.pid, "generation", p.generation)
 	}
 	// A player asks for blocks by itself: there is always demand.
