@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 		os.Exit(worker.Main(os.Args[1:]))
 	case "chronus-player":
 		os.Exit(player.Main(os.Args[1:]))
+	case "chronus":
+		runBin = filepath.Dir(os.Args[0])
+		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
 }
@@ -36,7 +39,7 @@ func bin(t *testing.T) string {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	dir := t.TempDir()
-	for _, name := range []string{"chronus-worker", "chronus-player"} {
+	for _, name := range []string{"chronus", "chronus-worker", "chronus-player"} {
 		require.NoError(t, os.Symlink(self, filepath.Join(dir, name)))
 	}
 	return dir

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -66,37 +65,32 @@ func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
 var runBin string
 
 // Run runs the engine until a signal, its duration's end or a fault that nothing helps against.
+//
+// SIGINT and SIGTERM end it, also while it starts: the sound fades out and the exit code is 0. A second one does not wait for
+// anything. SIGINT is left ignored where it was ignored from the start, as in a script's background job. It plays on like a daemon
+// when its terminal or whoever read its log has gone.
 func (r *runCmd) Run(errOut logTo) error {
+	lines := newLogLines(errOut)
+	defer lines.close()
 	level := slog.LevelInfo
 	if r.Verbose {
 		level = slog.LevelDebug
 	}
-	log := slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: level}))
+	log := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: level}))
 	cfg, err := r.config(log)
 	if err != nil {
 		return usage(err)
 	}
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	signal.Notify(signals, ending()...)
 	defer signal.Stop(signals)
+	// A limit on the size of files is a full disk to the engine, no reason to end.
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGXFSZ)
 	e, err := engine.New(cfg)
 	if err != nil {
 		return usage(err)
 	}
-	if err := e.Start(); err != nil {
-		return err
-	}
-	st := e.Status()
-	log.Info("playing", "role", "host", "pid", os.Getpid(), "patch", st.Patch, "sink", st.Sink, "lead", st.Lead, "sched", st.Player.Sched, "osc", st.OSC)
-	var over <-chan time.Time
-	if r.Duration > 0 {
-		over = time.After(r.Duration)
-	}
-	select {
-	case <-signals:
-	case <-over:
-	case err = <-e.Failed():
-	}
+	err = r.play(e, log, signals)
 	stopped := make(chan struct{})
 	go func() {
 		e.Stop()
@@ -105,10 +99,46 @@ func (r *runCmd) Run(errOut logTo) error {
 	select {
 	case <-stopped:
 	case <-signals:
-		return errors.New("stopped at once")
+		e.Abort()
+		log.Error("stopped at once by a second signal: nothing was waited for", "role", "host", "pid", os.Getpid())
+		return &exitError{code: exitFail}
 	}
-	st = e.Status()
+	st := e.Status()
 	log.Info("stopped", "role", "host", "pid", os.Getpid(), "blocks", st.Block, "failovers", st.Failovers, "restarts", st.Restarts,
 		"lost_frames", st.LostFrames, "xruns", st.Xruns, "commands", st.Commands, "bad_packets", st.BadPackets)
 	return err
+}
+
+// ending are the signals that end the engine.
+func ending() []os.Signal {
+	if signal.Ignored(syscall.SIGINT) {
+		return []os.Signal{syscall.SIGTERM}
+	}
+	return []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+}
+
+// play starts the engine and returns when it is to be stopped: with an error if it must be.
+func (r *runCmd) play(e *engine.Engine, log *slog.Logger, signals <-chan os.Signal) error {
+	started := make(chan error, 1)
+	go func() { started <- e.Start() }()
+	var over <-chan time.Time
+	for {
+		select {
+		case err := <-started:
+			if err != nil {
+				return err
+			}
+			st := e.Status()
+			log.Info("playing", "role", "host", "pid", os.Getpid(), "patch", st.Patch, "sink", st.Sink, "lead", st.Lead, "sched", st.Player.Sched, "osc", st.OSC)
+			if r.Duration > 0 {
+				over = time.After(r.Duration)
+			}
+		case <-over:
+			return nil
+		case <-signals:
+			return nil
+		case err := <-e.Failed():
+			return err
+		}
+	}
 }
