@@ -36,19 +36,20 @@ import (
 
 // Config says what to play and how. The zero value of a field means its default.
 type Config struct {
-	Patch    string // name of a built-in patch or path of a file; default "sine"
-	Sink     string // "auto", "clock" or "wav:FILE"; default "auto"
+	Patch    string // name of a built-in patch or path of a TOML file; default "sine"
+	Sink     string // "auto", "clock" or "wav:FILE"; default "auto". FILE is replaced
 	Rate     int    // Hz; default 44100
 	Frames   int    // frames a block; default 256
 	Lead     int    // blocks sealed ahead of playout; 0: 3, or what the measured lateness needs without SCHED_FIFO
 	Replicas int    // workers that render; default 2
 	Spares   int    // idle workers; -1: none; default 2
 	OSCHost  string // default 127.0.0.1
-	OSCPort  int    // -1: any free one; default 5005
+	OSCPort  int    // UDP; -1: any free one; default 5005
 	Control  string // path of the control socket; default control.DefaultPath()
-	Tape     string // file to record to; "": none
+	Tape     string // file to record to, replaced; "": none
 	Bin      string // folder of the executables; default: the one of this program
-	Log      *slog.Logger
+	// Log is told what happens, nil: nobody. Its handler should not wait for anything: the supervisor waits for it.
+	Log *slog.Logger
 }
 
 // Defaults fills in what is not set.
@@ -172,6 +173,14 @@ func (e *Engine) open() (err error) {
 	if err := e.chooseSink(); err != nil {
 		return err
 	}
+	if c.Tape != "" {
+		if err := e.reserve("tape", c.Tape); err != nil {
+			return err
+		}
+		if path, wav := strings.CutPrefix(c.Sink, "wav:"); wav && same(path, c.Tape) {
+			return fmt.Errorf("sink wav: %s is the tape", path)
+		}
+	}
 	for _, exe := range []string{e.worker(), e.player()} {
 		if _, err := os.Stat(exe); err != nil {
 			return fmt.Errorf("engine: %w", err)
@@ -202,9 +211,6 @@ func (e *Engine) open() (err error) {
 		return err
 	}
 	if c.Tape != "" {
-		if err := e.note(c.Tape); err != nil {
-			return fmt.Errorf("tape: %w", err)
-		}
 		if e.rec, err = newRecorder(c.Tape, e.header(), e.pool.Player, c.Log); err != nil {
 			return err
 		}
@@ -223,7 +229,7 @@ func (e *Engine) open() (err error) {
 func (e *Engine) worker() string { return filepath.Join(e.cfg.Bin, "chronus-worker") }
 func (e *Engine) player() string { return filepath.Join(e.cfg.Bin, "chronus-player") }
 
-// chooseSink settles "auto" and opens a file once, so that one that cannot be written is an error of New.
+// chooseSink settles "auto".
 func (e *Engine) chooseSink() error {
 	c := &e.cfg
 	path, wav := strings.CutPrefix(c.Sink, "wav:")
@@ -233,16 +239,8 @@ func (e *Engine) chooseSink() error {
 		c.Log.Info("sink auto: no sound device support in this build, pacing by the clock")
 	case c.Sink == "clock":
 	case wav && path != "":
-		if err := e.note(path); err != nil {
-			return fmt.Errorf("sink wav: %w", err)
-		}
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) // not O_WRONLY: that waits for a named pipe's reader
-		if err != nil {
-			return fmt.Errorf("sink wav: %w", err)
-		}
-		defer f.Close()
-		if same(f, c.Tape) {
-			return fmt.Errorf("sink wav: %s is the tape", path)
+		if err := e.reserve("sink wav", path); err != nil {
+			return err
 		}
 	default:
 		return fmt.Errorf("sink %q: want auto, clock or wav:FILE", c.Sink)
@@ -263,23 +261,25 @@ func (e *Engine) beginSink() error {
 	return f.Close()
 }
 
-// note remembers a file that is about to be made.
-func (e *Engine) note(path string) error {
-	_, err := os.Lstat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		e.made = append(e.made, path)
-		return nil
+// reserve sees whether a file can be written, and makes it, before anything else is taken: what is in it stays until all the
+// rest is known to be right.
+func (e *Engine) reserve(what, path string) error {
+	_, missing := os.Lstat(path)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) // not O_WRONLY: that waits for a named pipe's reader
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
-	return err
+	if errors.Is(missing, os.ErrNotExist) {
+		e.made = append(e.made, path)
+	}
+	return f.Close()
 }
 
-func same(f *os.File, path string) bool {
-	if path == "" {
-		return false
-	}
-	a, errA := f.Stat()
-	b, errB := os.Stat(path)
-	return errA == nil && errB == nil && os.SameFile(a, b)
+// same says whether two paths lead to one file.
+func same(a, b string) bool {
+	sa, errA := os.Stat(a)
+	sb, errB := os.Stat(b)
+	return errA == nil && errB == nil && sa.Mode().IsRegular() && os.SameFile(sa, sb)
 }
 
 func (e *Engine) header() tape.Header {

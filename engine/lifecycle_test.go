@@ -122,6 +122,25 @@ func TestSoundAndTapeInOneFileIsRefused(t *testing.T) {
 	require.Zero(t, count(t, filepath.Dir(c.Control)))
 }
 
+func TestNewThatFailsEmptiesNoFile(t *testing.T) {
+	c := config(t)
+	wav, tape := filepath.Join(filepath.Dir(c.Control), "a.wav"), filepath.Join(filepath.Dir(c.Control), "a.tape")
+	for _, path := range []string{wav, tape} {
+		require.NoError(t, os.WriteFile(path, []byte("mine"), 0o600))
+	}
+	c.Sink, c.Tape, c.OSCHost = "wav:"+wav, tape, "not an address"
+	_, err := engine.New(c)
+	require.Error(t, err)
+	c.OSCHost, c.Tape = "", filepath.Join(filepath.Dir(c.Control), "no", "such.tape")
+	_, err = engine.New(c)
+	require.ErrorContains(t, err, "such.tape")
+	for _, path := range []string{wav, tape} {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, "mine", string(text))
+	}
+}
+
 func TestSecondStartIsRefusedAndHarmless(t *testing.T) {
 	e := build(t, config(t))
 	require.NoError(t, e.Start())

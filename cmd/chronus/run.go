@@ -30,6 +30,14 @@ type runCmd struct {
 	Verbose  bool          `help:"Log every detail."`
 }
 
+// Help is what run --help says besides the flags.
+func (*runCmd) Help() string {
+	return `SIGINT (Ctrl-C) and SIGTERM fade the sound out and end the engine with exit code 0, also while it starts; a second one
+does not wait for the fade or a slow disk, and the exit code is 1. SIGINT is left ignored where it was ignored from the start.
+The engine plays on when its terminal is closed (SIGHUP) or nobody reads its log. Exit codes: 0 stopped as asked, 1 it failed,
+2 a mistake in flags or files.`
+}
+
 // config turns flags into a configuration: what is 0 on the command line is 0, not "unset".
 func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
 	for name, v := range map[string]int{"rate": r.Rate, "frames": r.Frames, "replicas": r.Replicas} {
