@@ -4,6 +4,9 @@
 //
 // New checks a configuration, Start starts the processes and returns when the first block plays, Stop fades out and ends
 // them. The engine runs the executables chronus-worker and chronus-player, which it looks for in Config.Bin.
+//
+// An engine lives once: what was stopped is not started again. It leaves the process's signals alone; a program that records
+// should ignore SIGXFSZ, which a limit on the size of files otherwise ends it with.
 package engine
 
 import (
@@ -14,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,30 +31,32 @@ import (
 	"chronus/engine/quiet"
 	"chronus/engine/shm"
 	"chronus/engine/sink"
+	"chronus/engine/sink/wavfile"
 	"chronus/engine/supervisor"
 	"chronus/engine/tape"
 )
 
 // Config says what to play and how. The zero value of a field means its default.
 type Config struct {
-	Patch    string // name of a built-in patch or path of a file; default "sine"
-	Sink     string // "auto", "clock", "wav:FILE", "portaudio" or "portaudio:DEVICE", by name or index; default "auto"
+	Patch    string // name of a built-in patch or path of a TOML file; default "sine"
+	Sink     string // "auto", "clock", "wav:FILE" (replaced), "portaudio" or "portaudio:DEVICE", by name or index; default "auto"
 	Rate     int    // Hz; default 44100
 	Frames   int    // frames a block; default 256
 	Lead     int    // blocks sealed ahead of playout; 0: 3, more without SCHED_FIFO and on a device, as each needs
 	Replicas int    // workers that render; default 2
 	Spares   int    // idle workers; -1: none; default 2
 	OSCHost  string // default 127.0.0.1
-	OSCPort  int    // -1: any free one; default 5005
+	OSCPort  int    // UDP; -1: any free one; default 5005
 	Control  string // path of the control socket; default control.DefaultPath()
-	Tape     string // file to record to; "": none
+	Tape     string // file to record to, replaced; "": none
 	Bin      string // folder of the executables; default: the one of this program
 
 	PulseServer string // the PulseAudio server to play on, as in PULSE_SERVER; "": any device
 	Verbose     bool   // let the device's libraries speak on stderr
 	// IdlePhrase plays a few notes while nobody sends commands, on a patch that has an envelope and a sine.
 	IdlePhrase bool
-	Log        *slog.Logger
+	// Log is told what happens, nil: nobody. Its handler should not wait for anything: the supervisor waits for it.
+	Log *slog.Logger
 }
 
 // Defaults fills in what is not set.
@@ -93,7 +99,13 @@ func (c Config) Defaults() (Config, error) {
 
 const minProcs = 4
 
-// Engine is a running or runnable engine. Its methods may be called from anywhere.
+// What a method returns that came at the wrong time.
+var (
+	ErrStarted = errors.New("engine: it was started before")
+	ErrStopped = errors.New("engine: it has been stopped")
+)
+
+// Engine is one run of the engine. Its methods may be called from any goroutine, in any order, any number of times.
 type Engine struct {
 	cfg     Config
 	patch   *patch.Patch
@@ -105,9 +117,8 @@ type Engine struct {
 	hub     *control.Hub
 	queue   *cmdlog.Queue
 	rec     *recorder
-	burst   int    // blocks that the device may ask for back to back
-	made    string // a file that New made and an error of New takes away again
-	begun   time.Time
+	burst   int           // blocks that the device may ask for back to back
+	made    []string      // files that are there only because of New: gone again if nothing is played
 	dropped atomic.Uint64 // commands refused for want of room
 	phrase  *phrase       // nil: none
 
@@ -117,13 +128,26 @@ type Engine struct {
 	figures figures
 
 	stop    sync.Once
-	final   atomic.Pointer[control.Status] // set once the regions are gone
 	closing chan struct{}
 	done    sync.WaitGroup
+
+	mu    sync.Mutex // phase, and the regions while somebody looks at them
+	phase phase
+	begun time.Time
+	final *control.Status // set once the regions are gone
 }
 
+type phase int
+
+const (
+	built phase = iota
+	started
+	stopped
+)
+
 // New checks everything that can be wrong about cfg and takes what the engine needs: the control socket, the OSC port, the
-// tape and the sink's file, the memory. On an error nothing is left behind. Every error is one line.
+// tape and the sink's file, the memory. On an error nothing is left behind. Every error is one line. Without an error the
+// caller must call Stop, started or not.
 func New(cfg Config) (*Engine, error) {
 	cfg, err := cfg.Defaults()
 	if err != nil {
@@ -163,6 +187,14 @@ func (e *Engine) open() (err error) {
 	if err := e.chooseSink(); err != nil {
 		return err
 	}
+	if c.Tape != "" {
+		if err := e.reserve("tape", c.Tape); err != nil {
+			return err
+		}
+		if path, wav := strings.CutPrefix(c.Sink, "wav:"); wav && same(path, c.Tape) {
+			return fmt.Errorf("sink wav: %s is the tape", path)
+		}
+	}
 	playerExe, playerArgs := e.player()
 	for _, exe := range []string{e.worker(), playerExe} {
 		if _, err := os.Stat(exe); err != nil {
@@ -185,6 +217,9 @@ func (e *Engine) open() (err error) {
 		return err
 	}
 	if e.pool, err = supervisor.NewPool(geo, shm.NewStamp(e.code.Epoch()), prog.Encode()); err != nil {
+		return err
+	}
+	if err := e.beginSink(); err != nil {
 		return err
 	}
 	if c.Tape != "" {
@@ -227,7 +262,7 @@ func (e *Engine) player() (exe string, args []string) {
 
 func (e *Engine) onDevice() bool { return strings.HasPrefix(e.cfg.Sink, player.SinkPortAudio) }
 
-// chooseSink settles "auto" and opens a file once, so that one that cannot be written is an error of New.
+// chooseSink settles "auto".
 func (e *Engine) chooseSink() error {
 	c := &e.cfg
 	path, wav := strings.CutPrefix(c.Sink, "wav:")
@@ -239,18 +274,47 @@ func (e *Engine) chooseSink() error {
 		return err
 	case c.Sink == "clock":
 	case wav && path != "":
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			e.made = path
+		if err := e.reserve("sink wav", path); err != nil {
+			return err
 		}
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
-		if err != nil {
-			return fmt.Errorf("sink wav: %w", err)
-		}
-		return f.Close()
 	default:
 		return fmt.Errorf("sink %q: want auto, clock, wav:FILE, portaudio or portaudio:DEVICE", c.Sink)
 	}
 	return nil
+}
+
+// beginSink empties the sink's file and writes its header: a full disk is an error of New too.
+func (e *Engine) beginSink() error {
+	path, wav := strings.CutPrefix(e.cfg.Sink, "wav:")
+	if !wav {
+		return nil
+	}
+	f, err := wavfile.Open(path, e.cfg.Rate, e.code.Program.Channels, e.cfg.Frames)
+	if err != nil {
+		return fmt.Errorf("sink wav: %w", err)
+	}
+	return f.Close()
+}
+
+// reserve sees whether a file can be written, and makes it, before anything else is taken: what is in it stays until all the
+// rest is known to be right.
+func (e *Engine) reserve(what, path string) error {
+	_, missing := os.Lstat(path)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) // not O_WRONLY: that waits for a named pipe's reader
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if errors.Is(missing, os.ErrNotExist) {
+		e.made = append(e.made, path)
+	}
+	return f.Close()
+}
+
+// same says whether two paths lead to one file.
+func same(a, b string) bool {
+	sa, errA := os.Stat(a)
+	sb, errB := os.Stat(b)
+	return errA == nil && errB == nil && sa.Mode().IsRegular() && os.SameFile(sa, sb)
 }
 
 func (e *Engine) header() tape.Header {
@@ -262,9 +326,37 @@ func (e *Engine) header() tape.Header {
 	}
 }
 
-// Start starts everything and returns when the first block plays. After an error the engine is stopped.
+// Start starts everything and returns when the first block plays. After an error the engine is stopped, unless the error is
+// ErrStarted. A Stop that comes while it waits makes it return ErrStopped, as does one that came before.
 func (e *Engine) Start() error {
-	e.begun = time.Now()
+	if err := e.begin(); err != nil {
+		return err
+	}
+	err := e.sup.Await()
+	if err == nil {
+		err = e.receive()
+	}
+	if err == nil {
+		return nil
+	}
+	e.Stop()
+	if errors.Is(err, supervisor.ErrStopped) {
+		return ErrStopped
+	}
+	return err
+}
+
+// begin starts the processes, and answers on the control socket while they come up.
+func (e *Engine) begin() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch e.phase {
+	case started:
+		return ErrStarted
+	case stopped:
+		return ErrStopped
+	}
+	e.phase, e.begun = started, time.Now()
 	// One P is the watching thread's, who never gives it back while it waits.
 	if runtime.GOMAXPROCS(0) < minProcs {
 		runtime.GOMAXPROCS(minProcs)
@@ -281,9 +373,16 @@ func (e *Engine) Start() error {
 	if e.rec != nil {
 		e.rec.start()
 	}
-	if err := e.sup.Start(); err != nil {
-		e.Stop()
-		return err
+	e.sup.Start()
+	return nil
+}
+
+// receive takes commands from here on.
+func (e *Engine) receive() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.phase != started {
+		return ErrStopped
 	}
 	e.hub.Publish(control.Event{TNS: shm.Now(), Kind: control.EngineStarted, Slot: -1, PID: os.Getpid()})
 	route := e.router()
@@ -296,31 +395,42 @@ func (e *Engine) Start() error {
 	return nil
 }
 
-// Failed delivers the error that ended the engine by itself, if one does. The caller then calls Stop.
+// Failed delivers the error that ended the engine by itself, if one does: once, and never after a Stop that was asked for. The
+// caller then calls Stop.
 func (e *Engine) Failed() <-chan error { return e.sup.Failed() }
 
-// Events is where the engine's events are published.
+// Events is where the engine's events are published. It keeps the last of them, so that a subscription, before Start or after
+// Stop as well, can have those from the beginning on.
 func (e *Engine) Events() *control.Hub { return e.hub }
 
-// OSC is the address that OSC is received at, as bound.
+// OSC is the address that OSC is received at, as bound: host:port.
 func (e *Engine) OSC() string { return e.osc.Addr() }
 
-// Status is a snapshot; after Stop, the last one.
+// Status is a snapshot: "starting" before Start and until the first block, after Stop the last one.
 func (e *Engine) Status() control.Status {
-	if st := e.final.Load(); st != nil {
-		return *st
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.final != nil {
+		return *e.final
 	}
+	return e.status()
+}
+
+func (e *Engine) status() control.Status {
 	c := &e.cfg
 	st := control.Status{
 		Rate: c.Rate, Frames: c.Frames, Channels: e.code.Program.Channels, Lead: c.Lead, Replicas: c.Replicas, Spares: c.Spares,
-		Sink: c.Sink, OSC: e.osc.Addr(), Patch: e.patch.Name(), PID: os.Getpid(), UptimeNS: int64(time.Since(e.begun)),
+		Sink: c.Sink, OSC: e.osc.Addr(), Patch: e.patch.Name(), PID: os.Getpid(),
 		Goroutines: runtime.NumGoroutine(), BadPackets: e.osc.Bad.Load(), Commands: e.pool.Host.Head.Load(),
 		DroppedCommands: e.dropped.Load(), DriftPPM: drift(e.pool.Player, &e.pool.Host.Geo), Tape: c.Tape,
 	}
-	if e.rec != nil {
-		st.TapeMissed = e.rec.missed.Load()
+	if e.phase != built {
+		st.UptimeNS = int64(time.Since(e.begun))
 	}
 	e.sup.Status(&st)
+	if e.rec != nil {
+		st.TapeMissed, st.TapeError = e.rec.lacks(st.Block)
+	}
 	e.figures.fill(&st, e.pool.Player, &e.pool.Host.Geo)
 	return st
 }
@@ -340,26 +450,55 @@ func drift(p *shm.Player, g *shm.Geometry) float64 {
 	return (float64(ns-origin)/due - 1) * 1e6
 }
 
-// Stop fades out, ends every process, finishes the tape and frees everything. It may be called twice.
+// Stop fades out, ends every process, finishes the tape and frees everything; what New took without a Start goes the same way,
+// and the files that it had made are gone again. It returns when all that is done, also when another goroutine is at it.
 func (e *Engine) Stop() {
 	e.stop.Do(func() {
-		_ = e.osc.Close() // no command after this
-		e.sup.Stop()
-		if e.rec != nil {
-			e.rec.finish()
+		e.mu.Lock()
+		ran := e.phase == started
+		e.phase = stopped
+		e.mu.Unlock()
+		if ran {
+			e.end()
 		}
-		e.hub.Publish(control.Event{TNS: shm.Now(), Block: e.pool.Player.Playout.Load(), Kind: control.EngineStopped, Slot: -1, PID: os.Getpid()})
-		close(e.closing)
-		_ = e.ctl.Close()
-		e.done.Wait()
-		st := e.Status()
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		st := e.status()
 		st.State = control.StateStopped
-		e.final.Store(&st)
-		e.pool.Close()
+		e.final = &st
+		if ran {
+			e.pool.Close()
+		} else {
+			e.close()
+		}
 	})
 }
 
-// close frees what New had taken before it failed.
+func (e *Engine) end() {
+	_ = e.osc.Close() // no command after this
+	e.sup.Stop()
+	if e.rec != nil {
+		e.rec.finish()
+	}
+	e.hub.Publish(control.Event{TNS: shm.Now(), Block: e.pool.Player.Playout.Load(), Kind: control.EngineStopped, Slot: -1, PID: os.Getpid()})
+	close(e.closing)
+	_ = e.ctl.Close()
+	e.done.Wait()
+}
+
+// Abort is for a Stop that takes too long: it kills every process, without a fade, and removes the control socket. Then Stop
+// has nothing left to wait for but the disk and whoever reads events; a program may also just exit.
+func (e *Engine) Abort() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.phase == built || e.final != nil {
+		return
+	}
+	e.sup.Abort()
+	_ = e.ctl.Remove()
+}
+
+// close frees what New had taken when nothing was played: it failed, or Stop came first.
 func (e *Engine) close() {
 	if e.ctl != nil {
 		_ = e.ctl.Close()
@@ -370,8 +509,8 @@ func (e *Engine) close() {
 	if e.rec != nil {
 		e.rec.discard()
 	}
-	if e.made != "" {
-		_ = os.Remove(e.made)
+	for _, path := range slices.Backward(e.made) {
+		_ = os.Remove(path)
 	}
 	if e.pool != nil {
 		e.pool.Close()

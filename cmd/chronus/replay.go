@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"time"
 
 	"chronus/engine/patch"
 	"chronus/engine/tape"
@@ -14,6 +16,7 @@ import (
 // replayCmd is `chronus replay`.
 type replayCmd struct {
 	Tape string `arg:"" help:"A tape that chronus run --tape recorded."`
+	WAV  string `name:"wav" help:"Write what a listener got to a WAV file of 32-bit floats." placeholder:"FILE"`
 }
 
 // Run renders the tape's commands again and holds every delivered block against them.
@@ -23,6 +26,41 @@ func (r *replayCmd) Run(out io.Writer) error {
 		return usage(err)
 	}
 	defer t.Close()
+	if r.WAV == "" {
+		return r.compare(out, t)
+	}
+	if r.overwrites() {
+		return usage(fmt.Errorf("--wav %s: that is the tape", r.WAV))
+	}
+	wav, err := tape.NewExport(t, r.WAV)
+	if err != nil {
+		return usage(fmt.Errorf("--wav: %w", err))
+	}
+	verdict := r.compare(out, t)
+	written, err := wav.Close()
+	length := time.Duration(float64(written.Frames) / float64(t.Header().Rate) * 1e9).Round(time.Millisecond)
+	fmt.Fprintf(out, "%s: %d frames (%s) at %d Hz", r.WAV, written.Frames, length, t.Header().Rate)
+	if written.Missing > 0 {
+		fmt.Fprintf(out, ", %d blocks that are not on the tape are silence", written.Missing)
+	}
+	fmt.Fprintln(out)
+	switch {
+	case err != nil && verdict != nil:
+		return fmt.Errorf("%w; --wav %s: %w", verdict, r.WAV, err)
+	case err != nil:
+		return fmt.Errorf("--wav %s: %w", r.WAV, err)
+	}
+	return verdict
+}
+
+// overwrites says whether the sound file is the tape, by whatever name.
+func (r *replayCmd) overwrites() bool {
+	a, errA := os.Stat(r.Tape)
+	b, errB := os.Stat(r.WAV)
+	return errA == nil && errB == nil && os.SameFile(a, b)
+}
+
+func (r *replayCmd) compare(out io.Writer, t *tape.Reader) error {
 	h := t.Header()
 	p, err := patch.Parse(h.Patch, []byte(h.PatchText))
 	if err != nil {
@@ -36,9 +74,9 @@ func (r *replayCmd) Run(out io.Writer) error {
 	if err != nil && !errors.Is(err, tape.ErrUnfinished) {
 		return usage(err)
 	}
-	fmt.Fprintf(out, "%s: %d blocks of %d frames, %d commands, %d blocks lost, %d compared\n", r.Tape, res.Blocks, h.Frames, res.Commands, res.Lost, res.Compared)
+	fmt.Fprintf(out, "%s: %d blocks of %d frames, %d commands, %d blocks lost, %d frames compared\n", r.Tape, res.Blocks, h.Frames, res.Commands, res.Lost, res.Compared)
 	if err != nil {
-		fmt.Fprintln(out, "the tape has no end: the engine was killed, or still runs")
+		fmt.Fprintln(out, "the tape has no end: the engine was killed, its disk was full, or it still runs")
 	}
 	switch {
 	case res.FirstDiff != nil:

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -39,6 +38,14 @@ type runCmd struct {
 	SystemdUnit bool          `help:"Print a systemd unit for these flags and exit."`
 }
 
+// Help is what run --help says besides the flags.
+func (*runCmd) Help() string {
+	return `SIGINT (Ctrl-C) and SIGTERM fade the sound out and end the engine with exit code 0, also while it starts; a second one
+does not wait for the fade or a slow disk, and the exit code is 1. SIGINT is left ignored where it was ignored from the start.
+The engine plays on when its terminal is closed (SIGHUP) or nobody reads its log. Exit codes: 0 stopped as asked, 1 it failed,
+2 a mistake in flags or files.`
+}
+
 // config turns flags into a configuration: what is 0 on the command line is 0, not "unset".
 func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
 	for name, v := range map[string]int{"rate": r.Rate, "frames": r.Frames, "replicas": r.Replicas} {
@@ -72,8 +79,9 @@ func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
 	return c, nil
 }
 
-// terminal are the signals of a terminal, or of a pipe, that is gone or does not want to be written to.
-var terminal = []os.Signal{syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGTTOU}
+// terminal are the signals of a terminal, or of a pipe, that is gone or does not want to be written to, and that of a limit on the
+// size of files: a full disk to the engine, no reason to end.
+var terminal = []os.Signal{syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGTTOU, syscall.SIGXFSZ}
 
 // runBin is where the worker and the player are looked for; empty: beside this program. Tests have them elsewhere.
 var runBin string
@@ -88,8 +96,11 @@ func (r *runCmd) logger(w io.Writer) (*slog.Logger, func()) {
 	return newLog(w, r.Log == "json", level)
 }
 
-// Run runs the engine until a signal, its duration's end or a fault that nothing helps against. A terminal that goes away
-// does not end it: what plays goes on.
+// Run runs the engine until a signal, its duration's end or a fault that nothing helps against.
+//
+// SIGINT and SIGTERM end it, also while it starts: the sound fades out and the exit code is 0. A second one does not wait for
+// anything. SIGINT is left ignored where it was ignored from the start, as in a script's background job. It plays on like a daemon
+// when its terminal or whoever read its log has gone.
 func (r *runCmd) Run(ctx *kong.Context, out io.Writer, errOut logTo) error {
 	if r.SystemdUnit {
 		if _, err := r.config(nil); err != nil {
@@ -106,28 +117,13 @@ func (r *runCmd) Run(ctx *kong.Context, out io.Writer, errOut logTo) error {
 	signal.Ignore(terminal...)
 	defer signal.Reset(terminal...)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	signal.Notify(signals, ending()...)
 	defer signal.Stop(signals)
 	e, err := engine.New(cfg)
 	if err != nil {
 		return usage(err)
 	}
-	if err := e.Start(); err != nil {
-		return err
-	}
-	st := e.Status()
-	log.Info("playing", "role", "host", "pid", os.Getpid(), "patch", st.Patch, "sink", st.Sink, "lead", st.Lead, "sched", st.Player.Sched, "osc", st.OSC)
-	var over <-chan time.Time
-	if r.Duration > 0 {
-		over = time.After(r.Duration)
-	}
-	select {
-	case <-signals:
-	case <-over:
-	case <-e.StopRequested():
-		log.Info("told to stop by OSC")
-	case err = <-e.Failed():
-	}
+	err = r.play(e, log, signals)
 	stopped := make(chan struct{})
 	go func() {
 		e.Stop()
@@ -136,10 +132,49 @@ func (r *runCmd) Run(ctx *kong.Context, out io.Writer, errOut logTo) error {
 	select {
 	case <-stopped:
 	case <-signals:
-		return errors.New("stopped at once")
+		e.Abort()
+		log.Error("stopped at once by a second signal: nothing was waited for", "role", "host", "pid", os.Getpid())
+		return &exitError{code: exitFail}
 	}
-	st = e.Status()
+	st := e.Status()
 	log.Info("stopped", "role", "host", "pid", os.Getpid(), "blocks", st.Block, "failovers", st.Failovers, "restarts", st.Restarts,
 		"lost_frames", st.LostFrames, "xruns", st.Xruns, "commands", st.Commands, "bad_packets", st.BadPackets)
 	return err
+}
+
+// ending are the signals that end the engine.
+func ending() []os.Signal {
+	if signal.Ignored(syscall.SIGINT) {
+		return []os.Signal{syscall.SIGTERM}
+	}
+	return []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+}
+
+// play starts the engine and returns when it is to be stopped: with an error if it must be.
+func (r *runCmd) play(e *engine.Engine, log *slog.Logger, signals <-chan os.Signal) error {
+	started := make(chan error, 1)
+	go func() { started <- e.Start() }()
+	var over <-chan time.Time
+	for {
+		select {
+		case err := <-started:
+			if err != nil {
+				return err
+			}
+			st := e.Status()
+			log.Info("playing", "role", "host", "pid", os.Getpid(), "patch", st.Patch, "sink", st.Sink, "lead", st.Lead, "sched", st.Player.Sched, "osc", st.OSC)
+			if r.Duration > 0 {
+				over = time.After(r.Duration)
+			}
+		case <-over:
+			return nil
+		case <-signals:
+			return nil
+		case <-e.StopRequested():
+			log.Info("told to stop by OSC", "role", "host", "pid", os.Getpid())
+			return nil
+		case err := <-e.Failed():
+			return err
+		}
+	}
 }

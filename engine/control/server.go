@@ -75,6 +75,9 @@ func (s *Server) Serve(status func() Status, hub *Hub) error {
 // little more than a second. It may be called more than once and without Serve.
 func (s *Server) Close() error { return s.close() }
 
+// Remove removes the socket's file and nothing else: for a process that is about to exit without Close.
+func (s *Server) Remove() error { return s.socket.remove() }
+
 func (s *Server) shut() error {
 	err := s.socket.remove()
 	close(s.closing)

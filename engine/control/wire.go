@@ -61,7 +61,9 @@ type Status struct {
 	DriftPPM        float64  `json:"drift_ppm"`
 	Player          Player   `json:"player"`
 	Tape            string   `json:"tape,omitempty"`
-	TapeMissed      uint64   `json:"tape_missed_blocks"` // blocks the disk was too slow for
+	TapeMissed      uint64   `json:"tape_missed_blocks"`   // blocks the disk was too slow or too full for
+	TapeError       string   `json:"tape_error,omitempty"` // why the tape ends there
+	SinkMissed      uint64   `json:"sink_missed_blocks"`   // of a sound file: blocks the disk was too slow or too full for; silence there
 	// LatencyNS is the lead as a time: from a block's seal, which takes the commands there are, to its playout. A command
 	// waits that long, and up to a block more for the seal; what the device adds is not in it.
 	LatencyNS int64 `json:"latency_ns"`

@@ -3,11 +3,9 @@ package player
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"runtime"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +16,6 @@ import (
 	"chronus/engine/roster"
 	"chronus/engine/shm"
 	"chronus/engine/sink"
-	"chronus/engine/sink/wavfile"
 )
 
 // Descriptors a player is started with.
@@ -35,7 +32,8 @@ const (
 func Main(args []string, drive Driver, log *os.File) int {
 	runtime.LockOSThread()
 	quiet.Begin()
-	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGPIPE) // the terminal speaks to the host
+	// The terminal speaks to the host; a full disk and a log that nobody reads are errors and not the end.
+	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGXFSZ, unix.SIGPIPE)
 	if len(args) == 0 || len(args) > 2 {
 		fmt.Fprintln(log, "started by chronus, with a sink; not by hand")
 		return 2
@@ -62,10 +60,7 @@ func run(name string, drive Driver, verbose bool, log *os.File) error {
 			return err
 		}
 	}
-	file, err := openFile(name, host.Geo, region.Playout.Load() > 0)
-	if err != nil {
-		return err
-	}
+	file := newSoundFile(name, region)
 	quiet.Threads(8)
 	failpoint.Watch(&host.Failpoint, failpoint.PlayerSlot)
 	// The host has said in one line what is not granted.
@@ -89,8 +84,14 @@ func run(name string, drive Driver, verbose bool, log *os.File) error {
 	done, kept, driven := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go listen(socket, p)
 	go func() {
-		keep(region, file, &busy, done)
+		file.keep(&busy, done)
 		close(kept)
+	}()
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, unix.SIGTERM) // to all processes at once, from whoever ends a container: a fade then too
+	go func() {
+		<-term
+		p.Stop()
 	}()
 	var dev *sink.Device
 	if device, ok := deviceOf(name); ok && drive != nil {
@@ -136,90 +137,5 @@ func listen(control *os.File, p *Player) {
 		}
 		p.Stop()
 		return
-	}
-}
-
-func openFile(name string, g shm.Geometry, again bool) (*wavfile.File, error) {
-	path, ok := strings.CutPrefix(name, "wav:")
-	if !ok {
-		return nil, nil
-	}
-	open := wavfile.Open
-	if again {
-		open = wavfile.Reopen
-	}
-	return open(path, int(g.Rate), int(g.Channels), int(g.Frames))
-}
-
-const (
-	keepEvery = 20 * time.Millisecond
-	// keepBehind is how far the file may fall behind before blocks are given up for it: their place in the region is
-	// about to be used again.
-	keepBehind = shm.DeliveredCount - 64
-)
-
-// keep copies delivered blocks to the file, if there is one, on a thread of its own, so that a slow disk is never heard.
-// The blocks lie in shared memory: what a player that died had delivered is written by the next one. Once a second it
-// publishes what the process has allocated.
-func keep(region *shm.Player, file *wavfile.File, busy *atomic.Bool, done <-chan struct{}) {
-	var allocs quiet.Allocs
-	tick := time.NewTicker(keepEvery)
-	defer tick.Stop()
-	for i := 0; ; i++ {
-		last := false
-		select {
-		case <-done:
-			last = true
-		case <-tick.C:
-		}
-		if file != nil {
-			writeFile(region, file)
-			if last || i%int(time.Second/keepEvery) == 0 {
-				report(region, file.Flush())
-			}
-		}
-		if last {
-			if file != nil {
-				report(region, file.Close())
-			}
-			return
-		}
-		if i > 0 && i%int(time.Second/keepEvery) == 0 {
-			if busy.Swap(false) {
-				allocs.Skip()
-			}
-			region.Allocs.Store(allocs.Read())
-		}
-	}
-}
-
-func writeFile(region *shm.Player, file *wavfile.File) {
-	playout := region.Playout.Load()
-	b := region.Written.Load()
-	if playout > keepBehind {
-		b = max(b, playout-keepBehind)
-	}
-	for ; b < playout; b++ {
-		_, samples := region.Delivered(b)
-		if err := file.WriteBlock(b, samples); err != nil {
-			report(region, err)
-			return // tried again at the next tick, from the same block
-		}
-		region.Written.Store(b + 1)
-	}
-}
-
-// report tells the host of a sink that cannot be written, or, with nil, can again.
-func report(region *shm.Player, err error) {
-	var errno unix.Errno
-	switch {
-	case err == nil:
-		region.SinkError.Store(0)
-	case errors.As(err, &errno):
-		region.SinkError.Store(uint32(errno))
-	case errors.Is(err, io.ErrShortWrite):
-		region.SinkError.Store(uint32(unix.ENOSPC))
-	default:
-		region.SinkError.Store(uint32(unix.EIO))
 	}
 }

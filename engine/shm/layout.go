@@ -264,6 +264,7 @@ type PlayerRegion struct {
 	SinkError atomic.Uint32 // errno of a sink file that could not be written
 	Written   atomic.Uint64 // the sink's file holds the blocks below
 	Diverged  atomic.Uint64 // blocks whose rings did not agree
+	Unwritten atomic.Uint64 // blocks that the sink's file lacks: the disk did not take them in time
 	_         [line]byte
 	Slots     [MaxSlots]PlayerSlot
 }

@@ -60,7 +60,8 @@ func (s *Supervisor) startPlayer() {
 			_ = theirs.Close()
 			if err != nil {
 				s.asks <- func() {
-					s.player.state = free
+					_ = ours.Close()
+					s.player.state, s.player.control = free, nil
 					s.fail(err)
 				}
 				return
@@ -72,6 +73,9 @@ func (s *Supervisor) startPlayer() {
 				s.player.proc, s.player.pid = proc, proc.Pid
 				if s.stopping {
 					s.stopPlayer()
+				}
+				if s.aborted {
+					_ = proc.Kill()
 				}
 			}
 			go s.reap(-1, gen, proc)
@@ -133,6 +137,7 @@ func (s *Supervisor) playerExit(e exit) {
 	pid, played := p.pid, p.played || s.pool.Player.Playout.Load() > p.from
 	p.control, p.proc, p.state, p.since, p.downNS = nil, nil, free, time.Now(), e.ns
 	if s.stopping {
+		s.farewell(pid)
 		return
 	}
 	cause := describe(e.state)
@@ -150,6 +155,17 @@ func (s *Supervisor) playerExit(e exit) {
 	}
 }
 
+// farewell says what the end of the sound lacks, if anything.
+func (s *Supervisor) farewell(pid int) {
+	if s.player.hung {
+		s.cfg.Log.Warn("the player did not fade out in time and was killed", "role", "player", "pid", pid)
+	}
+	region := s.pool.Player
+	if played, written := region.Playout.Load(), region.Written.Load(); strings.HasPrefix(s.cfg.Sink, "wav:") && written < played {
+		s.cfg.Log.Error("the last blocks are not in the file", "sink", s.cfg.Sink, "blocks", played-written)
+	}
+}
+
 // playerTick notices that the player plays, that it hangs, and what its file says.
 func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 	p := &s.player
@@ -163,7 +179,10 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 	playout := s.pool.Player.Playout.Load()
 	if playout > p.from && !p.played {
 		p.played, p.state = true, live
-		s.started()
+		if !s.played {
+			s.played = true
+			close(s.playing)
+		}
 		if p.downNS == 0 {
 			s.cfg.Log.Debug("player plays", "role", "player", "pid", p.pid, "generation", p.generation)
 		} else {

@@ -10,7 +10,8 @@ import (
 // spawner starts processes from one thread that lives as long as the host: PR_SET_PDEATHSIG follows the thread that
 // forked, so a child of a thread that the Go runtime retires would die with it.
 type spawner struct {
-	jobs chan job
+	jobs  chan job
+	ended chan struct{}
 }
 
 type job struct {
@@ -24,15 +25,19 @@ type job struct {
 }
 
 func newSpawner() *spawner {
-	s := &spawner{jobs: make(chan job, 64)}
+	s := &spawner{jobs: make(chan job, 64), ended: make(chan struct{})}
 	go s.run()
 	return s
 }
 
-// close ends the thread, and with it every child but orphans.
-func (s *spawner) close() { close(s.jobs) }
+// close ends the thread, and with it every child but orphans. Nothing may be started any more.
+func (s *spawner) close() {
+	close(s.jobs)
+	<-s.ended
+}
 
 func (s *spawner) run() {
+	defer close(s.ended)
 	runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	for j := range s.jobs {

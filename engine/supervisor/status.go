@@ -53,7 +53,7 @@ func (s *Supervisor) Status(st *control.Status) {
 	st.Failovers, st.LostFrames = region.Switches.Load(), region.Lost.Load()
 	st.Xruns, st.XrunNS = region.Xruns.Load(), region.XrunNS.Load()
 	st.Divergences, st.CallbackAllocs = region.Diverged.Load(), region.Allocs.Load()
-	st.Restarts = s.restarted
+	st.Restarts, st.SinkMissed = s.restarted, region.Unwritten.Load()
 	st.Player = control.Player{PID: s.player.pid, Sched: "other", Generation: s.player.generation}
 	if s.player.state != free {
 		st.Player.AgeNS = int64(time.Since(s.player.since))
@@ -114,11 +114,12 @@ func (s *Supervisor) halt() {
 	s.stopPlayer()
 }
 
-// gone says whether every process has been reaped; on the way there it ends the workers when the player has gone.
+// gone says whether the end has begun and every process has been reaped; on the way there it ends the workers when the player
+// has gone.
 func (s *Supervisor) gone() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.player.state != free {
+	if !s.stopping || s.player.state != free {
 		return false
 	}
 	all := true

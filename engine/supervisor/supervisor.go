@@ -7,6 +7,7 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -65,7 +66,9 @@ type Supervisor struct {
 	notes     chan note
 	exits     chan exit
 	asks      chan func()
+	playing   chan struct{} // the first block was handed out
 	ended     chan struct{} // the loop has returned
+	watched   chan struct{} // the watching thread has
 	failed    chan error    // holds the error that ended the engine
 
 	mu         sync.Mutex // slots and player, for Status
@@ -78,9 +81,10 @@ type Supervisor struct {
 	calmLost   uint64           // frames lost when everything was whole last
 	figures    control.Failover // last of each kind
 	stopping   bool
+	aborted    bool
 	halted     time.Time
 	events     uint64 // of the callback, read
-	started    func() // called once, when the player plays
+	played     bool   // playing is closed
 	restarted  uint64
 	surplus    uint64 // sealed blocks when more than the replicas were first seen to keep up
 }
@@ -127,7 +131,7 @@ func New(cfg Config) *Supervisor {
 	s := &Supervisor{
 		cfg: cfg, pool: cfg.Pool, slots: make([]slot, len(cfg.Pool.Rings)),
 		notes: make(chan note, 4096), exits: make(chan exit, 64), asks: make(chan func(), 64),
-		ended: make(chan struct{}), failed: make(chan error, 1),
+		playing: make(chan struct{}), ended: make(chan struct{}), watched: make(chan struct{}), failed: make(chan error, 1),
 		events: cfg.Pool.Player.Events.Load(),
 	}
 	if cfg.Device {
@@ -136,29 +140,37 @@ func New(cfg Config) *Supervisor {
 	return s
 }
 
-// Start starts the workers and, once the replicas render and the spares are ready, the player. It returns when the first
-// block was handed out.
-func (s *Supervisor) Start() error {
-	playing := make(chan struct{})
-	var once sync.Once
-	s.started = func() { once.Do(func() { close(playing) }) }
+// ErrStopped is what Await returns when Stop came first.
+var ErrStopped = errors.New("supervisor: stopped before the first block")
+
+// Start starts the workers and, once the replicas render and the spares are ready, the player. It does not wait for them.
+// Call it once.
+func (s *Supervisor) Start() {
 	s.spawn = newSpawner()
 	go s.watch()
 	go s.loop()
+}
+
+// Await returns when the first block was handed out, or with what ended the engine before that.
+func (s *Supervisor) Await() error {
 	select {
-	case <-playing:
+	case <-s.playing:
 		return nil
+	case <-s.ended:
+	}
+	select {
 	case err := <-s.failed:
-		s.failed <- err
-		s.Stop()
+		s.failed <- err // for Failed
 		return err
+	default:
+		return ErrStopped
 	}
 }
 
 // Failed holds the error that ends the engine, if one does.
 func (s *Supervisor) Failed() <-chan error { return s.failed }
 
-// Stop lets the player fade out, ends all processes and waits for them.
+// Stop lets the player fade out, ends all processes and waits for them and for the threads that Start began. Call it once.
 func (s *Supervisor) Stop() {
 	select {
 	case s.asks <- s.halt:
@@ -167,7 +179,31 @@ func (s *Supervisor) Stop() {
 	<-s.ended
 	s.closed.Store(true)
 	s.look()
+	for over := false; !over; {
+		select {
+		case <-s.notes: // so that the watching thread never waits for somebody to read them
+		case <-s.watched:
+			over = true
+		}
+	}
 	s.spawn.close()
+}
+
+// Abort kills every process now: nothing fades. For a Stop that takes too long, which then returns.
+func (s *Supervisor) Abort() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.halt()
+	s.aborted = true
+	if s.player.proc != nil {
+		_ = s.player.proc.Kill()
+	}
+	for i := range s.slots {
+		if w := &s.slots[i]; w.proc != nil {
+			w.ordered = true
+			_ = w.proc.Kill()
+		}
+	}
 }
 
 func (s *Supervisor) loop() {
@@ -196,7 +232,7 @@ func (s *Supervisor) loop() {
 		}
 		s.mu.Unlock()
 		s.reconcile()
-		if s.stopping && s.gone() {
+		if s.gone() {
 			return
 		}
 	}
@@ -370,7 +406,9 @@ func (s *Supervisor) tick(now time.Time, dt time.Duration) {
 			if now.Sub(w.since) > startLimit && !w.hung {
 				w.hung = true
 				s.publish(i, control.Event{TNS: shm.Now(), Kind: control.WorkerHung, Cause: "not ready in time"})
-				_ = w.proc.Kill()
+				if w.proc != nil { // else it is killed as soon as it is there
+					_ = w.proc.Kill()
+				}
 			}
 		case live:
 			// a worker that is restoring publishes nothing, so both count
@@ -528,8 +566,11 @@ func (s *Supervisor) reap(i int, gen uint32, p *os.Process) {
 	s.exits <- exit{slot: i, generation: gen, state: st, ns: shm.Now()}
 }
 
-// fail ends the engine with err.
+// fail ends the engine with err, unless it is ending already.
 func (s *Supervisor) fail(err error) {
+	if s.stopping {
+		return
+	}
 	select {
 	case s.failed <- err:
 		s.cfg.Log.Error("giving up", "error", err)

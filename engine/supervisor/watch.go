@@ -40,6 +40,7 @@ const (
 // normal priority, the renderers may have preempted. So the thread keeps its P, and comes back now and then of its own
 // accord for a garbage collection that wants to stop the world.
 func (s *Supervisor) watch() {
+	defer close(s.watched)
 	runtime.LockOSThread()
 	if s.pool.Host.Geo.Fifo != 0 {
 		_ = shm.Fifo(0, shm.PriorityHost)

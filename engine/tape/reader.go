@@ -23,6 +23,7 @@ type Reader struct {
 	commands uint64
 	blocks   uint64
 	err      error // what Next goes on returning
+	export   *Export
 }
 
 // Open opens a tape and reads its header. A file that is no tape, or is damaged there, is a *CorruptError.
@@ -152,6 +153,9 @@ func (r *Reader) next() (any, error) {
 		getBlock(payload, &r.block)
 		r.blocks++
 		r.off += int64(len(rec))
+		if r.export != nil {
+			r.export.block(&r.block)
+		}
 		return &r.block, nil
 	}
 	commands, blocks := le.Uint64(payload), le.Uint64(payload[8:])

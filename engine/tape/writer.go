@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 )
 
@@ -72,6 +73,10 @@ func (w *Writer) write(typ byte, n int) error {
 }
 
 func (w *Writer) fail(err error) error {
+	var named *fs.PathError
+	if errors.As(err, &named) {
+		err = named.Err // the name is in the line already
+	}
 	w.err = fmt.Errorf("tape: write %s: %w", w.name, err)
 	return w.err
 }

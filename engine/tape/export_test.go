@@ -1,0 +1,89 @@
+package tape
+
+import (
+	"bytes"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chronus/engine/sink/wavfile"
+)
+
+func TestExportIsWhatWasDelivered(t *testing.T) {
+	s := newSession(t)
+	s.deliver(3)
+	s.send(0.5)
+	s.late(2) // concealed
+	s.deliver(2)
+	var want []float32
+	for _, r := range s.records {
+		if b, ok := r.(*Block); ok {
+			if b.Flags&FlagLost != 0 {
+				b.Samples[0] = 0.25 // a ramp
+			}
+			want = append(want, b.Samples...)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "a.wav")
+	for name, read := range map[string]func(*Reader){
+		"alone":           func(*Reader) {},
+		"beside a replay": func(r *Reader) { _, _ = Replay(r, s.prog, nil) },
+	} {
+		r := s.reader(t)
+		x, err := NewExport(r, path)
+		require.NoError(t, err)
+		read(r)
+		written, err := x.Close()
+		require.NoError(t, err)
+		require.Equal(t, Exported{Frames: uint64(len(want))}, written, name)
+		require.Equal(t, want, samples(t, path), name)
+	}
+}
+
+func TestExportOfABlockFarAheadIsRefused(t *testing.T) {
+	s := newSession(t)
+	s.deliver(1)
+	s.block = maxGap + 2
+	s.records = append(s.records, s.record())
+	x, err := NewExport(s.reader(t), filepath.Join(t.TempDir(), "a.wav"))
+	require.NoError(t, err)
+	written, err := x.Close()
+	require.ErrorIs(t, err, ErrInconsistent)
+	require.EqualValues(t, testHeader.Frames, written.Frames)
+}
+
+func TestExportKeepsTheFirstOfTwo(t *testing.T) {
+	s := newSession(t)
+	s.deliver(2)
+	again := *s.records[1].(*Block)
+	again.Samples = make([]float32, testHeader.Frames)
+	s.records = append(s.records, &again)
+	path := filepath.Join(t.TempDir(), "a.wav")
+	x, err := NewExport(s.reader(t), path)
+	require.NoError(t, err)
+	_, err = x.Close()
+	require.NoError(t, err)
+	require.Equal(t, s.want[1], samples(t, path)[testHeader.Frames:])
+}
+
+// reader reads the session back.
+func (s *session) reader(t *testing.T) *Reader {
+	t.Helper()
+	r, err := NewReader(bytes.NewReader(encode(t, s.h, s.records)), "test")
+	require.NoError(t, err)
+	return r
+}
+
+func samples(t *testing.T, path string) []float32 {
+	t.Helper()
+	r, err := wavfile.OpenReader(path)
+	require.NoError(t, err)
+	defer r.Close()
+	n, err := r.Frames()
+	require.NoError(t, err)
+	all := make([]float32, n)
+	_, err = r.ReadFrames(all, 0)
+	require.NoError(t, err)
+	return all
+}
