@@ -110,6 +110,19 @@ func TestCommandsOfOneDatagramForSeveralFrames(t *testing.T) {
 	require.Equal(t, []int64{-1, -1, 20000, 30000, 30000}, frames)
 }
 
+// TestCommandsForOneFrameComeUnderOneSeal, also when others stand between them in their datagram.
+func TestCommandsForOneFrameComeUnderOneSeal(t *testing.T) {
+	r, w := small(t)
+	q := cmdlog.NewQueue(w, nil)
+	play(r, 1)
+	require.True(t, q.Push(commands(0, 100)...))
+	b := append(timed(0, 100, 5000), commands(0, 1)...)
+	require.True(t, q.Push(append(b, timed(0, 100, 5000)...)...))
+	require.Equal(t, 200, q.Drain(), "156 would fit")
+	play(r, 2)
+	require.Zero(t, q.Drain())
+}
+
 func TestWhatIsPlannedLeavesRoomForNow(t *testing.T) {
 	_, w := small(t)
 	q := cmdlog.NewQueue(w, nil)
