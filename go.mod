@@ -23,3 +23,5 @@ require (
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/term v0.44.0 // indirect
 )
+
+tool golang.org/x/perf/cmd/benchstat

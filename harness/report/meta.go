@@ -28,6 +28,7 @@ type Meta struct {
 // Machine is what the figures were taken on.
 type Machine struct {
 	CPU    string `json:"cpu"`
+	Arch   string `json:"arch"` // as Go calls it
 	CPUs   int    `json:"cpus"`
 	Kernel string `json:"kernel"`
 	Memory int64  `json:"memory_bytes"`
@@ -86,7 +87,7 @@ func (m *Meta) Realise(results []Result) {
 
 // ThisMachine reads what the machine says of itself.
 func ThisMachine() Machine {
-	m := Machine{CPU: field("/proc/cpuinfo", "model name"), CPUs: runtime.NumCPU()}
+	m := Machine{CPU: field("/proc/cpuinfo", "model name"), Arch: runtime.GOARCH, CPUs: runtime.NumCPU()}
 	if m.CPU == "" {
 		m.CPU = runtime.GOARCH // arm64 names none
 	}
