@@ -39,14 +39,14 @@ type Source string
 
 // The sources. What the engine says of its own times counts only between bounds that the harness saw itself.
 const (
-	Bounded Source = "the engine's time, which must lie between the kill and the event's receipt"
-	Outside Source = "the harness's clock, from outside"
-	OnTape  Source = "the callback's times on the tape"
-	Truths  Source = "tape and sound, held to the truth"
-	Events  Source = "the engine's events, held to the scenario"
+	Bounded Source = "engine, between kill and receipt"
+	Outside Source = "harness, from outside"
+	OnTape  Source = "tape"
+	Truths  Source = "tape and sound"
+	Events  Source = "events"
 	Proc    Source = "/proc"
-	Own     Source = "the engine's own count"
-	Floors  Source = "the floor process"
+	Own     Source = "engine's own count"
+	Floors  Source = "floor process"
 )
 
 // Unlimited is the Limit of a metric that is not judged.
