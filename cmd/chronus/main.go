@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/alecthomas/kong"
+
+	"chronus/harness/gate"
 )
 
 // Exit codes.
@@ -22,10 +25,12 @@ const (
 
 // cli is the command line. Every flag has an environment variable, CHRONUS_ and its name.
 type cli struct {
-	Run    runCmd    `cmd:"" help:"Run the engine."`
-	Status statusCmd `cmd:"" help:"Show what a running engine does."`
-	Verify verifyCmd `cmd:"" help:"Run the scenarios against the real engine and judge it."`
-	Replay replayCmd `cmd:"" help:"Render a tape again and report the first frame that differs."`
+	Run     runCmd     `cmd:"" help:"Run the engine."`
+	Status  statusCmd  `cmd:"" help:"Show what a running engine does."`
+	Verify  verifyCmd  `cmd:"" help:"Run the scenarios against the real engine and judge it."`
+	Compare compareCmd `cmd:"" help:"Hold the results of two revisions against each other."`
+	Report  reportCmd  `cmd:"" help:"Write a page with the results of a verification."`
+	Replay  replayCmd  `cmd:"" help:"Render a tape again and report the first frame that differs."`
 }
 
 // logTo is where a command's log goes, not its result.
@@ -55,6 +60,7 @@ func run(args []string, out, errOut io.Writer) (code int) {
 		kong.Name("chronus"), kong.Description("A fault-tolerant real-time audio engine, and the harness that proves it."),
 		kong.DefaultEnvars("CHRONUS"), kong.Writers(out, errOut), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Exit(func(c int) { panic(exitError{code: c}) }), // --help ends here
+		kong.Vars{"minRuns": strconv.Itoa(gate.MinRuns)},
 		kong.BindTo(out, (*io.Writer)(nil)), kong.Bind(logTo{errOut}),
 	)
 	if err != nil {

@@ -32,6 +32,7 @@ func Judge(s *scenarios.Scenario, cycles int, runs []*report.Run, repeat string)
 		Figures: report.Figures(runs), Records: runs,
 	}
 	for _, run := range runs {
+		r.BlockNS = run.Engine.BlockNS
 		r.Cycles += len(run.Cycles)
 		for _, c := range run.Cycles {
 			if c.Phase != "" {
@@ -96,18 +97,23 @@ func Sum(results []report.Result, all bool) (v report.Verdict, failures []report
 	return v, failures
 }
 
-// limit of a metric for one engine process.
-func limit(s *scenarios.Scenario, m report.Metric, run *report.Run) float64 {
-	return m.Limit + s.Judge.Allow[m.Name]*float64(len(run.Cycles))
+// allowance is the most that an engine process may have of a metric after that many faults.
+func allowance(s *scenarios.Scenario, m report.Metric, faults int) float64 {
+	return m.Limit + s.Judge.Allow[m.Name]*float64(faults)
+}
+
+// within says whether a value is allowed.
+func within(s *scenarios.Scenario, m report.Metric, v float64, faults int) bool {
+	if s.Judge.MustLose && m.Name == report.LostFrames {
+		return true
+	}
+	return !m.Judged() || v <= allowance(s, m, faults) // so that a NaN is not
 }
 
 // broken says whether an engine process is over the limit of a metric.
 func broken(s *scenarios.Scenario, m report.Metric, run *report.Run) bool {
-	if s.Judge.MustLose && m.Name == report.LostFrames {
-		return false
-	}
 	v, _ := run.Value(m.Name)
-	return m.Judged() && !(v <= limit(s, m, run)) // so that a NaN fails
+	return !within(s, m, v, len(run.Cycles))
 }
 
 // Clean says whether an engine process is within every limit.
@@ -126,7 +132,7 @@ func limits(s *scenarios.Scenario, runs []*report.Run) []report.Failure {
 			}
 			v, _ := run.Value(m.Name)
 			f.Count = finite(f.Count + finite(v))
-			f.Limit = limit(s, m, run)
+			f.Limit = allowance(s, m, len(run.Cycles))
 			f.Detail = append(f.Detail, detail(run, m.Name, v)...)
 			if run.Dir != "" {
 				f.Kept = append(f.Kept, run.Dir)

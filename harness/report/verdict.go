@@ -64,6 +64,7 @@ type Result struct {
 	Seconds  float64        `json:"seconds"`
 	Runs     int            `json:"runs"` // engine processes
 	Cycles   int            `json:"cycles"`
+	BlockNS  int64          `json:"block_ns,omitempty"` // duration of a block
 	Bound    string         `json:"bound"`
 	Phases   map[string]int `json:"phases"` // faults by what the victim was doing
 	// Figures are by unit, as in runs.txt; of a unit that nothing was measured in there is none.
