@@ -33,7 +33,7 @@ type Change struct {
 	Old, New          benchmath.Summary
 	Test              benchmath.Comparison
 	Zero              bool // 0 in every process on both sides
-	Verdict           string
+	Verdict           string // what is wrong with it, with a space before it
 	exact             bool
 	better            int
 	worse             float64 // share for the worse; negative: it got better
@@ -191,7 +191,7 @@ func (c *Comparison) judge() {
 		case ch.limit == 0:
 		case ch.exact: // no test: any change is one
 			if ch.worse > ch.limit {
-				ch.Verdict = "WORSE"
+				ch.Verdict = " WORSE"
 				c.fail("%s: %s was %s and is %s", ch.Row, ch.Unit, ch.text(ch.Old.Center), ch.text(ch.New.Center))
 			}
 		default:
@@ -205,7 +205,7 @@ func (c *Comparison) judge() {
 			break // and so is none of the rest (Holm)
 		}
 		if ch.worse > ch.limit {
-			ch.Verdict = "WORSE"
+			ch.Verdict = " WORSE"
 			by := "" // from 0 there is no share
 			if !math.IsInf(ch.worse, 0) {
 				by = fmt.Sprintf(": worse by %.1f %%, at most %.0f %%", 100*ch.worse, 100*ch.limit)

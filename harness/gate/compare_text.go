@@ -66,9 +66,9 @@ func allZero(table []Change) bool {
 
 func writeTable(w io.Writer, table []Change) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "%s\told\tnew\tvs old\t\n", table[0].Unit)
+	fmt.Fprintf(t, "%s\told\tnew\tvs old\n", table[0].Unit)
 	for _, ch := range table {
-		fmt.Fprintf(t, "%s\t%s ± %s\t%s ± %s\t%s (%s)\t%s\n", ch.Row,
+		fmt.Fprintf(t, "%s\t%s ± %s\t%s ± %s\t%s (%s)%s\n", ch.Row,
 			ch.text(ch.Old.Center), ch.Old.PctRangeString(), ch.text(ch.New.Center), ch.New.PctRangeString(),
 			ch.Test.FormatDelta(ch.Old.Center, ch.New.Center), ch.Test, ch.Verdict)
 	}

@@ -40,6 +40,7 @@ func Judge(s *scenarios.Scenario, cycles int, runs []*report.Run, repeat string)
 			}
 		}
 	}
+	r.Allowed = allowed(s, runs)
 	r.Bound = report.Bound(lossy(runs), r.Cycles)
 
 	failures := limits(s, runs)
@@ -100,6 +101,23 @@ func Sum(results []report.Result, all bool) (v report.Verdict, failures []report
 // allowance is the most that an engine process may have of a metric after that many faults.
 func allowance(s *scenarios.Scenario, m report.Metric, faults int) float64 {
 	return m.Limit + s.Judge.Allow[m.Name]*float64(faults)
+}
+
+// allowed are the allowances of a scenario that differ from the limits that hold for all.
+func allowed(s *scenarios.Scenario, runs []*report.Run) map[string]float64 {
+	all := map[string]float64{}
+	faults := 0
+	for _, run := range runs {
+		faults = max(faults, len(run.Cycles))
+	}
+	for name := range s.Judge.Allow {
+		m, _ := report.Lookup(name) // the loader saw to it
+		all[name] = allowance(s, m, faults)
+	}
+	if s.Judge.MustLose {
+		all[report.LostFrames] = math.MaxFloat64
+	}
+	return all
 }
 
 // within says whether a value is allowed.

@@ -224,7 +224,9 @@ func TestAllowancesGrowWithTheFaults(t *testing.T) {
 	s.Judge.Allow = map[string]float64{report.LostFrames: 256}
 	runs := clean(6, 34)
 	runs[2].Set(report.LostFrames, 34*256)
-	require.Equal(t, report.Pass, Judge(s, 204, runs, "").Verdict)
+	r := Judge(s, 204, runs, "")
+	require.Equal(t, report.Pass, r.Verdict)
+	require.Equal(t, map[string]float64{report.LostFrames: 34 * 256}, r.Allowed)
 	runs[2].Set(report.LostFrames, 34*256+1)
 	require.Equal(t, report.Fail, Judge(s, 204, runs, "").Verdict)
 }

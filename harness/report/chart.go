@@ -39,7 +39,7 @@ func millis(sec float64) string {
 // Places in a chart, in its own units.
 const (
 	chartWidth, chartHeight                          = 420.0, 190.0
-	chartLeft, chartRight, chartTop, chartBottom     = 34.0, 14.0, 10.0, 26.0
+	chartLeft, chartRight, chartTop, chartBottom     = 42.0, 14.0, 10.0, 26.0
 	plotWidth, plotHeight                            = chartWidth - chartLeft - chartRight, chartHeight - chartTop - chartBottom
 	curvePoints                                  int = 240
 )

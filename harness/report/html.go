@@ -197,9 +197,7 @@ func cell(r *Result, m Metric) pageCell {
 		if ok {
 			c.Text = m.Text(f.Max)
 		}
-		if m.Judged() {
-			c.Limit = m.Text(m.Limit)
-		}
+		c.Limit = limitText(r, m)
 	default:
 		if ok {
 			c.Text = m.Text(f.Median)
@@ -220,6 +218,18 @@ func (c *pageCell) budget(r *Result, b Budget) {
 			}
 		}
 	}
+}
+
+// limitText is the most that one engine process of a scenario may have of a metric; empty where there is no limit.
+func limitText(r *Result, m Metric) string {
+	limit, ok := r.Allowed[m.Name]
+	if !ok {
+		limit = m.Limit
+	}
+	if limit >= math.MaxFloat64 {
+		return ""
+	}
+	return m.Text(limit)
 }
 
 func median(r *Result, name string) float64 {
@@ -247,9 +257,7 @@ func figures(r *Result) []pageFigure {
 				Unit: strings.TrimSuffix(strings.TrimSuffix(unit, "-ns"), "-sec"), Doc: m.Doc, N: f.N,
 				Median: m.Text(f.Median), Min: m.Text(f.Min), Max: m.Text(f.Max), Bad: fails(r, m.Name),
 			}
-			if m.Judged() {
-				row.Limit = m.Text(m.Limit)
-			}
+			row.Limit = limitText(r, m)
 			all = append(all, row)
 		}
 	}

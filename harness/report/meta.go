@@ -3,6 +3,7 @@ package report
 import (
 	"debug/buildinfo"
 	"os"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -45,7 +46,7 @@ type Realised struct {
 // NewMeta describes this machine and the engine's binary.
 func NewMeta(engine, profile string, seed uint64) Meta {
 	m := Meta{
-		Date: time.Now().Format(time.RFC3339), Command: strings.Join(os.Args, " "),
+		Date: time.Now().Format(time.RFC3339), Command: shell(os.Args),
 		Profile: profile, Seed: seed, Machine: ThisMachine(),
 	}
 	if info, err := buildinfo.ReadFile(engine); err == nil {
@@ -61,6 +62,20 @@ func NewMeta(engine, profile string, seed uint64) Meta {
 	}
 	return m
 }
+
+// shell writes a command so that a shell takes it as it was.
+func shell(args []string) string {
+	var all []string
+	for _, a := range args {
+		if !plain.MatchString(a) {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		all = append(all, a)
+	}
+	return strings.Join(all, " ")
+}
+
+var plain = regexp.MustCompile(`^[\w@%+=:,./-]+$`)
 
 // Realise fills in what only the runs tell.
 func (m *Meta) Realise(results []Result) {

@@ -68,10 +68,12 @@ type Result struct {
 	Bound    string         `json:"bound"`
 	Phases   map[string]int `json:"phases"` // faults by what the victim was doing
 	// Figures are by unit, as in runs.txt; of a unit that nothing was measured in there is none.
-	Figures  map[string]Figure `json:"figures"`
-	Budgets  []Held            `json:"budgets,omitempty"`
-	Failures []Failure         `json:"failures,omitempty"`
-	Records  []*Run            `json:"-"`
+	Figures map[string]Figure `json:"figures"`
+	Budgets []Held            `json:"budgets,omitempty"`
+	// Allowed is, by metric, the most that one engine process may have, where that is not the Limit.
+	Allowed  map[string]float64 `json:"allowed,omitempty"`
+	Failures []Failure          `json:"failures,omitempty"`
+	Records  []*Run             `json:"-"`
 }
 
 // Figure is what one column of runs.txt has in the engine processes of a scenario.
