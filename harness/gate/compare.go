@@ -32,7 +32,7 @@ type Change struct {
 	Config, Row, Unit string
 	Old, New          benchmath.Summary
 	Test              benchmath.Comparison
-	Zero              bool // 0 in every process on both sides
+	Zero              bool   // 0 in every process on both sides
 	Verdict           string // what is wrong with it, with a space before it
 	exact             bool
 	better            int

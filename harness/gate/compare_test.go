@@ -131,8 +131,14 @@ func TestPlantedRegressionsFail(t *testing.T) {
 			for _, run := range new[1].Records {
 				run.Set(report.LeakedThreads, 3)
 			}
-		}, []string{"leaked-threads was 0.000 and is 3.000"}},
+		}, []string{"leaked-threads was 0.000 and is 3.000 (p=0.000 n=10)"}},
 		{"a thread in one process", func(_, new []report.Result) { new[1].Records[0].Set(report.LeakedThreads, 1) }, nil},
+		{"threads here and there on both sides", func(old, new []report.Result) {
+			for i := range 10 {
+				old[1].Records[i].Set(report.LeakedThreads, float64(i/6))
+				new[1].Records[i].Set(report.LeakedThreads, float64(i/4))
+			}
+		}, nil},
 		{"what was 0 is not, and differs from process to process", func(old, new []report.Result) {
 			for i := range new[1].Records {
 				old[1].Records[i].Set(report.LateSwitches, 0)

@@ -94,12 +94,9 @@ func readPage(dir string) (*page, error) {
 	p.Duration = time.Duration(p.Seconds * 1e9).Round(time.Second).String()
 	p.MemoryGB = fmt.Sprintf("%.1f GiB", float64(p.Machine.Memory)/(1<<30))
 	p.Headings = append(p.Headings, heading{"cycles", "faults, in all engine processes together"})
-	for _, name := range glance {
-		m, _ := Lookup(name)
-		if m.Unit != "" {
-			name += " p50"
-		}
-		p.Headings = append(p.Headings, heading{name, m.Doc})
+	for _, g := range glance {
+		m, _ := Lookup(g.name)
+		p.Headings = append(p.Headings, heading{g.heading, m.Doc})
 		if m.Name == Detect {
 			p.Headings = append(p.Headings, heading{"x floor", "detect p50 as a multiple of the floor's"})
 		}
@@ -173,10 +170,10 @@ func (p *page) Class() string { return class(p.Summary.Verdict) }
 
 func cells(r *Result) []pageCell {
 	all := []pageCell{{Text: fmt.Sprint(r.Cycles)}}
-	for _, name := range glance {
-		m, _ := Lookup(name)
+	for _, g := range glance {
+		m, _ := Lookup(g.name)
 		all = append(all, cell(r, m))
-		if name == Detect {
+		if m.Name == Detect {
 			x := pageCell{Text: ratio(median(r, Detect) / median(r, FloorPidfd))}
 			x.budget(r, Budget{Detect, TimesFloor})
 			all = append(all, x)

@@ -42,7 +42,7 @@ func TestThePageShowsWhatTheFilesSay(t *testing.T) {
 	for _, want := range []string{
 		`<span class="verdict fail">fail</span>`, `<span class="verdict invalid-host">invalid host</span>`, "needs portaudio: no device",
 		"abc123", "Intel(R) Xeon(R)", "&lt;script&gt;", "--seed 7", "kept: results/latest/failures/kill-both-2",
-		"lost-frames is 256, at most 0", "<small>≤ 1.00</small>", "<small>≤ 1024</small>", `<td class="bad">`, "replicas-disagree", "promote p50",
+		"lost-frames is 256, at most 0", "<small>≤ 1.00</small>", "<small>≤ 1024</small>", `<td class="bad">`, "replicas-disagree", ">promote p50<", ">disagree<",
 		"detect: p50 ", "mend: p50 ",
 	} {
 		require.Contains(t, strings.ReplaceAll(text, "&#43;", "+"), want)

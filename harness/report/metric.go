@@ -164,7 +164,7 @@ var metrics = []Metric{
 	count(LeakedFDs, 0, Proc, "rise of open descriptors between settled points, the most of any process"),
 	count(LeakedMemfds, 0, Proc, "rise of memfds between settled points, the most of any process"),
 	count(LeakedSockets, 0, Proc, "rise of sockets between settled points, the most of any process"),
-	count(LeakedThreads, 3, Proc, "rise of threads between settled points, the most of any process; Go's runtime never ends a thread it started"),
+	value(LeakedThreads, 3, Proc, never, "rise of threads between settled points, the most of any process; Go's runtime never ends a thread it started"),
 	count(LeakedGoroutines, 0, Own, "rise of the host's goroutines between settled points"),
 	count(LeakedProcs, 0, Proc, "rise of the engine's processes between settled points"),
 	value(LeakedRSS, 16<<20, Proc, never, "rise of resident memory between settled points, the most of any process"),
@@ -195,7 +195,7 @@ func sampled(name, unit string, source Source, worse float64, doc string) Metric
 	return Metric{Name: name, Unit: unit, Better: lower, Limit: Unlimited, Worse: worse, Source: source, Doc: doc}
 }
 
-// count is a number that is the same however often it is taken.
+// count is a number that must be the same however often it is taken.
 func count(name string, limit float64, source Source, doc string) Metric {
 	return Metric{Name: name, Better: lower, Exact: true, Limit: limit, Source: source, Doc: doc}
 }

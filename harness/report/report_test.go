@@ -124,6 +124,8 @@ func TestMetricTable(t *testing.T) {
 	seen := map[string]bool{}
 	for _, m := range metrics {
 		require.NotEmpty(t, m.Doc, m.Name)
+		require.NotEmpty(t, m.Source, m.Name)
+		require.Contains(t, []string{"lower", "higher"}, m.Better, m.Name)
 		require.False(t, seen[m.Name], m.Name)
 		seen[m.Name] = true
 		require.False(t, m.Unit != "" && (m.Judged() || m.Found), "%s: a sampled metric is judged by budgets", m.Name)
@@ -132,6 +134,14 @@ func TestMetricTable(t *testing.T) {
 			require.NotRegexp(t, `(^|-)ns$`, tidy, unit)
 			require.NotContains(t, unit, " ")
 		}
+	}
+	for _, g := range glance {
+		_, ok := Lookup(g.name)
+		require.True(t, ok, g.name)
+	}
+	for _, name := range drawn {
+		m, ok := Lookup(name)
+		require.True(t, ok && m.Unit != "", name)
 	}
 	for _, a := range []string{oracle.Tape, oracle.Compared, oracle.CommandsOffEdge, oracle.RewoundBlocks, oracle.SealLead} {
 		m, ok := Lookup(a)

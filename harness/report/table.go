@@ -11,8 +11,16 @@ import (
 	"chronus/harness/oracle"
 )
 
-// glance are the metrics that the terminal table shows: counts as their sum, times as the median of all faults.
-var glance = []string{LostFrames, oracle.WrongFrames, oracle.ReplicasDisagree, Detect, Failover, Promote, Mend}
+// glance are the metrics that the terminal table and the page show of each scenario, and their headings there.
+var glance = []struct{ name, heading string }{
+	{LostFrames, "lost"},
+	{oracle.WrongFrames, "wrong"},
+	{oracle.ReplicasDisagree, "disagree"},
+	{Detect, "detect p50"},
+	{Failover, "failover p50"},
+	{Promote, "promote p50"},
+	{Mend, "mend p50"},
+}
 
 // WriteTable writes the table that a person reads at a glance, and below it what failed and how to repeat it.
 func WriteTable(w io.Writer, s *Summary) error {
@@ -70,13 +78,9 @@ func (s *Summary) Sizes() string {
 
 func headings() []string {
 	all := []string{"scenario", "cycles"}
-	for _, name := range glance {
-		m, _ := Lookup(name)
-		if m.Unit != "" {
-			name += " p50"
-		}
-		all = append(all, name)
-		if m.Name == Detect {
+	for _, g := range glance {
+		all = append(all, g.heading)
+		if g.name == Detect {
 			all = append(all, "(x floor)")
 		}
 	}
@@ -85,18 +89,19 @@ func headings() []string {
 
 func row(r *Result) []string {
 	cells := []string{r.Scenario, fmt.Sprint(r.Cycles)}
-	for _, name := range glance {
-		m, _ := Lookup(name)
+	p50 := func(name string) float64 { return Quantile(r.Samples(name), 0.5) }
+	for _, g := range glance {
+		m, _ := Lookup(g.name)
 		switch {
 		case r.Verdict == NotRun:
 			cells = append(cells, "-")
 		case m.Unit == "":
-			cells = append(cells, m.Text(r.total(name)))
+			cells = append(cells, m.Text(r.total(m.Name)))
 		default:
-			cells = append(cells, m.Text(Quantile(r.Samples(name), 0.5)))
+			cells = append(cells, m.Text(p50(m.Name)))
 		}
-		if name == Detect {
-			cells = append(cells, ratio(Quantile(r.Samples(name), 0.5)/Quantile(r.Samples(FloorPidfd), 0.5)))
+		if m.Name == Detect {
+			cells = append(cells, ratio(p50(Detect)/p50(FloorPidfd)))
 		}
 	}
 	return append(cells, string(r.Verdict), r.Bound)
