@@ -60,6 +60,10 @@ func Compare(old, new string, minRuns int) (*Comparison, error) {
 	if err != nil {
 		return nil, err
 	}
+	return compare(before, after, all, minRuns), nil
+}
+
+func compare(before, after *revision, all []*scenarios.Scenario, minRuns int) *Comparison {
 	c := &Comparison{Old: before.file, New: after.file}
 	c.missing(before, after)
 	c.few(before, minRuns)
@@ -67,7 +71,7 @@ func Compare(old, new string, minRuns int) (*Comparison, error) {
 	c.overBudget(after, all)
 	c.changes(before, after)
 	c.judge()
-	return c, nil
+	return c
 }
 
 func (c *Comparison) fail(format string, args ...any) {

@@ -231,6 +231,7 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 		{"no results", writeText(t, "goos: linux\n"), "no results in it"},
 		{"a line that is none", writeText(t, string(text)+"BenchmarkFailover/scenario=x many 1 lost-frames\n"), "runs.txt:"},
 		{"a value that is none", writeText(t, string(text)+"BenchmarkFailover/scenario=x 34 much lost-frames\n"), "runs.txt:"},
+		{"not a number", writeText(t, string(text)+"BenchmarkFailover/scenario=x 34 NaN lost-frames\n"), "runs.txt: Failover/scenario=x has NaN lost-frames"},
 		{"contradicting units", writeText(t, string(text)+"Unit lost-frames better=higher\n"), "runs.txt:"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -244,20 +245,16 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 }
 
 func FuzzReadRevision(f *testing.F) {
-	var b bytes.Buffer
-	require.NoError(f, report.WriteRuns(&b, machine, taken(3, 1)))
-	f.Add(b.Bytes())
-	f.Add([]byte("BenchmarkA 1 1 ns/op\nUnit ns/op better=lower\n"))
+	f.Add([]byte("Unit detect-p50-ns better=lower\ngoos: linux\nBenchmarkFailover/scenario=a/sink=wav-2 34 250 detect-p50-ns 0 lost-frames\n"))
+	f.Add([]byte("BenchmarkA 1 1 ns/op\nUnit ns/op better=lower\nUnit x assume=exact\nBenchmarkA 1 NaN x\nBenchmarkA 1 -Inf x\n"))
+	file := filepath.Join(f.TempDir(), "runs.txt")
 	f.Fuzz(func(t *testing.T, text []byte) {
-		file := writeText(t, string(text))
-		c, err := Compare(file, file, 1)
-		switch {
-		case err != nil && strings.TrimSpace(err.Error()) == "":
-			t.Fatal("an error without a text")
-		case err == nil:
-			if err := c.WriteText(new(strings.Builder)); err != nil {
-				t.Fatal(err)
-			}
+		require.NoError(t, os.WriteFile(file, text, 0o644))
+		side, err := readRevision(file)
+		if err != nil {
+			require.NotEmpty(t, strings.TrimSpace(err.Error()))
+			return
 		}
+		require.NoError(t, compare(side, side, nil, 1).WriteText(new(strings.Builder)))
 	})
 }

@@ -258,5 +258,11 @@ func figures(r *Result) []pageFigure {
 			all = append(all, row)
 		}
 	}
+	for _, held := range r.Budgets {
+		all = append(all, pageFigure{
+			Unit: held.Budget, Doc: "a budget of the scenario, held by the median engine process", Median: number(held.Value),
+			Limit: number(held.Limit), Bad: fails(r, held.Budget), N: r.Runs,
+		})
+	}
 	return all
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 
 	"golang.org/x/perf/benchunit"
 
@@ -229,15 +230,25 @@ func (m Metric) Judged() bool { return !math.IsInf(m.Limit, 1) }
 // Of finds the metric that a column of runs.txt belongs to, by its unit as benchfmt reads it: with ns tidied to sec. median says
 // that Worse goes for the column: it is the p50 of a metric that is sampled, or the value of one that is not.
 func Of(unit string) (m Metric, median, ok bool) {
+	c, ok := columnByUnit()[unit]
+	return c.metric, c.median, ok
+}
+
+type column struct {
+	metric Metric
+	median bool
+}
+
+var columnByUnit = sync.OnceValue(func() map[string]column {
+	all := map[string]column{}
 	for _, m := range metrics {
 		for i, u := range m.Units() {
-			if _, tidy := benchunit.Tidy(1, u); tidy == unit || u == unit {
-				return m, i == 0, true
-			}
+			_, tidy := benchunit.Tidy(1, u)
+			all[tidy] = column{m, i == 0}
 		}
 	}
-	return Metric{}, false, false
-}
+	return all
+})
 
 // Units are the units that the metric has in runs.txt.
 func (m Metric) Units() []string {
