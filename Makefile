@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test verify soak bench mutants lint fuzz clean
+.PHONY: help deps build run test verify soak compare bench mutants lint fuzz clean
 
 GO ?= go
 
@@ -12,6 +12,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 ARGS     ?=
+BASE     ?= HEAD
 BENCH    ?= .
 COUNT    ?= 1
 FUZZTIME ?= 10s
@@ -72,6 +73,9 @@ verify: build ## Kill workers of a running engine and check every frame; ARGS='-
 
 soak: build ## The same for hours
 	bin/chronus verify --profile soak $(ARGS)
+
+compare: build ## This tree against another revision, in turn, through the gate; BASE=REV RUNS=10
+	@MAKE='$(MAKE)' sh ci/compare.sh '$(BASE)'
 
 # The race detector needs cgo, and cgo a C compiler that finds its headers.
 test: ## Every Go test, under the race detector where there is a C compiler

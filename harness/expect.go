@@ -185,53 +185,64 @@ func (x *expectation) times(t *tally, find func(assertion, format string, args .
 	}
 }
 
-// measure takes a fault's latencies from its events, ns by metric.
+// measure takes a fault's latencies from its events, ns by metric. Beside each time that the engine supplies stands its outer
+// bound: from just before the kill until the harness had the event.
 func (x *expectation) measure(window []received) map[string]float64 {
 	t := x.tally(window)
 	values := map[string]float64{}
 	// most keeps the slowest of several: two victims are known when the second is.
 	most := func(name string, ns int64) { values[name] = max(values[name], float64(ns)) }
-	ready := map[int]int64{}
+	seen := func(name string, e received) {
+		if x.moment.Exact {
+			most(name, e.at-x.moment.Before)
+		}
+	}
+	ready := map[int]received{}
 	for _, e := range t.counted[control.WorkerReady] {
-		ready[e.PID] = e.TNS
+		ready[e.PID] = e
 	}
 	for _, e := range t.counted[control.WorkerSpawned] {
-		if ns, ok := ready[e.PID]; ok {
-			most(report.Spawn, ns-e.TNS)
+		if r, ok := ready[e.PID]; ok {
+			most(report.Spawn, r.TNS-e.TNS)
+			seen(report.SpawnSeen, r)
 		}
 	}
 	for _, e := range t.counted[control.WorkerPromoted] {
 		if t.retired == 0 {
 			most(report.Promote, e.FirstNS-e.KnownNS)
+			seen(report.PromoteSeen, e)
 		}
 	}
 	for _, e := range t.counted[control.Switched] {
 		most(report.Switch, e.ReturnNS-e.EntryNS)
+		seen(report.SwitchSeen, e)
 	}
 	if !x.moment.Exact {
 		return values
 	}
 	for _, v := range x.victims {
-		if ns, ok := x.known(&t, v); ok {
-			most(report.Detect, ns-x.moment.Before)
+		if e, ok := x.known(&t, v); ok {
+			most(report.Detect, e.TNS-x.moment.Before)
+			seen(report.DetectSeen, e)
 		}
 	}
 	for _, e := range t.counted[control.RedundancyRestored] {
 		most(report.Mend, e.TNS-x.moment.Before)
+		seen(report.MendSeen, e)
 	}
 	return values
 }
 
-// known is when the host knew of a victim's fault, by whatever came first.
-func (x *expectation) known(t *tally, v fault.Victim) (ns int64, ok bool) {
+// known is the event that first told of a victim's fault.
+func (x *expectation) known(t *tally, v fault.Victim) (first received, ok bool) {
 	for _, kind := range []string{control.WorkerLeaving, control.WorkerHung, control.WorkerDown} {
 		for _, e := range t.counted[kind] {
-			if e.PID == v.PID && (!ok || e.TNS < ns) {
-				ns, ok = e.TNS, true
+			if e.PID == v.PID && (!ok || e.TNS < first.TNS) {
+				first, ok = e, true
 			}
 		}
 	}
-	return ns, ok
+	return first, ok
 }
 
 // phase is what the first of the victims was doing when it died.

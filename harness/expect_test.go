@@ -28,7 +28,7 @@ func killed() []received {
 	from := 0
 	at := func(ns int64, e control.Event) received {
 		e.TNS = killAt + ns
-		return received{e, e.TNS + 50}
+		return received{e, max(e.TNS, e.ReturnNS) + 50}
 	}
 	return []received{
 		at(200, control.Event{Kind: control.WorkerDown, Slot: 0, PID: victim, Cause: "signal: killed", Phase: "rendering"}),
@@ -177,6 +177,7 @@ func TestMeasure(t *testing.T) {
 	x := expectKill(t)
 	require.Equal(t, map[string]float64{
 		report.Detect: 200, report.Mend: 950, report.Promote: 180, report.Spawn: 300, report.Switch: 1200,
+		report.DetectSeen: 250, report.MendSeen: 1000, report.PromoteSeen: 450, report.SpawnSeen: 950, report.SwitchSeen: 750,
 	}, x.measure(killed()))
 	require.Equal(t, "rendering", x.phase(killed()))
 
@@ -187,6 +188,7 @@ func TestMeasure(t *testing.T) {
 	values := x.measure(killed())
 	require.NotContains(t, values, report.Detect, "no latency counts from a time that is not known")
 	require.NotContains(t, values, report.Mend)
+	require.NotContains(t, values, report.PromoteSeen)
 	require.Contains(t, values, report.Promote)
 }
 

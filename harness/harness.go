@@ -27,7 +27,9 @@ import (
 // Config says what to verify and how.
 type Config struct {
 	Scenarios []*scenarios.Scenario
+	All       bool // a scenario that cannot run here fails the verification
 	Profile   string
+	Processes int    // engine processes for each scenario; 0: what the profile says
 	Count     int    // cycles for each engine process; of crash points: passes of each; 0: what the profile says
 	Seed      uint64 // of all that is random
 	Out       string // folder for what is kept of failures; is created
@@ -54,8 +56,9 @@ type UsageError struct{ err error }
 func (e *UsageError) Error() string { return e.err.Error() }
 func (e *UsageError) Unwrap() error { return e.err }
 
-// Verify runs the scenarios and judges them. An error says that there is no verdict: ctx ended, or the harness itself could not
-// go on. What an engine does wrong is in the summary.
+// Verify runs the scenarios and judges them. What an engine does wrong is in the summary, and so is what was not run and why. An
+// error beside a summary says what ended the verification before its end: ctx, or the harness itself could not go on. An error
+// without one is a mistake of whoever asked.
 func Verify(ctx context.Context, cfg Config) (*report.Summary, error) {
 	if err := cfg.check(); err != nil {
 		return nil, &UsageError{err}
@@ -66,18 +69,39 @@ func Verify(ctx context.Context, cfg Config) (*report.Summary, error) {
 	schedule.FreeProcs()
 	begin := time.Now()
 	sum := &report.Summary{Profile: cfg.Profile, Seed: cfg.Seed, Failures: []report.Failure{}}
+	var ended error
 	for _, s := range cfg.Scenarios {
-		r, err := cfg.scenario(ctx, s)
-		if err != nil {
-			return nil, err
+		r := report.Omitted(s.Name, Missing(s, cfg.Engine), cfg.repeat(s))
+		if r.Why == "" && ended == nil {
+			began := time.Now()
+			judged, err := cfg.scenario(ctx, s)
+			if ended = err; err == nil {
+				r = *judged
+			}
+			r.Seconds = time.Since(began).Seconds()
 		}
-		cfg.Progress.Result(r)
-		sum.Scenarios = append(sum.Scenarios, *r)
+		if r.Verdict == report.NotRun && r.Why == "" {
+			r.Why = cause(ctx, ended)
+		}
+		cfg.Progress.Result(&r)
+		sum.Scenarios = append(sum.Scenarios, r)
 	}
-	verdict, failures := gate.Sum(sum.Scenarios)
+	verdict, failures := gate.Sum(sum.Scenarios, cfg.All)
 	sum.Verdict, sum.Failures = verdict, append(sum.Failures, failures...)
+	if ended != nil {
+		sum.Why = cause(ctx, ended)
+		sum.Verdict = verdict.Worse(report.NoVerdict)
+	}
 	sum.Seconds = time.Since(begin).Seconds()
-	return sum, nil
+	return sum, ended
+}
+
+// cause is why a verification ended before its end.
+func cause(ctx context.Context, err error) string {
+	if ctx.Err() != nil {
+		return "interrupted"
+	}
+	return err.Error()
 }
 
 const failuresDir = "failures"
@@ -86,14 +110,8 @@ func (cfg *Config) check() error {
 	if len(cfg.Scenarios) == 0 {
 		return errors.New("verify: no scenario matches")
 	}
-	for _, s := range cfg.Scenarios {
-		binary := cfg.binary(s)
-		if _, err := os.Stat(binary); err != nil {
-			if s.Crashes() {
-				return fmt.Errorf("verify: %s: no engine with failpoints: %w (make build makes it)", s.Name, err)
-			}
-			return fmt.Errorf("verify: no engine: %w (make build makes it)", err)
-		}
+	if _, err := os.Stat(filepath.Join(cfg.Engine, "chronus")); err != nil {
+		return fmt.Errorf("verify: no engine: %w (make build makes it)", err)
 	}
 	return nil
 }
@@ -112,6 +130,9 @@ func (cfg *Config) load(s *scenarios.Scenario) scenarios.Load {
 	if cfg.Count > 0 {
 		l.Cycles = cfg.Count
 	}
+	if cfg.Processes > 0 {
+		l.Processes = cfg.Processes
+	}
 	return l
 }
 
@@ -120,6 +141,9 @@ func (cfg *Config) repeat(s *scenarios.Scenario) string {
 	cmd := fmt.Sprintf("bin/chronus verify --profile %s --run '^%s$' --seed %d", cfg.Profile, s.Name, cfg.Seed)
 	if cfg.Count > 0 {
 		cmd += fmt.Sprintf(" --count %d", cfg.Count)
+	}
+	if cfg.Processes > 0 {
+		cmd += fmt.Sprintf(" --processes %d", cfg.Processes)
 	}
 	return cmd
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"chronus/harness/gate"
 	"chronus/harness/oracle"
 	"chronus/harness/report"
+	"chronus/harness/schedule"
 	"chronus/scenarios"
 	"github.com/stretchr/testify/require"
 )
@@ -113,11 +115,16 @@ func TestAGoodEnginePasses(t *testing.T) {
 	run := r.Records[0]
 	for _, name := range []string{
 		report.Detect, report.Exit, report.Failover, report.Switch, report.Promote, report.Spawn, report.Mend, report.FloorPidfd,
-		report.InjectLate,
+		report.InjectLate, report.DetectSeen, report.SwitchSeen, report.PromoteSeen, report.SpawnSeen, report.MendSeen,
 	} {
 		require.Len(t, run.Samples(name), 6, name)
 		for _, v := range run.Samples(name) {
 			require.GreaterOrEqual(t, v, 0.0, name)
+		}
+	}
+	for _, c := range run.Cycles {
+		for _, name := range []string{report.Detect, report.Promote, report.Spawn, report.Mend} {
+			require.LessOrEqual(t, c.Values[name], c.Values[name+"-seen"], "%s is within what was seen from outside", name)
 		}
 	}
 	require.NotEmpty(t, run.Commands, "commands were heard")
@@ -220,18 +227,25 @@ func TestCancelledVerificationHasNoVerdict(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(500*time.Millisecond, cancel)
-	_, err = Verify(ctx, Config{
-		Scenarios: []*scenarios.Scenario{s}, Profile: "quick", Count: 20, Out: t.TempDir(), Engine: bin,
+	second := *s
+	second.Name = "second"
+	sum, err := Verify(ctx, Config{
+		Scenarios: []*scenarios.Scenario{s, &second}, Profile: "quick", Count: 20, Out: t.TempDir(), Engine: bin,
 		Floor: []string{self, "serve-floor"}, Progress: &quiet{},
 	})
 	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, report.NoVerdict, sum.Verdict)
+	require.Equal(t, "interrupted", sum.Why)
+	require.Len(t, sum.Scenarios, 2)
+	for _, r := range sum.Scenarios {
+		require.Equal(t, report.NotRun, r.Verdict)
+		require.Equal(t, "interrupted", r.Why)
+	}
 }
 
 func TestMistakesAreUsageErrors(t *testing.T) {
 	s, err := scenarios.Parse("fake.toml", []byte(fakeScenario))
 	require.NoError(t, err)
-	crash := *s
-	crash.Fault = scenarios.Fault{Kind: "crash", Target: "primary", Points: "."}
 	for _, tc := range []struct {
 		name string
 		cfg  Config
@@ -239,7 +253,6 @@ func TestMistakesAreUsageErrors(t *testing.T) {
 	}{
 		{"nothing to do", Config{}, "verify: no scenario matches"},
 		{"no engine", Config{Scenarios: []*scenarios.Scenario{s}, Engine: "/nonexistent"}, "verify: no engine: "},
-		{"no failpoints", Config{Scenarios: []*scenarios.Scenario{&crash}, Engine: "/nonexistent"}, "verify: fake: no engine with failpoints: "},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := Verify(context.Background(), tc.cfg)
@@ -248,4 +261,37 @@ func TestMistakesAreUsageErrors(t *testing.T) {
 			require.ErrorContains(t, err, tc.want)
 		})
 	}
+}
+
+func TestWhatCannotRunSaysWhy(t *testing.T) {
+	bin := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "chronus"), nil, 0o755))
+	crash, err := scenarios.Parse("fake.toml", []byte(fakeScenario))
+	require.NoError(t, err)
+	loud := *crash
+	crash.Fault = scenarios.Fault{Kind: "crash", Target: "primary", Points: "."}
+	loud.Needs = []string{scenarios.NeedPortAudio}
+	cfg := Config{Scenarios: []*scenarios.Scenario{crash, &loud}, Profile: "quick", Out: t.TempDir(), Engine: bin, Progress: &quiet{}}
+	for _, all := range []bool{false, true} {
+		cfg.All = all
+		sum, err := Verify(context.Background(), cfg)
+		require.NoError(t, err)
+		require.Equal(t, report.NotRun, sum.Scenarios[0].Verdict)
+		require.Equal(t, report.NotRun, sum.Scenarios[1].Verdict)
+		require.Contains(t, sum.Scenarios[0].Why, "needs failpoints: stat "+bin)
+		require.Contains(t, sum.Scenarios[1].Why, "needs portaudio: stat "+bin)
+		if all {
+			require.Equal(t, []string{gate.RequireAll, gate.RequireAll}, failed(sum))
+		} else {
+			require.Equal(t, report.NoVerdict, sum.Verdict)
+		}
+	}
+
+	// What the kernel grants is the kernel's to say: with or without, the answer must be the thread's own experience.
+	loud.Needs = []string{scenarios.NeedFifo}
+	granted := make(chan bool)
+	go func() { runtime.LockOSThread(); granted <- schedule.Fifo(0, 1) }()
+	require.Equal(t, <-granted, Missing(&loud, bin) == "")
+	loud.Needs = nil
+	require.Empty(t, Missing(&loud, bin))
 }

@@ -34,6 +34,10 @@ func (p *lineProgress) Cycle(int, int, bool) {}
 func (p *lineProgress) Checking() {}
 
 func (p *lineProgress) Result(r *report.Result) {
+	if r.Verdict == report.NotRun {
+		fmt.Fprintf(p.out, "%-12s %-24s %s\n", r.Verdict, r.Scenario, r.Why)
+		return
+	}
 	fmt.Fprintf(p.out, "%-12s %-24s %d engines, %d faults, %s, detect p50 %s, %.0f s\n",
 		r.Verdict, r.Scenario, r.Runs, r.Cycles, r.Bound, detect(r), time.Since(p.begin).Seconds())
 	for _, f := range r.Failures {
@@ -78,6 +82,8 @@ func (p *barProgress) Cycle(run, _ int, ok bool) {
 func (p *barProgress) Checking() { p.bar.Describe(p.name + ": every frame against the truth") }
 
 func (p *barProgress) Result(r *report.Result) {
-	p.bar.Clear()
+	if p.bar != nil { // none was run yet
+		p.bar.Clear()
+	}
 	p.lineProgress.Result(r)
 }

@@ -114,6 +114,14 @@ func (f source) check(s *Scenario) error {
 			return f.error(c.why, strings.Split(c.key, ".")...)
 		}
 	}
+	for i, need := range s.Needs {
+		if !slices.Contains(Needs, need) {
+			return f.error(fmt.Sprintf("unknown need %q (known: %s)", need, strings.Join(Needs, ", ")), "needs")
+		}
+		if slices.Contains(s.Needs[:i], need) {
+			return f.error(fmt.Sprintf("%q is there twice", need), "needs")
+		}
+	}
 	if s.Fault.Points != "" {
 		if _, err := regexp.Compile(s.Fault.Points); err != nil {
 			return f.error(oneLine(err.Error()), "fault", "points")

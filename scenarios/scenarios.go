@@ -20,6 +20,7 @@ type Scenario struct {
 	Name     string            `toml:"-"`
 	Order    int               `toml:"order"`    // scenarios run by rising order, a short one first
 	Why      string            `toml:"why"`      // one sentence
+	Needs    []string          `toml:"needs"`    // what not every machine has, of Needs; without it the scenario is not run
 	Patch    string            `toml:"patch"`    // a built-in patch
 	Commands bool              `toml:"commands"` // commands arrive all the time; the patch's sound must show them
 	Sink     string            `toml:"sink"`
@@ -63,6 +64,15 @@ type Judge struct {
 	// Budget is, by the names of report.ParseBudget, the most that the median engine process may have.
 	Budget map[string]float64 `toml:"budget"`
 }
+
+// What a scenario can need.
+const (
+	NeedFifo      = "fifo"      // SCHED_FIFO is granted
+	NeedPortAudio = "portaudio" // the engine has a PortAudio player
+)
+
+// Needs are the names of all that a scenario can need.
+var Needs = []string{NeedFifo, NeedPortAudio}
 
 // Profiles are the names of the profiles.
 var Profiles = []string{"quick", "full", "soak"}

@@ -126,6 +126,10 @@ func TestParse(t *testing.T) {
 	require.Equal(t, Load{6, 34}, s.Profile["quick"])
 	require.Equal(t, map[string]Count{"worker_down": Exactly(1), "switched": {1, 2}, "worker_spawned": AtLeast(1)}, s.Expect)
 	require.Equal(t, map[string]float64{"lost-frames": 256}, s.Judge.Allow)
+	require.Empty(t, s.Needs)
+	s, err = Parse("my.toml", []byte("needs = ['portaudio', 'fifo']\n"+valid))
+	require.NoError(t, err)
+	require.Equal(t, []string{NeedPortAudio, NeedFifo}, s.Needs)
 }
 
 func TestEveryMistakeIsOneLineWithThePlace(t *testing.T) {
@@ -136,6 +140,9 @@ func TestEveryMistakeIsOneLineWithThePlace(t *testing.T) {
 		{`order = 1`, `order = "1"`, `scenario: my.toml:1: "order": incompatible types: TOML value has type string; destination has type integer`},
 		{`order = 1`, `order = `, `scenario: my.toml:1: "order": expected value but found '\n' instead`},
 		{`why = "to test"`, ``, `scenario: my.toml: "why": must be there: one sentence`},
+		{`sink = "wav"`, `sink = "wav"` + "\n" + `needs = ["luck"]`, `scenario: my.toml:6: "needs": unknown need "luck" (known: fifo, portaudio)`},
+		{`sink = "wav"`, `sink = "wav"` + "\n" + `needs = ["fifo", "fifo"]`, `scenario: my.toml:6: "needs": "fifo" is there twice`},
+		{`sink = "wav"`, `sink = "wav"` + "\n" + `needs = "fifo"`, `scenario: my.toml:6: "needs": incompatible types: TOML value has type string; destination has type slice`},
 		{`patch = "heavy"`, `patch = "sine"`, `scenario: my.toml:4: "commands": the sound of patch "sine" does not show them (steps and heavy do)`},
 		{`sink = "wav"`, `sink = "tape"`, `scenario: my.toml:5: "sink": unknown sink (known: wav)`},
 		{`replicas = 2`, `replicas = 0`, `scenario: my.toml:8: "engine.replicas": must be 1 or more`},

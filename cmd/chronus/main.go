@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"chronus/harness/gate"
 )
 
 // Exit codes.
@@ -28,6 +31,8 @@ type cli struct {
 	Send    sendCmd    `cmd:"" help:"Send a command to a running engine by OSC."`
 	Status  statusCmd  `cmd:"" help:"Show what a running engine does."`
 	Verify  verifyCmd  `cmd:"" help:"Run the scenarios against the real engine and judge it."`
+	Compare compareCmd `cmd:"" help:"Hold the results of two revisions against each other."`
+	Report  reportCmd  `cmd:"" help:"Write a page with the results of a verification."`
 	Replay  replayCmd  `cmd:"" help:"Render a tape again and report the first frame that differs."`
 }
 
@@ -57,6 +62,7 @@ func options(out, errOut io.Writer) []kong.Option {
 		kong.Name("chronus"), kong.Description("A fault-tolerant real-time audio engine, and the harness that proves it."),
 		kong.DefaultEnvars("CHRONUS"), kong.Writers(out, errOut), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(help),
 		kong.Exit(func(c int) { panic(exitError{code: c}) }), // --help ends here
+		kong.Vars{"minRuns": strconv.Itoa(gate.MinRuns)},
 		kong.BindTo(out, (*io.Writer)(nil)), kong.Bind(logTo{errOut}),
 	}
 }

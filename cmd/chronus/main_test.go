@@ -111,6 +111,11 @@ func TestBadInputIsOneClearLineAndLeavesNothing(t *testing.T) {
 		{"verify --run (", []string{"--run"}},
 		{"verify --run nothing-matches-this", []string{"nothing-matches-this"}},
 		{"verify --count -1", []string{"--count"}},
+		{"report " + dir, []string{dir, "no such file", "chronus verify --out"}},
+		{"compare " + noTape, []string{"new"}},
+		{"compare " + noTape + " " + noTape, []string{noTape, "cut off"}},
+		{"compare " + dir + " " + noTape, []string{dir, "runs.txt"}},
+		{"compare --min-runs 0 a b", []string{"--min-runs 0"}},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
@@ -154,7 +159,7 @@ func TestHelpListsTheCommands(t *testing.T) {
 	code, out, errOut := call("--help")
 	require.Equal(t, exitPass, code)
 	require.Empty(t, errOut)
-	for _, s := range []string{"run", "status", "verify", "replay"} {
+	for _, s := range []string{"run", "status", "verify", "compare", "report", "replay"} {
 		require.Contains(t, out, s)
 	}
 	_, out, _ = call("run", "--help")

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 
@@ -26,6 +27,8 @@ type verifyCmd struct {
 	Profile string  `help:"How much is done: quick, full or soak." enum:"quick,full,soak" default:"quick"`
 	Match   string  `help:"Only the scenarios whose name matches." name:"run" placeholder:"REGEXP"`
 	Count   int     `help:"Faults for each engine process, instead of what the profile says." placeholder:"N"`
+	Procs   int     `help:"Engine processes for each scenario, instead of what the profile says." name:"processes" placeholder:"N"`
+	All     bool    `help:"Fail where a scenario cannot run here." name:"require-all"`
 	Seed    *uint64 `help:"Seed of all that is random; a new one each time unless given." placeholder:"N"`
 	Out     string  `help:"Folder of the reports." default:"results/latest" placeholder:"DIR"`
 	Engine  string  `help:"Folder of the engine's binaries; the one of this program unless given." placeholder:"DIR"`
@@ -43,8 +46,10 @@ func (v *verifyCmd) Run(out io.Writer) error {
 	if err != nil {
 		return usage(fmt.Errorf("--run %q: %w", v.Match, err))
 	}
-	if v.Count < 0 {
-		return usage(fmt.Errorf("--count %d: must not be negative", v.Count))
+	for name, n := range map[string]int{"count": v.Count, "processes": v.Procs} {
+		if n < 0 {
+			return usage(fmt.Errorf("--%s %d: must not be negative", name, n))
+		}
 	}
 	all, err := scenarios.All()
 	if err != nil {
@@ -63,14 +68,15 @@ func (v *verifyCmd) Run(out io.Writer) error {
 func (v *verifyCmd) list(out io.Writer, chosen []*scenarios.Scenario) error {
 	if v.JSON {
 		type scenario struct {
-			Name      string `json:"name"`
-			Why       string `json:"why"`
-			Processes int    `json:"processes"`
-			Cycles    int    `json:"cycles"`
+			Name      string   `json:"name"`
+			Why       string   `json:"why"`
+			Needs     []string `json:"needs,omitempty"`
+			Processes int      `json:"processes"`
+			Cycles    int      `json:"cycles"`
 		}
 		all := []scenario{}
 		for _, s := range chosen {
-			all = append(all, scenario{s.Name, s.Why, s.Profile[v.Profile].Processes, s.Profile[v.Profile].Cycles})
+			all = append(all, scenario{s.Name, s.Why, s.Needs, s.Profile[v.Profile].Processes, s.Profile[v.Profile].Cycles})
 		}
 		return report.WriteJSON(out, all)
 	}
@@ -81,7 +87,11 @@ func (v *verifyCmd) list(out io.Writer, chosen []*scenarios.Scenario) error {
 		if s.Crashes() {
 			times = fmt.Sprintf("%d x every point", load.Cycles)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, times, s.Why)
+		why := s.Why
+		if len(s.Needs) > 0 {
+			why += " (needs " + strings.Join(s.Needs, ", ") + ")"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, times, why)
 	}
 	return w.Flush()
 }
@@ -101,21 +111,25 @@ func (v *verifyCmd) verify(out io.Writer, chosen []*scenarios.Scenario) error {
 	if err := os.MkdirAll(v.Out, 0o755); err != nil {
 		return usage(err)
 	}
+	if err := report.Clear(v.Out); err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
 	meta := report.NewMeta(filepath.Join(engine, "chronus"), v.Profile, seed)
 	sum, err := harness.Verify(ctx, harness.Config{
-		Scenarios: chosen, Profile: v.Profile, Count: v.Count, Seed: seed, Out: v.Out, Engine: engine,
+		Scenarios: chosen, All: v.All, Profile: v.Profile, Processes: v.Procs, Count: v.Count, Seed: seed, Out: v.Out, Engine: engine,
 		Floor: []string{self, "verify", "--floor"}, Progress: harness.NewProgress(os.Stderr),
 	})
 	var mistake *harness.UsageError
 	switch {
 	case errors.As(err, &mistake):
 		return usage(err)
-	case err != nil:
+	case sum == nil:
 		return fmt.Errorf("verify: no verdict: %w", err)
 	}
-	meta.Realise(sum.Scenarios)
+	meta.Realise(sum.Scenarios) // also where it ended early: what was seen until then counts
 	if err := report.WriteDir(v.Out, meta, sum); err != nil {
 		return err
 	}

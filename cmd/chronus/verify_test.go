@@ -37,6 +37,7 @@ func TestVerifyMistakesAreOneLineAndExitTwo(t *testing.T) {
 		{verifyCmd{Match: "("}, `--run "(": error parsing regexp: missing closing ): ` + "`(`"},
 		{verifyCmd{Match: "^nothing$"}, `--run "^nothing$": no scenario matches (chronus verify --list lists them)`},
 		{verifyCmd{Count: -1}, "--count -1: must not be negative"},
+		{verifyCmd{Procs: -2}, "--processes -2: must not be negative"},
 		{verifyCmd{Profile: "quick", Out: file + "/x"}, "mkdir " + file + ": not a directory"},
 		{verifyCmd{Profile: "quick", Match: "^none$", Out: t.TempDir(), Engine: "/nonexistent"}, "verify: no engine: stat /nonexistent/chronus: no such file or directory (make build makes it)"},
 	} {

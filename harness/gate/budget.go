@@ -12,8 +12,7 @@ import (
 
 // budgets judges what a scenario's file allows of times: on the median of its engine processes, which one slow process does
 // not move. A process that has no samples does not count; if none has any, the budget fails: what it limits has gone missing.
-func budgets(s *scenarios.Scenario, runs []*report.Run) []report.Failure {
-	var failures []report.Failure
+func budgets(s *scenarios.Scenario, runs []*report.Run) (held []report.Held, failures []report.Failure) {
 	for _, name := range slices.Sorted(maps.Keys(s.Judge.Budget)) {
 		b, _ := report.ParseBudget(name) // the loader saw to it
 		limit := s.Judge.Budget[name]
@@ -35,14 +34,16 @@ func budgets(s *scenarios.Scenario, runs []*report.Run) []report.Failure {
 			failures = append(failures, report.Failure{Assertion: name, Limit: limit, Detail: []string{"nothing was measured"}})
 			continue
 		}
-		if median := report.Quantile(values, 0.5); median > limit {
+		median := finite(report.Quantile(values, 0.5))
+		held = append(held, report.Held{Budget: name, Value: median, Limit: limit})
+		if median > limit {
 			failures = append(failures, report.Failure{
 				Assertion: name, Count: median, Limit: limit,
 				Detail: []string{fmt.Sprintf("median of %d engine processes, from %.3g to %.3g", len(values), slices.Min(values), slices.Max(values))},
 			})
 		}
 	}
-	return failures
+	return held, failures
 }
 
 // measure is the value of a budget in one engine process; NaN where there are no samples.

@@ -4,6 +4,7 @@ package gate
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"chronus/harness/report"
@@ -16,6 +17,8 @@ const (
 	MustLose = "must-lose"
 	// MinRendering gives no verdict when too few victims were hit while they rendered.
 	MinRendering = "min-rendering"
+	// RequireAll fails where a scenario was not run and all are required.
+	RequireAll = "require-all"
 )
 
 // maxDetail is how many lines a failure shows; verdict.json says how many there were.
@@ -24,8 +27,12 @@ const maxDetail = 8
 // Judge gives the verdict on the engine processes of a scenario. cycles is how many a full profile has of it, all processes
 // together; repeat is the command that repeats the scenario.
 func Judge(s *scenarios.Scenario, cycles int, runs []*report.Run, repeat string) report.Result {
-	r := report.Result{Scenario: s.Name, Verdict: report.Pass, Runs: len(runs), Phases: map[string]int{}, Records: runs}
+	r := report.Result{
+		Scenario: s.Name, Verdict: report.Pass, Repeat: repeat, Runs: len(runs), Phases: map[string]int{},
+		Figures: report.Figures(runs), Records: runs,
+	}
 	for _, run := range runs {
+		r.BlockNS = run.Engine.BlockNS
 		r.Cycles += len(run.Cycles)
 		for _, c := range run.Cycles {
 			if c.Phase != "" {
@@ -33,10 +40,13 @@ func Judge(s *scenarios.Scenario, cycles int, runs []*report.Run, repeat string)
 			}
 		}
 	}
+	r.Allowed = allowed(s, runs)
 	r.Bound = report.Bound(lossy(runs), r.Cycles)
 
 	failures := limits(s, runs)
-	failures = append(failures, budgets(s, runs)...)
+	held, broke := budgets(s, runs)
+	r.Budgets = held
+	failures = append(failures, broke...)
 	if s.Judge.MustLose {
 		failures = append(failures, mustLose(runs)...)
 	}
@@ -44,6 +54,9 @@ func Judge(s *scenarios.Scenario, cycles int, runs []*report.Run, repeat string)
 		failures[i].Scenario, failures[i].Repeat = s.Name, repeat
 	}
 	r.Failures = failures
+	if len(failures) > 0 {
+		r.Failed = failures[0].String()
+	}
 	switch {
 	case len(failures) > 0 && hostsFault(s, runs, failures):
 		r.Verdict = report.InvalidHost
@@ -65,31 +78,60 @@ func Judge(s *scenarios.Scenario, cycles int, runs []*report.Run, repeat string)
 	return r
 }
 
-// Sum gives the verdict on all scenarios together.
-func Sum(results []report.Result) (v report.Verdict, failures []report.Failure) {
-	if len(results) == 0 {
-		return report.NoVerdict, nil
-	}
-	v = report.Pass
+// Sum gives the verdict on all scenarios together. With all, one that was not run fails it; without, it must only be that one
+// was run.
+func Sum(results []report.Result, all bool) (v report.Verdict, failures []report.Failure) {
+	v = report.NotRun
 	for _, r := range results {
 		v = v.Worse(r.Verdict)
 		failures = append(failures, r.Failures...)
+		if all && r.Verdict == report.NotRun {
+			v = report.Fail
+			failures = append(failures, report.Failure{
+				Scenario: r.Scenario, Assertion: RequireAll, Count: 1, Detail: []string{"not run: " + r.Why}, Repeat: r.Repeat,
+			})
+		}
+	}
+	if v == report.NotRun {
+		v = report.NoVerdict
 	}
 	return v, failures
 }
 
-// limit of a metric for one engine process.
-func limit(s *scenarios.Scenario, m report.Metric, run *report.Run) float64 {
-	return m.Limit + s.Judge.Allow[m.Name]*float64(len(run.Cycles))
+// allowance is the most that an engine process may have of a metric after that many faults.
+func allowance(s *scenarios.Scenario, m report.Metric, faults int) float64 {
+	return m.Limit + s.Judge.Allow[m.Name]*float64(faults)
+}
+
+// allowed are the allowances of a scenario that differ from the limits that hold for all.
+func allowed(s *scenarios.Scenario, runs []*report.Run) map[string]float64 {
+	all := map[string]float64{}
+	faults := 0
+	for _, run := range runs {
+		faults = max(faults, len(run.Cycles))
+	}
+	for name := range s.Judge.Allow {
+		m, _ := report.Lookup(name) // the loader saw to it
+		all[name] = allowance(s, m, faults)
+	}
+	if s.Judge.MustLose {
+		all[report.LostFrames] = math.MaxFloat64
+	}
+	return all
+}
+
+// within says whether a value is allowed.
+func within(s *scenarios.Scenario, m report.Metric, v float64, faults int) bool {
+	if s.Judge.MustLose && m.Name == report.LostFrames {
+		return true
+	}
+	return !m.Judged() || v <= allowance(s, m, faults) // so that a NaN is not
 }
 
 // broken says whether an engine process is over the limit of a metric.
 func broken(s *scenarios.Scenario, m report.Metric, run *report.Run) bool {
-	if s.Judge.MustLose && m.Name == report.LostFrames {
-		return false
-	}
 	v, _ := run.Value(m.Name)
-	return m.Judged() && !(v <= limit(s, m, run)) // so that a NaN fails
+	return !within(s, m, v, len(run.Cycles))
 }
 
 // Clean says whether an engine process is within every limit.
@@ -107,8 +149,8 @@ func limits(s *scenarios.Scenario, runs []*report.Run) []report.Failure {
 				continue
 			}
 			v, _ := run.Value(m.Name)
-			f.Count += v
-			f.Limit = limit(s, m, run)
+			f.Count = finite(f.Count + finite(v))
+			f.Limit = allowance(s, m, len(run.Cycles))
 			f.Detail = append(f.Detail, detail(run, m.Name, v)...)
 			if run.Dir != "" {
 				f.Kept = append(f.Kept, run.Dir)
@@ -123,6 +165,14 @@ func limits(s *scenarios.Scenario, runs []*report.Run) []report.Failure {
 		}
 	}
 	return failures
+}
+
+// finite is v as JSON can have it: a value that is none counts as one.
+func finite(v float64) float64 {
+	if math.IsNaN(v) {
+		return 1
+	}
+	return min(v, math.MaxFloat64)
 }
 
 func detail(run *report.Run, assertion string, v float64) []string {

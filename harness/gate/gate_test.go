@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"io"
 	"math"
 	"testing"
 
@@ -223,7 +224,9 @@ func TestAllowancesGrowWithTheFaults(t *testing.T) {
 	s.Judge.Allow = map[string]float64{report.LostFrames: 256}
 	runs := clean(6, 34)
 	runs[2].Set(report.LostFrames, 34*256)
-	require.Equal(t, report.Pass, Judge(s, 204, runs, "").Verdict)
+	r := Judge(s, 204, runs, "")
+	require.Equal(t, report.Pass, r.Verdict)
+	require.Equal(t, map[string]float64{report.LostFrames: 34 * 256}, r.Allowed)
 	runs[2].Set(report.LostFrames, 34*256+1)
 	require.Equal(t, report.Fail, Judge(s, 204, runs, "").Verdict)
 }
@@ -262,13 +265,39 @@ func TestSum(t *testing.T) {
 		{[]report.Verdict{report.Pass, report.InvalidHost}, report.InvalidHost, 3},
 		{[]report.Verdict{report.InvalidHost, report.NoVerdict, report.Pass}, report.NoVerdict, 1},
 		{[]report.Verdict{report.InvalidHost, report.Fail, report.NoVerdict}, report.Fail, 1},
+		{[]report.Verdict{report.Pass, report.NotRun}, report.Pass, 0},
+		{[]report.Verdict{report.NotRun, report.NotRun}, report.NoVerdict, 1},
+		{[]report.Verdict{report.InvalidHost, report.NotRun}, report.InvalidHost, 3},
 	} {
 		var results []report.Result
 		for _, v := range tc.verdicts {
 			results = append(results, result(v))
 		}
-		got, _ := Sum(results)
+		got, _ := Sum(results, false)
 		require.Equal(t, tc.want, got)
 		require.Equal(t, tc.exit, got.ExitCode())
 	}
+}
+
+func TestWhatIsRequiredAndNotRunFails(t *testing.T) {
+	omitted := report.Omitted("loud", "no device", "again")
+	v, failures := Sum([]report.Result{{Verdict: report.Pass}, omitted}, true)
+	require.Equal(t, report.Fail, v)
+	require.Equal(t, []string{RequireAll}, names(failures))
+	require.Equal(t, []string{"not run: no device"}, failures[0].Detail)
+	v, failures = Sum([]report.Result{{Verdict: report.Pass}}, true)
+	require.Equal(t, report.Pass, v)
+	require.Empty(t, failures)
+}
+
+// verdict.json has all that a CI asks for, and JSON has no word for a value that is none.
+func TestAResultTellsWhatFailedAndIsWritable(t *testing.T) {
+	runs := clean(6, 34)
+	runs[3].Set(report.LostFrames, math.NaN())
+	r := Judge(scenario(), 204, runs, "again")
+	require.Equal(t, "lost-frames is 1, at most 0", r.Failed)
+	require.Equal(t, "again", r.Repeat)
+	require.Equal(t, report.Figure{Median: 200_000, Min: 200_000, Max: 200_000, N: 6}, r.Figures["detect-p50-ns"])
+	require.Contains(t, r.Budgets, report.Held{Budget: "detect-x-floor", Value: 0.5, Limit: 1})
+	require.NoError(t, report.WriteJSON(io.Discard, r))
 }

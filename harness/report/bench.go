@@ -3,8 +3,10 @@ package report
 import (
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"strconv"
+	"strings"
 
 	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchunit"
@@ -16,7 +18,7 @@ func WriteRuns(w io.Writer, machine Machine, results []Result) error {
 	b := benchfmt.NewWriter(w)
 	for _, m := range metrics {
 		for _, unit := range m.Units() {
-			if err := writeUnit(b, unit, m.Exact); err != nil {
+			if err := writeUnit(b, unit, m); err != nil {
 				return err
 			}
 		}
@@ -26,7 +28,7 @@ func WriteRuns(w io.Writer, machine Machine, results []Result) error {
 			line := record(machine, run)
 			line.Iters = len(run.Cycles)
 			for _, m := range metrics {
-				line.Values = append(line.Values, values(run, m)...)
+				line.Values = append(line.Values, columns(run, m)...)
 			}
 			if len(line.Values) == 0 || line.Iters == 0 {
 				continue // it did not get as far as one cycle; verdict.json tells why
@@ -39,25 +41,29 @@ func WriteRuns(w io.Writer, machine Machine, results []Result) error {
 	return nil
 }
 
-// values are a metric's columns in runs.txt. A metric that was not seen has none: a 0 would be a lie, and in ns it would
-// split benchstat's table.
-func values(run *Run, m Metric) []benchfmt.Value {
+// columns are a metric's columns in runs.txt. A metric that was not seen has none: a 0 would be a lie.
+func columns(run *Run, m Metric) []benchfmt.Value {
+	units := m.Units()
 	if m.Unit == "" {
 		v, ok := run.Value(m.Name)
-		if !ok && !m.Found {
+		if !ok && !m.Found || !writable(v, units[0]) {
 			return nil
 		}
-		return []benchfmt.Value{{Value: v, Unit: m.Name}}
+		return []benchfmt.Value{{Value: v, Unit: units[0]}}
 	}
-	samples := run.Samples(m.Name)
-	if len(samples) == 0 {
-		return nil
+	var all []benchfmt.Value
+	for i, q := range []float64{0.50, 0.99} {
+		if v := Quantile(run.Samples(m.Name), q); writable(v, units[i]) {
+			all = append(all, benchfmt.Value{Value: v, Unit: units[i]})
+		}
 	}
-	units := m.Units()
-	return []benchfmt.Value{
-		{Value: Quantile(samples, 0.50), Unit: units[0]},
-		{Value: Quantile(samples, 0.99), Unit: units[1]},
-	}
+	return all
+}
+
+// writable says whether a value can stand in a benchfmt file. A time in ns that is 0 or less is one: the engine's clock
+// contradicts the harness's, which timestamp-errors tells, and benchstat would open another table for it.
+func writable(v float64, unit string) bool {
+	return !math.IsNaN(v) && !math.IsInf(v, 0) && (v > 0 || !strings.HasSuffix(unit, "-ns"))
 }
 
 // WriteCycles writes cycles.txt: one line for each cycle, raw. Cycles of one process are not independent of each other, so
@@ -66,7 +72,7 @@ func WriteCycles(w io.Writer, machine Machine, results []Result) error {
 	b := benchfmt.NewWriter(w)
 	for _, m := range metrics {
 		if m.Unit != "" && m.Name != Command {
-			if err := writeUnit(b, m.Name+"-"+m.Unit, m.Exact); err != nil {
+			if err := writeUnit(b, m.Name+"-"+m.Unit, m); err != nil {
 				return err
 			}
 		}
@@ -76,15 +82,16 @@ func WriteCycles(w io.Writer, machine Machine, results []Result) error {
 			for _, c := range run.Cycles {
 				line := record(machine, run)
 				line.Iters = 1
-				line.Name = cycleName(run, c)
+				line.Name = benchfmt.Name(name(run) + where(c) + machine.suffix())
 				line.Values = []benchfmt.Value{
 					{Value: float64(run.Run), Unit: "run"},
 					{Value: float64(c.Cycle), Unit: "cycle"},
 					{Value: float64(c.KillNS) / 1e9, Unit: "at-sec"},
 				}
 				for _, m := range metrics {
-					if v, ok := c.Values[m.Name]; ok {
-						line.Values = append(line.Values, benchfmt.Value{Value: v, Unit: m.Name + "-" + m.Unit})
+					unit := m.Name + "-" + m.Unit
+					if v, ok := c.Values[m.Name]; ok && writable(v, unit) {
+						line.Values = append(line.Values, benchfmt.Value{Value: v, Unit: unit})
 					}
 				}
 				if err := b.Write(line); err != nil {
@@ -96,7 +103,7 @@ func WriteCycles(w io.Writer, machine Machine, results []Result) error {
 	return nil
 }
 
-func writeUnit(b *benchfmt.Writer, unit string, exact bool) error {
+func writeUnit(b *benchfmt.Writer, unit string, m Metric) error {
 	set := func(key, value string) error {
 		_, tidy := benchunit.Tidy(1, unit)
 		err := b.Write(&benchfmt.UnitMetadata{
@@ -107,7 +114,7 @@ func writeUnit(b *benchfmt.Writer, unit string, exact bool) error {
 		}
 		return nil
 	}
-	if err := set("better", "lower"); err != nil || !exact {
+	if err := set("better", m.Better); err != nil || !m.Exact {
 		return err
 	}
 	return set("assume", "exact")
@@ -121,10 +128,10 @@ func record(machine Machine, run *Run) *benchfmt.Result {
 	}
 	return &benchfmt.Result{
 		Config: []benchfmt.Config{
-			config("goos", runtime.GOOS), config("goarch", runtime.GOARCH),
+			config("goos", runtime.GOOS), config("goarch", machine.Arch),
 			config("pkg", "chronus/scenarios"), config("cpu", machine.CPU),
 		},
-		Name: benchfmt.Name(name(run) + cpus()),
+		Name: benchfmt.Name(name(run) + machine.suffix()),
 	}
 }
 
@@ -132,21 +139,22 @@ func name(run *Run) string {
 	return fmt.Sprintf("Failover/scenario=%s/sink=%s/frames=%d", run.Scenario, run.Engine.Sink, run.Engine.Frames)
 }
 
-func cycleName(run *Run, c Cycle) benchfmt.Name {
-	n := name(run)
+// where in the victim's life the fault hit.
+func where(c Cycle) string {
+	n := ""
 	if c.Phase != "" {
 		n += "/phase=" + c.Phase
 	}
 	if c.Point != "" {
 		n += "/point=" + c.Point
 	}
-	return benchfmt.Name(n + cpus())
+	return n
 }
 
-// cpus is the suffix that `go test -bench` gives a name.
-func cpus() string {
-	if n := runtime.NumCPU(); n > 1 {
-		return "-" + strconv.Itoa(n)
+// suffix is what `go test -bench` puts after a name.
+func (m Machine) suffix() string {
+	if m.CPUs > 1 {
+		return "-" + strconv.Itoa(m.CPUs)
 	}
 	return ""
 }

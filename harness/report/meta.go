@@ -3,6 +3,7 @@ package report
 import (
 	"debug/buildinfo"
 	"os"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -28,6 +29,7 @@ type Meta struct {
 // Machine is what the figures were taken on.
 type Machine struct {
 	CPU    string `json:"cpu"`
+	Arch   string `json:"arch"` // as Go calls it
 	CPUs   int    `json:"cpus"`
 	Kernel string `json:"kernel"`
 	Memory int64  `json:"memory_bytes"`
@@ -44,7 +46,7 @@ type Realised struct {
 // NewMeta describes this machine and the engine's binary.
 func NewMeta(engine, profile string, seed uint64) Meta {
 	m := Meta{
-		Date: time.Now().Format(time.RFC3339), Command: strings.Join(os.Args, " "),
+		Date: time.Now().Format(time.RFC3339), Command: shell(os.Args),
 		Profile: profile, Seed: seed, Machine: ThisMachine(),
 	}
 	if info, err := buildinfo.ReadFile(engine); err == nil {
@@ -60,6 +62,20 @@ func NewMeta(engine, profile string, seed uint64) Meta {
 	}
 	return m
 }
+
+// shell writes a command so that a shell takes it as it was.
+func shell(args []string) string {
+	var all []string
+	for _, a := range args {
+		if !plain.MatchString(a) {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		all = append(all, a)
+	}
+	return strings.Join(all, " ")
+}
+
+var plain = regexp.MustCompile(`^[\w@%+=:,./-]+$`)
 
 // Realise fills in what only the runs tell.
 func (m *Meta) Realise(results []Result) {
@@ -86,7 +102,7 @@ func (m *Meta) Realise(results []Result) {
 
 // ThisMachine reads what the machine says of itself.
 func ThisMachine() Machine {
-	m := Machine{CPU: field("/proc/cpuinfo", "model name"), CPUs: runtime.NumCPU()}
+	m := Machine{CPU: field("/proc/cpuinfo", "model name"), Arch: runtime.GOARCH, CPUs: runtime.NumCPU()}
 	if m.CPU == "" {
 		m.CPU = runtime.GOARCH // arm64 names none
 	}

@@ -1,8 +1,12 @@
 package report
 
 import (
+	"fmt"
 	"math"
 	"strings"
+	"sync"
+
+	"golang.org/x/perf/benchunit"
 
 	"chronus/harness/oracle"
 )
@@ -14,15 +18,37 @@ type Metric struct {
 	// Unit of a metric that is sampled; runs.txt has its p50 and p99 as <name>-p50-<unit> and <name>-p99-<unit>. Empty: one
 	// value for each engine process, whose unit in runs.txt is the name itself.
 	Unit string
-	// Limit is the most that one engine process may have; Unlimited: it is reported, not judged.
-	Limit float64
+	// Better is "lower" or "higher".
+	Better string
 	// Exact: repeating it adds no confidence, benchstat shows it as it is.
 	Exact bool
+	// Limit is the most that one engine process may have; Unlimited: it is reported, not judged.
+	Limit float64
+	// Worse is the share of the old median by which a significant change for the worse fails a comparison; 0: none ever does.
+	// Of a metric that is sampled, this goes for the p50: the p99 of a few dozen samples is for looking at.
+	Worse float64
 	// Found: it counts findings, so where there are none it is 0. Any other metric that was not set was not measured.
 	Found bool
+	// Source says who measures it.
+	Source Source
 	// Doc says in one sentence what is measured, from where to where.
 	Doc string
 }
+
+// Source is who measures a metric and with which clock.
+type Source string
+
+// The sources. What the engine says of its own times counts only between bounds that the harness saw itself.
+const (
+	Bounded Source = "engine, between kill and receipt"
+	Outside Source = "harness, from outside"
+	OnTape  Source = "tape"
+	Truths  Source = "tape and sound"
+	Events  Source = "events"
+	Proc    Source = "/proc"
+	Own     Source = "engine's own count"
+	Floors  Source = "floor process"
+)
 
 // Unlimited is the Limit of a metric that is not judged.
 var Unlimited = math.Inf(1)
@@ -40,6 +66,13 @@ const (
 	Command    = "command"
 	FloorPidfd = "floor-pidfd"
 	InjectLate = "inject-late"
+
+	// From just before kill(2) until the harness has the event that tells it: the outer bound of the engine's own time.
+	DetectSeen  = "detect-seen"
+	SwitchSeen  = "switch-seen"
+	PromoteSeen = "promote-seen"
+	SpawnSeen   = "spawn-seen"
+	MendSeen    = "mend-seen"
 
 	LostFrames = oracle.LostFrames
 	Truth      = "truth"
@@ -75,66 +108,107 @@ const (
 	FloorLateMax    = "floor-late-max-sec"
 )
 
-// The time of two metrics may be 0, so they are in seconds: benchstat leaves a 0 in ns as it is and splits its table there.
+// A tenth is what the medians of ten processes a side can tell apart on a machine that is shared; a quarter where the kernel or
+// the tail of a distribution has the greater part.
+const (
+	tenth   = 0.10
+	quarter = 0.25
+	half    = 0.50
+	never   = 0.0
+)
+
+// The time of some metrics may be 0, so they are in seconds: benchstat leaves a 0 in ns as it is and splits its table there.
 var metrics = []Metric{
-	{Detect, "ns", Unlimited, false, false, "just before kill(2) until the host knows: worker_down or worker_hung, for SIGTERM also the leave notice"},
-	{Switch, "ns", Unlimited, false, false, "entry until return of the callback call that first read another ring"},
-	{Failover, "ns", Unlimited, false, false, "just before kill(2) until the return of the first callback call since then that delivered a block of a worker that was not hit"},
-	{Promote, "ns", Unlimited, false, false, "a spare is activated until it has published its first block"},
-	{Spawn, "ns", Unlimited, false, false, "exec of a worker until it is mapped and idle"},
-	{Mend, "ns", Unlimited, false, false, "just before kill(2) until full redundancy again, spares included"},
-	{Exit, "ns", Unlimited, false, false, "just before kill(2) until the victim's pidfd says dead, seen from outside"},
-	{Command, "ns", Unlimited, false, false, "datagram sent until the entry of the callback that delivers the first block with its effect"},
-	{FloorPidfd, "ns", Unlimited, false, false, "the floor: kill(2) of a trivial process until its pidfd is readable"},
-	{InjectLate, "sec", Unlimited, false, false, "the injector's own lateness: when a fault was due until just before kill(2)"},
+	sampled(Detect, "ns", Bounded, tenth, "just before kill(2) until the host knows: worker_down or worker_hung, for SIGTERM also the leave notice"),
+	sampled(DetectSeen, "ns", Outside, never, "just before kill(2) until the harness has that event: no detection took longer"),
+	sampled(Switch, "ns", Bounded, tenth, "entry until return of the callback call that first read another ring"),
+	sampled(SwitchSeen, "ns", Outside, never, "just before kill(2) until the harness has the switched event"),
+	sampled(Failover, "ns", OnTape, tenth, "just before kill(2) until the return of the first callback call since then that delivered a block of a worker that was not hit"),
+	sampled(Promote, "ns", Bounded, tenth, "a spare is activated until it has published its first block"),
+	sampled(PromoteSeen, "ns", Outside, never, "just before kill(2) until the harness has the worker_promoted event"),
+	sampled(Spawn, "ns", Bounded, tenth, "exec of a worker until it is mapped and idle"),
+	sampled(SpawnSeen, "ns", Outside, never, "just before kill(2) until the harness has the worker_ready event"),
+	sampled(Mend, "ns", Bounded, tenth, "just before kill(2) until full redundancy again, spares included"),
+	sampled(MendSeen, "ns", Outside, never, "just before kill(2) until the harness has the redundancy_restored event"),
+	sampled(Exit, "ns", Outside, quarter, "just before kill(2) until the victim's pidfd says dead"),
+	sampled(Command, "ns", OnTape, tenth, "datagram sent until the entry of the callback that delivers the first block with its effect"),
+	sampled(FloorPidfd, "ns", Floors, never, "the floor: kill(2) of a trivial process until its pidfd is readable"),
+	sampled(InjectLate, "sec", Outside, never, "the injector's own lateness: when a fault was due until just before kill(2)"),
 
-	{oracle.LostFrames, "", 0, true, false, "frames of blocks that no ring had in time"},
-	{oracle.WrongFrames, "", 0, true, false, "delivered frames that differ in any bit from the reference render, or between tape and sink"},
-	{oracle.ReplicasDisagree, "", 0, true, false, "blocks of which two replicas had different checksums"},
-	{oracle.DupBlocks, "", 0, true, false, "blocks delivered more than once"},
-	{oracle.GapBlocks, "", 0, true, false, "blocks due and never delivered"},
-	{oracle.RewoundBlocks, "", 0, true, false, "delivered blocks whose state was given up afterwards"},
-	{oracle.SealLead, "", 0, true, false, "blocks at whose end not exactly the lead was sealed ahead"},
-	{oracle.ClosedForm, "", 0, true, false, "frames over one float32 ulp from the sine that arithmetic of the harness's own gives"},
-	{oracle.Compared, "", 0, true, false, "frames due that were not compared with the truth; 1 when nothing was"},
-	{oracle.Tape, "", 0, true, false, "tape records that are damaged, missing at the end, or contradict each other"},
-	{oracle.WAVLength, "", 0, true, false, "frames that the sink's file has too few or too many"},
-	{oracle.CommandsLost, "", 0, true, false, "commands that were sent and are missing in the log or in the sound"},
-	{oracle.CommandsDup, "", 0, true, false, "commands found again in the log or in the sound"},
-	{oracle.CommandsMisorder, "", 0, true, false, "commands found after one that was sent later"},
-	{oracle.CommandsUnknown, "", 0, true, false, "values in the log or in the sound that nobody sent"},
-	{oracle.CommandsOffEdge, "", 0, true, false, "blocks in which a commanded value changes after the first frame"},
-	{Truth, "", 0, true, true, "runs of which the truth could not be told at all"},
+	count(oracle.LostFrames, 0, Truths, "frames of blocks that no ring had in time"),
+	count(oracle.WrongFrames, 0, Truths, "delivered frames that differ in any bit from the reference render, or between tape and sink"),
+	count(oracle.ReplicasDisagree, 0, Truths, "blocks of which two replicas had different checksums"),
+	count(oracle.DupBlocks, 0, Truths, "blocks delivered more than once"),
+	count(oracle.GapBlocks, 0, Truths, "blocks due and never delivered"),
+	count(oracle.RewoundBlocks, 0, Truths, "delivered blocks whose state was given up afterwards"),
+	count(oracle.SealLead, 0, Truths, "blocks at whose end not exactly the lead was sealed ahead"),
+	count(oracle.ClosedForm, 0, Truths, "frames over one float32 ulp from the sine that arithmetic of the harness's own gives"),
+	count(oracle.Compared, 0, Truths, "frames due that were not compared with the truth; 1 when nothing was"),
+	count(oracle.Tape, 0, Truths, "tape records that are damaged, missing at the end, or contradict each other"),
+	count(oracle.WAVLength, 0, Truths, "frames that the sink's file has too few or too many"),
+	count(oracle.CommandsLost, 0, Truths, "commands that were sent and are missing in the log or in the sound"),
+	count(oracle.CommandsDup, 0, Truths, "commands found again in the log or in the sound"),
+	count(oracle.CommandsMisorder, 0, Truths, "commands found after one that was sent later"),
+	count(oracle.CommandsUnknown, 0, Truths, "values in the log or in the sound that nobody sent"),
+	count(oracle.CommandsOffEdge, 0, Truths, "blocks in which a commanded value changes after the first frame"),
+	found(Truth, Truths, "runs of which the truth could not be told at all"),
 
-	{EventErrors, "", 0, true, true, "events that a fault had to cause and did not, or caused and must not"},
-	{UnorderedDeaths, "", 0, true, true, "deaths and hangs that no fault ordered"},
-	{TimestampErrors, "", 0, true, true, "times the engine reports that do not lie between the kill and the receipt of the event"},
-	{RingReuse, "", 0, true, true, "rings given to a new worker before the death of their last one was certain"},
-	{MissedPoints, "", 0, true, true, "failpoints that were armed and not passed, or listed and not armed"},
-	{StatusErrors, "", 0, true, true, "figures of the engine's own status that contradict what was found from outside"},
-	{EngineErrors, "", 0, true, true, "times the engine did not start, answer, mend or end as it must"},
-	{Leftovers, "", 0, true, true, "processes and sockets left behind by an engine that ended"},
+	found(EventErrors, Events, "events that a fault had to cause and did not, or caused and must not"),
+	found(UnorderedDeaths, Events, "deaths and hangs that no fault ordered"),
+	found(TimestampErrors, Outside, "times the engine reports that do not lie between the kill and the receipt of the event"),
+	found(RingReuse, Outside, "rings given to a new worker before the death of their last one was certain"),
+	found(MissedPoints, Outside, "failpoints that were armed and not passed, or listed and not armed"),
+	found(StatusErrors, Truths, "figures of the engine's own status that contradict what was found from outside"),
+	found(EngineErrors, Outside, "times the engine did not start, answer, mend or end as it must"),
+	found(Leftovers, Proc, "processes and sockets left behind by an engine that ended"),
 
-	{LeakedFDs, "", 0, true, false, "rise of open descriptors between settled points, the most of any process"},
-	{LeakedMemfds, "", 0, true, false, "rise of memfds between settled points, the most of any process"},
-	{LeakedSockets, "", 0, true, false, "rise of sockets between settled points, the most of any process"},
-	{LeakedThreads, "", 3, true, false, "rise of threads between settled points, the most of any process; Go's runtime never ends a thread it started"},
-	{LeakedGoroutines, "", 0, true, false, "rise of the host's goroutines between settled points"},
-	{LeakedProcs, "", 0, true, false, "rise of the engine's processes between settled points"},
-	{LeakedRSS, "", 16 << 20, false, false, "rise of resident memory between settled points, the most of any process"},
-	{Allocs, "", 0, true, false, "heap objects allocated by callbacks and render loops"},
+	count(LeakedFDs, 0, Proc, "rise of open descriptors between settled points, the most of any process"),
+	count(LeakedMemfds, 0, Proc, "rise of memfds between settled points, the most of any process"),
+	count(LeakedSockets, 0, Proc, "rise of sockets between settled points, the most of any process"),
+	value(LeakedThreads, 3, Proc, never, "rise of threads between settled points, the most of any process; Go's runtime never ends a thread it started"),
+	count(LeakedGoroutines, 0, Own, "rise of the host's goroutines between settled points"),
+	count(LeakedProcs, 0, Proc, "rise of the engine's processes between settled points"),
+	value(LeakedRSS, 16<<20, Proc, never, "rise of resident memory between settled points, the most of any process"),
+	count(Allocs, 0, Own, "heap objects allocated by callbacks and render loops"),
 
-	{LateSwitches, "", Unlimited, true, false, "switches away from a live worker whose ring did not have the block in time"},
-	{LatePromotions, "", Unlimited, true, false, "spares activated for a worker that was late and not dead"},
-	{Xruns, "", Unlimited, true, false, "callbacks that were later than the lead"},
-	{XrunTime, "", Unlimited, false, false, "time skipped at xruns"},
-	{Drift, "", 1000, false, false, "absolute Theil-Sen slope of block number against callback entry, between re-anchors"},
-	{CallbackP99, "", Unlimited, false, false, "entry until return of a callback call"},
-	{CallbackMax, "", Unlimited, false, false, "the longest callback call"},
-	{FailoverCallMax, "", Unlimited, false, false, "the longest callback call among those that switched"},
-	{EntryLateP99, "", Unlimited, false, false, "entry of a callback behind its grid: the machine's lateness"},
-	{FloorLateP99, "", Unlimited, false, false, "the floor: lateness of a bare sleep to an absolute time"},
-	{FloorLateMax, "", Unlimited, false, false, "the floor: the latest of those sleeps"},
+	value(LateSwitches, Unlimited, Events, half, "switches away from a live worker whose ring did not have the block in time"),
+	value(LatePromotions, Unlimited, Events, half, "spares activated for a worker that was late and not dead"),
+	value(Xruns, Unlimited, Events, never, "callbacks that were later than the lead"),
+	value(XrunTime, Unlimited, Events, never, "time skipped at xruns"),
+	value(Drift, 1000, OnTape, never, "absolute Theil-Sen slope of block number against callback entry, between re-anchors"),
+	value(CallbackP99, Unlimited, OnTape, quarter, "entry until return of a callback call"),
+	value(CallbackMax, Unlimited, OnTape, never, "the longest callback call"),
+	value(FailoverCallMax, Unlimited, OnTape, never, "the longest callback call among those that switched"),
+	value(EntryLateP99, Unlimited, OnTape, never, "entry of a callback behind its grid: the machine's lateness"),
+	value(FloorLateP99, Unlimited, Floors, never, "the floor: lateness of a bare sleep to an absolute time"),
+	value(FloorLateMax, Unlimited, Floors, never, "the floor: the latest of those sleeps"),
+
+	// Not in the table, because nothing measures them yet:
+	//   first-block  exec of a worker until its first block, where no spare was ready
+	//   floor-exec   the floor: exec until the first instruction of a trivial child
+	//   gc-pause     pauses of the garbage collector during 150 s of play
+}
+
+const lower = "lower"
+
+// sampled is a time of each fault, or of each command.
+func sampled(name, unit string, source Source, worse float64, doc string) Metric {
+	return Metric{Name: name, Unit: unit, Better: lower, Limit: Unlimited, Worse: worse, Source: source, Doc: doc}
+}
+
+// count is a number that must be the same however often it is taken.
+func count(name string, limit float64, source Source, doc string) Metric {
+	return Metric{Name: name, Better: lower, Exact: true, Limit: limit, Source: source, Doc: doc}
+}
+
+// found is a count of findings, of which there must be none.
+func found(name string, source Source, doc string) Metric {
+	return Metric{Name: name, Better: lower, Exact: true, Found: true, Source: source, Doc: doc}
+}
+
+// value is one figure of an engine process, which differs from one to the next.
+func value(name string, limit float64, source Source, worse float64, doc string) Metric {
+	return Metric{Name: name, Better: lower, Limit: limit, Worse: worse, Source: source, Doc: doc}
 }
 
 // Metrics is the whole table, in the order of the reports.
@@ -152,6 +226,29 @@ func Lookup(name string) (Metric, bool) {
 
 // Judged says whether the metric is an assertion.
 func (m Metric) Judged() bool { return !math.IsInf(m.Limit, 1) }
+
+// Of finds the metric that a column of runs.txt belongs to, by its unit as benchfmt reads it: with ns tidied to sec. median says
+// that Worse goes for the column: it is the p50 of a metric that is sampled, or the value of one that is not.
+func Of(unit string) (m Metric, median, ok bool) {
+	c, ok := columnByUnit()[unit]
+	return c.metric, c.median, ok
+}
+
+type column struct {
+	metric Metric
+	median bool
+}
+
+var columnByUnit = sync.OnceValue(func() map[string]column {
+	all := map[string]column{}
+	for _, m := range metrics {
+		for i, u := range m.Units() {
+			_, tidy := benchunit.Tidy(1, u)
+			all[tidy] = column{m, i == 0}
+		}
+	}
+	return all
+})
 
 // Units are the units that the metric has in runs.txt.
 func (m Metric) Units() []string {
@@ -194,4 +291,21 @@ func ParseBudget(name string) (Budget, bool) {
 		}
 	}
 	return Budget{}, false
+}
+
+// Text is a value of the metric as people read it.
+func (m Metric) Text(v float64) string {
+	switch unit := m.Name + "-" + m.Unit; {
+	case math.IsNaN(v):
+		return "-"
+	case strings.HasSuffix(unit, "-ns") || strings.HasSuffix(m.Name, "-ns"):
+		return fmt.Sprintf("%.2f ms", v/1e6)
+	case strings.HasSuffix(unit, "-sec") || strings.HasSuffix(m.Name, "-sec"):
+		return fmt.Sprintf("%.2f ms", v*1e3)
+	case strings.HasSuffix(m.Name, "-bytes"):
+		return fmt.Sprintf("%.1f MiB", v/(1<<20))
+	case strings.HasSuffix(m.Name, "-ppm"):
+		return fmt.Sprintf("%.1f ppm", v)
+	}
+	return number(v)
 }

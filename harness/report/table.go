@@ -11,10 +11,21 @@ import (
 	"chronus/harness/oracle"
 )
 
+// glance are the metrics that the terminal table and the page show of each scenario, and their headings there.
+var glance = []struct{ name, heading string }{
+	{LostFrames, "lost"},
+	{oracle.WrongFrames, "wrong"},
+	{oracle.ReplicasDisagree, "disagree"},
+	{Detect, "detect p50"},
+	{Failover, "failover p50"},
+	{Promote, "promote p50"},
+	{Mend, "mend p50"},
+}
+
 // WriteTable writes the table that a person reads at a glance, and below it what failed and how to repeat it.
 func WriteTable(w io.Writer, s *Summary) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.Join(columns, "\t"))
+	fmt.Fprintln(t, strings.Join(headings(), "\t"))
 	for i := range s.Scenarios {
 		fmt.Fprintln(t, strings.Join(row(&s.Scenarios[i]), "\t"))
 	}
@@ -28,7 +39,7 @@ func WriteTable(w io.Writer, s *Summary) error {
 		}
 	}
 	for _, f := range s.Failures {
-		fmt.Fprintf(&b, "\n%s: %s is %s, at most %s\n", f.Scenario, f.Assertion, number(f.Count), number(f.Limit))
+		fmt.Fprintf(&b, "\n%s: %s\n", f.Scenario, f)
 		for _, d := range f.Detail {
 			fmt.Fprintf(&b, "    %s\n", d)
 		}
@@ -37,30 +48,70 @@ func WriteTable(w io.Writer, s *Summary) error {
 		}
 		fmt.Fprintf(&b, "    repeat: %s\n", f.Repeat)
 	}
-	fmt.Fprintf(&b, "\n%s in %s, seed %d\n", strings.ToUpper(string(s.Verdict)), time.Duration(s.Seconds*1e9).Round(time.Second), s.Seed)
+	fmt.Fprintf(&b, "\n%s in %s, seed %d%s\n", strings.ToUpper(string(s.Verdict)), time.Duration(s.Seconds*1e9).Round(time.Second), s.Seed, s.Sizes())
+	if s.Why != "" {
+		fmt.Fprintf(&b, "%s\n", s.Why)
+	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
 }
 
-var columns = []string{
-	"scenario", "cycles", "lost", "wrong", "disagree", "detect p50", "(x floor)", "failover p50", "promote p50", "mend p50",
-	"verdict", "cycles that lost frames",
+// Sizes says how many scenarios ended in each way, where they did not all end in the same.
+func (s *Summary) Sizes() string {
+	n := map[Verdict]int{}
+	for _, r := range s.Scenarios {
+		n[r.Verdict]++
+	}
+	if len(n) < 2 {
+		return ""
+	}
+	var parts []string
+	for _, v := range []Verdict{Pass, Fail, InvalidHost, NoVerdict, NotRun} {
+		if n[v] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n[v], v))
+		}
+	}
+	return ": " + strings.Join(parts, ", ")
+}
+
+func headings() []string {
+	all := []string{"scenario", "cycles"}
+	for _, g := range glance {
+		all = append(all, g.heading)
+		if g.name == Detect {
+			all = append(all, "(x floor)")
+		}
+	}
+	return append(all, "verdict", "cycles that lost frames")
 }
 
 func row(r *Result) []string {
+	cells := []string{r.Scenario, fmt.Sprint(r.Cycles)}
 	p50 := func(name string) float64 { return Quantile(r.Samples(name), 0.5) }
-	ratio := "-"
-	if x := p50(Detect) / p50(FloorPidfd); !math.IsNaN(x) {
-		ratio = fmt.Sprintf("%.2f", x)
+	for _, g := range glance {
+		m, _ := Lookup(g.name)
+		switch {
+		case r.Verdict == NotRun:
+			cells = append(cells, "-")
+		case m.Unit == "":
+			cells = append(cells, m.Text(r.total(m.Name)))
+		default:
+			cells = append(cells, m.Text(p50(m.Name)))
+		}
+		if m.Name == Detect {
+			cells = append(cells, ratio(p50(Detect)/p50(FloorPidfd)))
+		}
 	}
-	return []string{
-		r.Scenario, fmt.Sprint(r.Cycles),
-		number(r.total(LostFrames)), number(r.total(oracle.WrongFrames)), number(r.total(oracle.ReplicasDisagree)),
-		millis(p50(Detect)), ratio, millis(p50(Failover)), millis(p50(Promote)), millis(p50(Mend)),
-		string(r.Verdict), r.Bound,
+	return append(cells, string(r.Verdict), r.Bound)
+}
+
+func ratio(x float64) string {
+	if math.IsNaN(x) {
+		return "-"
 	}
+	return fmt.Sprintf("%.2f", x)
 }
 
 func number(v float64) string {
@@ -68,11 +119,4 @@ func number(v float64) string {
 		return fmt.Sprintf("%.0f", v)
 	}
 	return fmt.Sprintf("%.3g", v)
-}
-
-func millis(ns float64) string {
-	if math.IsNaN(ns) {
-		return "-"
-	}
-	return fmt.Sprintf("%.2f ms", ns/1e6)
 }

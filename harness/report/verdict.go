@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Verdict of a scenario or of a whole verification.
@@ -14,6 +15,7 @@ const (
 	Fail        Verdict = "fail"
 	InvalidHost Verdict = "invalid host"
 	NoVerdict   Verdict = "no verdict" // not enough was seen to judge
+	NotRun      Verdict = "not run"    // of a scenario: something that it needs is missing here, or the verification ended before
 )
 
 // ExitCode is the exit code of `chronus verify`: 0 pass, 1 fail, 3 the machine could not be judged on.
@@ -27,9 +29,9 @@ func (v Verdict) ExitCode() int {
 	return 1
 }
 
-// Worse returns the one of two verdicts that decides.
+// Worse returns the one of two verdicts that decides. What was not run decides nothing.
 func (v Verdict) Worse(w Verdict) Verdict {
-	rank := map[Verdict]int{Pass: 0, InvalidHost: 1, NoVerdict: 2, Fail: 3}
+	rank := map[Verdict]int{NotRun: 0, Pass: 1, InvalidHost: 2, NoVerdict: 3, Fail: 4}
 	if rank[w] > rank[v] {
 		return w
 	}
@@ -47,17 +49,74 @@ type Failure struct {
 	Kept      []string `json:"kept,omitempty"` // folders with tape, sound and log
 }
 
+// String is the failed assertion in one line.
+func (f Failure) String() string {
+	return fmt.Sprintf("%s is %s, at most %s", f.Assertion, number(f.Count), number(f.Limit))
+}
+
 // Result is one scenario, judged.
 type Result struct {
 	Scenario string         `json:"scenario"`
 	Verdict  Verdict        `json:"verdict"`
-	Why      string         `json:"why,omitempty"` // where it is neither pass nor fail
-	Runs     int            `json:"runs"`
+	Why      string         `json:"why,omitempty"`    // where it is neither pass nor fail
+	Failed   string         `json:"failed,omitempty"` // the first assertion that failed, in one line
+	Repeat   string         `json:"repeat"`           // the command that repeats it
+	Seconds  float64        `json:"seconds"`
+	Runs     int            `json:"runs"` // engine processes
 	Cycles   int            `json:"cycles"`
+	BlockNS  int64          `json:"block_ns,omitempty"` // duration of a block
 	Bound    string         `json:"bound"`
 	Phases   map[string]int `json:"phases"` // faults by what the victim was doing
-	Failures []Failure      `json:"failures,omitempty"`
-	Records  []*Run         `json:"-"`
+	// Figures are by unit, as in runs.txt; of a unit that nothing was measured in there is none.
+	Figures map[string]Figure `json:"figures"`
+	Budgets []Held            `json:"budgets,omitempty"`
+	// Allowed is, by metric, the most that one engine process may have, where that is not the Limit.
+	Allowed  map[string]float64 `json:"allowed,omitempty"`
+	Failures []Failure          `json:"failures,omitempty"`
+	Records  []*Run             `json:"-"`
+}
+
+// Figure is what one column of runs.txt has in the engine processes of a scenario.
+type Figure struct {
+	Median float64 `json:"median"`
+	Min    float64 `json:"min"`
+	Max    float64 `json:"max"`
+	N      int     `json:"n"` // engine processes that have it
+}
+
+// Held is a budget of the scenario and what was held to it: the median engine process.
+type Held struct {
+	Budget string  `json:"budget"`
+	Value  float64 `json:"value"`
+	Limit  float64 `json:"limit"`
+}
+
+// Figures sums up the columns of runs.txt of some engine processes.
+func Figures(runs []*Run) map[string]Figure {
+	by := map[string][]float64{}
+	for _, run := range runs {
+		if len(run.Cycles) == 0 {
+			continue
+		}
+		for _, m := range metrics {
+			for _, v := range columns(run, m) {
+				by[v.Unit] = append(by[v.Unit], v.Value)
+			}
+		}
+	}
+	all := map[string]Figure{}
+	for unit, v := range by {
+		all[unit] = Figure{Quantile(v, 0.5), slices.Min(v), slices.Max(v), len(v)}
+	}
+	return all
+}
+
+// Omitted is the result of a scenario that was not run.
+func Omitted(scenario, why, repeat string) Result {
+	return Result{
+		Scenario: scenario, Verdict: NotRun, Why: why, Repeat: repeat,
+		Bound: Bound(0, 0), Phases: map[string]int{}, Figures: map[string]Figure{},
+	}
 }
 
 // total is the sum of a metric over all processes.
@@ -82,6 +141,7 @@ func (r *Result) Samples(name string) []float64 {
 // Summary is verdict.json.
 type Summary struct {
 	Verdict   Verdict   `json:"verdict"`
+	Why       string    `json:"why,omitempty"` // what ended the verification before its end
 	Profile   string    `json:"profile"`
 	Seed      uint64    `json:"seed"`
 	Seconds   float64   `json:"seconds"`

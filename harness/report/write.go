@@ -9,13 +9,34 @@ import (
 	"path/filepath"
 )
 
-// WriteDir writes runs.txt, cycles.txt, meta.json and verdict.json into a folder that is there.
+// The files of a verification.
+const (
+	RunsFile    = "runs.txt"
+	CyclesFile  = "cycles.txt"
+	MetaFile    = "meta.json"
+	VerdictFile = "verdict.json"
+	JUnitFile   = "junit.xml"
+	HTMLFile    = "report.html" // which is made from the others, afterwards
+)
+
+// Clear removes the files of an earlier verification, so that one that dies leaves none that look like its own.
+func Clear(dir string) error {
+	for _, name := range []string{RunsFile, CyclesFile, MetaFile, VerdictFile, JUnitFile, HTMLFile} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("report: %w", err)
+		}
+	}
+	return nil
+}
+
+// WriteDir writes runs.txt, cycles.txt, meta.json, verdict.json and junit.xml into a folder that is there.
 func WriteDir(dir string, meta Meta, s *Summary) error {
 	return errors.Join(
-		writeFile(dir, "runs.txt", func(w io.Writer) error { return WriteRuns(w, meta.Machine, s.Scenarios) }),
-		writeFile(dir, "cycles.txt", func(w io.Writer) error { return WriteCycles(w, meta.Machine, s.Scenarios) }),
-		writeFile(dir, "meta.json", func(w io.Writer) error { return WriteJSON(w, meta) }),
-		writeFile(dir, "verdict.json", func(w io.Writer) error { return WriteJSON(w, s) }),
+		writeFile(dir, RunsFile, func(w io.Writer) error { return WriteRuns(w, meta.Machine, s.Scenarios) }),
+		writeFile(dir, CyclesFile, func(w io.Writer) error { return WriteCycles(w, meta.Machine, s.Scenarios) }),
+		writeFile(dir, MetaFile, func(w io.Writer) error { return WriteJSON(w, meta) }),
+		writeFile(dir, VerdictFile, func(w io.Writer) error { return WriteJSON(w, s) }),
+		writeFile(dir, JUnitFile, func(w io.Writer) error { return WriteJUnit(w, meta, s) }),
 	)
 }
 

@@ -1,0 +1,25 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"chronus/harness/report"
+)
+
+// reportCmd is `chronus report`.
+type reportCmd struct {
+	Dir string `arg:"" optional:"" help:"Folder that chronus verify wrote to." default:"results/latest"`
+}
+
+// Run makes report.html of the other files in the folder.
+func (r *reportCmd) Run(out io.Writer) error {
+	file, err := report.WriteHTML(r.Dir)
+	if err != nil {
+		return usage(err)
+	}
+	_, err = fmt.Fprintln(out, file)
+	return err
+}

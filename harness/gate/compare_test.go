@@ -1,0 +1,260 @@
+package gate
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"chronus/harness/oracle"
+	"chronus/harness/report"
+)
+
+// taken are the engine processes of three scenarios, each value with noise of its own of a few percent.
+func taken(seed uint64, processes int) []report.Result {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	noise := func(v float64) float64 { return v * (1 + 0.03*rng.NormFloat64()) }
+	var all []report.Result
+	for _, scenario := range []string{"kill-primary", "kill-both", "crash-points-player"} {
+		r := report.Result{Scenario: scenario}
+		for n := range processes {
+			run := &report.Run{Scenario: scenario, Run: n + 1, Engine: report.Engine{Sink: "wav", Frames: 256, Rate: 44100}}
+			for c := range 5 {
+				values := map[string]float64{report.InjectLate: noise(5e-6)}
+				for i, m := range report.Metrics() {
+					if m.Unit == "ns" {
+						values[m.Name] = noise(float64(i+1) * 100_000)
+					}
+				}
+				run.Cycles = append(run.Cycles, report.Cycle{Cycle: c + 1, Values: values})
+			}
+			for _, m := range report.Metrics() {
+				switch {
+				case m.Unit != "" || m.Found:
+				case m.Name == report.CallbackP99 || m.Name == report.CallbackMax || m.Name == report.Drift:
+					run.Set(m.Name, noise(40))
+				case m.Name == report.LateSwitches:
+					run.Set(m.Name, float64(rng.IntN(3)))
+				default:
+					run.Set(m.Name, 0)
+				}
+			}
+			r.Records = append(r.Records, run)
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+var machine = report.Machine{CPU: "AMD EPYC", Arch: "amd64", CPUs: 2}
+
+func writeRuns(t testing.TB, m report.Machine, results []report.Result) string {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, report.WriteRuns(&b, m, results))
+	return writeText(t, b.String())
+}
+
+func writeText(t testing.TB, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), report.RunsFile)
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	return file
+}
+
+// times plants a factor on a metric of a scenario's processes.
+func times(runs []*report.Run, name string, factor float64) {
+	for _, run := range runs {
+		for _, c := range run.Cycles {
+			if v, ok := c.Values[name]; ok {
+				c.Values[name] = v * factor
+			}
+		}
+		if v, ok := run.Values[name]; ok {
+			run.Set(name, v*factor)
+		}
+	}
+}
+
+func TestIdenticalRevisionsPass(t *testing.T) {
+	file := writeRuns(t, machine, taken(1, 10))
+	c, err := Compare(file, filepath.Dir(file), MinRuns)
+	require.NoError(t, err)
+	require.Empty(t, c.Failures)
+	require.Empty(t, c.Notes)
+	require.NotEmpty(t, c.Changes)
+}
+
+// Of a hundred comparisons of a revision with itself, with new noise each time, at most one in twenty may fail: the noise is
+// the same in every run of this test.
+func TestNoiseAloneHardlyEverFails(t *testing.T) {
+	const trials = 100
+	alarms := 0
+	for n := range trials {
+		c, err := Compare(writeRuns(t, machine, taken(uint64(2*n+10), 10)), writeRuns(t, machine, taken(uint64(2*n+11), 10)), MinRuns)
+		require.NoError(t, err)
+		if len(c.Failures) > 0 {
+			alarms++
+		}
+	}
+	require.LessOrEqual(t, alarms, trials/20)
+}
+
+// A gate that cannot fail is a defect: each rule is planted.
+func TestPlantedRegressionsFail(t *testing.T) {
+	const row = "Failover/scenario=kill-primary/sink=wav/frames=256-2"
+	for _, tc := range []struct {
+		name  string
+		plant func(old, new []report.Result)
+		want  []string // parts of the one failure; none: it passes
+	}{
+		{"a fifth slower", func(_, new []report.Result) { times(new[0].Records, report.Detect, 1.2) }, []string{row + ": detect-p50-sec was ", "at most 10 % (p=0.000 n=10)"}},
+		{"slower, within what is allowed", func(_, new []report.Result) { times(new[0].Records, report.Detect, 1.06) }, nil},
+		{"faster", func(_, new []report.Result) { times(new[0].Records, report.Detect, 0.5) }, nil},
+		{"a slow callback", func(_, new []report.Result) { times(new[0].Records, report.CallbackP99, 1.5) }, []string{"callback-p99-sec was "}},
+		{"what is the machine's", func(_, new []report.Result) { times(new[0].Records, report.FloorPidfd, 3) }, nil},
+		{"one frame lost by one process", func(_, new []report.Result) { new[0].Records[7].Set(report.LostFrames, 1) }, []string{row + ": lost-frames is 1, at most 0, in 1 of 10 engine processes"}},
+		{"lost in both", func(old, new []report.Result) {
+			for i := range old[0].Records {
+				old[0].Records[i].Set(report.LostFrames, 256)
+				new[0].Records[i].Set(report.LostFrames, 256)
+			}
+		}, []string{"lost-frames is 256, at most 0, in 10 of 10"}},
+		{"what the scenario allows", func(_, new []report.Result) { new[2].Records[7].Set(report.LostFrames, 5*256) }, nil},
+		{"more than the scenario allows", func(_, new []report.Result) { new[2].Records[7].Set(report.LostFrames, 5*256+1) }, []string{"lost-frames is 1281, at most 1280"}},
+		{"what was 0 is 3, as many as there may be", func(_, new []report.Result) {
+			for _, run := range new[1].Records {
+				run.Set(report.LeakedThreads, 3)
+			}
+		}, []string{"leaked-threads was 0.000 and is 3.000 (p=0.000 n=10)"}},
+		{"a thread in one process", func(_, new []report.Result) { new[1].Records[0].Set(report.LeakedThreads, 1) }, nil},
+		{"threads here and there on both sides", func(old, new []report.Result) {
+			for i := range 10 {
+				old[1].Records[i].Set(report.LeakedThreads, float64(i/6))
+				new[1].Records[i].Set(report.LeakedThreads, float64(i/4))
+			}
+		}, nil},
+		{"what was 0 is not, and differs from process to process", func(old, new []report.Result) {
+			for i := range new[1].Records {
+				old[1].Records[i].Set(report.LateSwitches, 0)
+				new[1].Records[i].Set(report.LateSwitches, float64(i+1))
+			}
+		}, []string{"late-switches was 0.000 and is 5.500 (p=0.000 n=10)"}},
+		{"a row has gone missing", func(_, new []report.Result) { new[0].Records = nil }, []string{row + ": has gone missing"}},
+		{"a unit has gone missing", func(_, new []report.Result) {
+			for _, run := range new[0].Records {
+				delete(run.Values, oracle.WrongFrames)
+			}
+		}, []string{row + ": wrong-frames has gone missing"}},
+		{"a process without the figure", func(_, new []report.Result) {
+			for _, c := range new[0].Records[4].Cycles {
+				delete(c.Values, report.Promote)
+			}
+		}, []string{"9 engine processes in ", "have promote-p50-sec, at least 10 must"}},
+		{"too few new processes", func(_, new []report.Result) { new[0].Records = new[0].Records[:9] }, []string{row + ": 9 engine processes in ", "at least 10 are needed"}},
+		{"too few old processes", func(old, _ []report.Result) { old[0].Records = old[0].Records[:9] }, []string{row + ": 9 engine processes in "}},
+		{"something new", func(old, _ []report.Result) { old[0].Records = nil }, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			old, new := taken(3, 10), taken(4, 10)
+			tc.plant(old, new)
+			c, err := Compare(writeRuns(t, machine, old), writeRuns(t, machine, new), MinRuns)
+			require.NoError(t, err)
+			var out strings.Builder
+			require.NoError(t, c.WriteText(&out))
+			if tc.want == nil {
+				require.Empty(t, c.Failures)
+				require.Contains(t, out.String(), "PASS")
+				return
+			}
+			require.Len(t, c.Failures, 1)
+			for _, part := range tc.want {
+				require.Contains(t, c.Failures[0], part)
+			}
+			require.Contains(t, out.String(), c.Failures[0]+"\nFAIL\n")
+		})
+	}
+}
+
+func TestAnotherMachineIsNotCompared(t *testing.T) {
+	other := machine
+	other.CPU = "Intel"
+	c, err := Compare(writeRuns(t, machine, taken(3, 10)), writeRuns(t, other, taken(4, 10)), MinRuns)
+	require.NoError(t, err)
+	require.Len(t, c.Failures, 3)
+	require.Contains(t, c.Failures[0], "was taken on another machine or system")
+	require.Empty(t, c.Changes)
+}
+
+// With --min-runs 3, a time that is ten times as long passes, but not without being told so.
+func TestTooFewProcessesToShowAnythingAreNoted(t *testing.T) {
+	old, new := taken(3, 3), taken(4, 3)
+	times(new[0].Records, report.Detect, 10)
+	c, err := Compare(writeRuns(t, machine, old), writeRuns(t, machine, new), 3)
+	require.NoError(t, err)
+	require.Empty(t, c.Failures)
+	require.Len(t, c.Notes, 1)
+	require.Contains(t, c.Notes[0], "so few engine processes cannot show that a time got worse: the least p that they can have is 0.1")
+}
+
+func TestUnitsOfOtherVersionsAreShownAndNotJudged(t *testing.T) {
+	text := func(v int) string {
+		var b strings.Builder
+		for range 10 {
+			fmt.Fprintf(&b, "BenchmarkFailover/scenario=kill-primary 34 %d bananas\n", v)
+		}
+		return b.String()
+	}
+	c, err := Compare(writeText(t, text(1)), writeText(t, text(9)), MinRuns)
+	require.NoError(t, err)
+	require.Empty(t, c.Failures)
+	require.Equal(t, "bananas", c.Changes[0].Unit)
+	c, err = Compare(writeText(t, text(1)+"BenchmarkFailover/scenario=kill-primary 34 1 bananas 1 apples\n"), writeText(t, text(9)), MinRuns)
+	require.NoError(t, err)
+	require.Equal(t, []string{"Failover/scenario=kill-primary: apples has gone missing"}, c.Failures)
+}
+
+func TestWhatCannotBeReadIsAnError(t *testing.T) {
+	good := writeRuns(t, machine, taken(3, 10))
+	text, err := os.ReadFile(good)
+	require.NoError(t, err)
+	for _, tc := range []struct{ name, file, want string }{
+		{"no file", filepath.Join(t.TempDir(), "none.txt"), "no such file"},
+		{"a folder without one", t.TempDir(), "runs.txt: no such file"},
+		{"empty", writeText(t, ""), "it is empty"},
+		{"cut off", writeText(t, string(text[:len(text)-5])), "its last line is cut off"},
+		{"no results", writeText(t, "goos: linux\n"), "no results in it"},
+		{"a line that is none", writeText(t, string(text)+"BenchmarkFailover/scenario=x many 1 lost-frames\n"), "runs.txt:"},
+		{"a value that is none", writeText(t, string(text)+"BenchmarkFailover/scenario=x 34 much lost-frames\n"), "runs.txt:"},
+		{"not a number", writeText(t, string(text)+"BenchmarkFailover/scenario=x 34 NaN lost-frames\n"), "runs.txt: Failover/scenario=x has NaN lost-frames"},
+		{"contradicting units", writeText(t, string(text)+"Unit lost-frames better=higher\n"), "runs.txt:"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for _, pair := range [][2]string{{tc.file, good}, {good, tc.file}} {
+				_, err := Compare(pair[0], pair[1], MinRuns)
+				require.ErrorContains(t, err, tc.want)
+				require.NotContains(t, err.Error(), "\n")
+			}
+		})
+	}
+}
+
+func FuzzReadRevision(f *testing.F) {
+	f.Add([]byte("Unit detect-p50-ns better=lower\ngoos: linux\nBenchmarkFailover/scenario=a/sink=wav-2 34 250 detect-p50-ns 0 lost-frames\n"))
+	f.Add([]byte("BenchmarkA 1 1 ns/op\nUnit ns/op better=lower\nUnit x assume=exact\nBenchmarkA 1 NaN x\nBenchmarkA 1 -Inf x\n"))
+	file := filepath.Join(f.TempDir(), "runs.txt")
+	f.Fuzz(func(t *testing.T, text []byte) {
+		require.NoError(t, os.WriteFile(file, text, 0o644))
+		side, err := readRevision(file)
+		if err != nil {
+			require.NotEmpty(t, strings.TrimSpace(err.Error()))
+			return
+		}
+		require.NoError(t, compare(side, side, nil, 1).WriteText(new(strings.Builder)))
+	})
+}
