@@ -65,8 +65,8 @@ else
 	@echo 'without chronus-portaudio, so without a sound device: no headers of PortAudio here (make deps installs them)'
 endif
 
-run: build ## Run the engine; ARGS='--patch steps --verbose' passes flags
-	bin/chronus run $(ARGS)
+run: build ## Run the engine with the patch voice and a phrase until somebody plays; ARGS='--patch steps --verbose' passes flags
+	CHRONUS_PATCH="$${CHRONUS_PATCH:-voice}" CHRONUS_IDLE_PHRASE="$${CHRONUS_IDLE_PHRASE:-true}" bin/chronus run $(ARGS)
 
 verify: build ## Kill workers of a running engine and check every frame; ARGS='--run kill-both' passes flags
 	bin/chronus verify $(ARGS)
@@ -97,6 +97,10 @@ lint: ## gofumpt, go vet, staticcheck and govulncheck; any finding fails
 	$(GO) vet -tags failpoints ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(STATICCHECK) -tags failpoints ./...
+ifeq ($(PORTAUDIO),yes)
+	CGO_ENABLED=1 $(GO) vet -tags portaudio ./engine/sink/... ./cmd/chronus-portaudio
+	CGO_ENABLED=1 $(GO) run $(STATICCHECK) -tags portaudio ./engine/sink/... ./cmd/chronus-portaudio
+endif
 	@GO='$(GO)' sh ci/govulncheck.sh $(GOVULNCHECK)
 
 fuzz: ## Every fuzz target for FUZZTIME=10s

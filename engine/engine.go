@@ -135,6 +135,8 @@ type Engine struct {
 	phase phase
 	begun time.Time
 	final *control.Status // set once the regions are gone
+
+	late, limited uint64 // as last read out of the state; both only rise
 }
 
 type phase int
@@ -432,6 +434,10 @@ func (e *Engine) status() control.Status {
 		st.TapeMissed, st.TapeError = e.rec.lacks(st.Block)
 	}
 	e.figures.fill(&st, e.pool.Player, &e.pool.Host.Geo)
+	if late, limited, ok := counted(e.pool, e.code.Program); ok {
+		e.late, e.limited = late, limited
+	}
+	st.LateCommands, st.LimitedFrames = e.late, e.limited
 	return st
 }
 

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"chronus/engine/control"
+	"chronus/engine/dsp"
 	"chronus/engine/shm"
+	"chronus/engine/supervisor"
 )
 
 // figures are what a status has to compute or to read elsewhere. Nothing is done until somebody asks, and whoever asks a
@@ -54,4 +56,24 @@ func (f *figures) resident(pid int) uint64 {
 	bytes = pages * uint64(os.Getpagesize())
 	f.rss[pid] = bytes
 	return bytes
+}
+
+// counted is what the replicas have counted, the same in each: timed commands that came late, frames that the limiter held down. It
+// is read out of the state after the last block heard, in place; ok is false where no ring shows that state undisturbed.
+func counted(pool *supervisor.Pool, prog *dsp.Program) (late, limited uint64, ok bool) {
+	n := pool.Player.Playout.Load()
+	if n == 0 {
+		return 0, 0, false
+	}
+	for _, r := range pool.Rings {
+		e, _, state := r.Entry(n - 1)
+		if e.Block != n {
+			continue
+		}
+		late, limited = prog.Late(state), prog.Limited(state)
+		if e.Block == n && r.Published.Load() < n+uint64(pool.Host.Geo.Ring)-1 {
+			return late, limited, true
+		}
+	}
+	return 0, 0, false
 }
