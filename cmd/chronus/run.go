@@ -92,8 +92,7 @@ func (r *runCmd) Run(errOut logTo) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, ending()...)
 	defer signal.Stop(signals)
-	// A limit on the size of files is a full disk to the engine, no reason to end.
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGXFSZ)
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	e, err := engine.New(cfg)
 	if err != nil {
 		return usage(err)

@@ -478,3 +478,17 @@ func TestLogThatCannotBeWrittenIsLostAndCounted(t *testing.T) {
 type writer func([]byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+func TestSoundFileGoesOnWhereAKilledPlayerLeftIt(t *testing.T) {
+	h := play(t, nil)
+	for range 2 {
+		player := h.named("chronus-player")
+		require.NoError(t, unix.Kill(player[0], unix.SIGKILL))
+		h.until("another player plays", func(st *control.Status) bool { return st.Player.PID != player[0] && st.Player.PID != 0 })
+		h.plays(20)
+	}
+	h.signal(unix.SIGTERM)
+	require.Equal(t, exitPass, h.end(), h.log)
+	h.faded()
+	require.Contains(t, h.replayed(), "no frame differs")
+}
