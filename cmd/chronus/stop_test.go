@@ -76,10 +76,10 @@ func launch(t *testing.T, change func(*exec.Cmd), args ...string) *host {
 	}()
 	t.Cleanup(func() {
 		_ = h.cmd.Process.Kill()
-		<-h.exited
-		for _, p := range h.processes() {
+		for _, p := range h.processes() { // whoever is left holds the log open, and with it the end
 			_ = unix.Kill(p.PID, unix.SIGKILL)
 		}
+		<-h.exited
 		_ = os.RemoveAll(dir)
 	})
 	return h
