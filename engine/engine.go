@@ -5,8 +5,7 @@
 // New checks a configuration, Start starts the processes and returns when the first block plays, Stop fades out and ends
 // them. The engine runs the executables chronus-worker and chronus-player, which it looks for in Config.Bin.
 //
-// An engine lives once: what was stopped is not started again. It leaves the process's signals alone; a program that records
-// should ignore SIGXFSZ, which a limit on the size of files otherwise ends it with.
+// An engine lives once: what was stopped is not started again. It leaves the process's signals alone.
 package engine
 
 import (

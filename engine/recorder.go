@@ -43,6 +43,7 @@ type recorder struct {
 	ended  chan struct{}
 
 	next    atomic.Uint64 // the block due
+	steps   atomic.Uint64 // records and blocks done with: while they grow, the disk takes something
 	missed  atomic.Uint64 // blocks below next that are not on the tape
 	failure atomic.Pointer[string]
 
@@ -137,6 +138,7 @@ func (r *recorder) copy(until uint64) {
 			r.log.Warn("the disk is too slow for the tape: blocks are missing on it; the music goes on", "block", n)
 		}
 		r.next.Store(n + 1)
+		r.steps.Add(1)
 	}
 }
 
@@ -169,6 +171,7 @@ func (r *recorder) flushCommands() {
 	r.mu.Unlock()
 	for i := range r.ready {
 		r.check(r.w.Command(&r.ready[i]))
+		r.steps.Add(1)
 	}
 	if full {
 		r.check(errWaiting)
@@ -205,13 +208,13 @@ func (r *recorder) lacks(playout uint64) (missed uint64, failure string) {
 func (r *recorder) finish() {
 	close(r.end)
 	for {
-		before := r.next.Load()
+		before := r.steps.Load()
 		select {
 		case <-r.ended:
 			return
 		case <-time.After(stallLimit):
 		}
-		if r.next.Load() == before {
+		if r.steps.Load() == before {
 			break
 		}
 	}

@@ -79,9 +79,8 @@ func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
 	return c, nil
 }
 
-// terminal are the signals of a terminal, or of a pipe, that is gone or does not want to be written to, and that of a limit on the
-// size of files: a full disk to the engine, no reason to end.
-var terminal = []os.Signal{syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGTTOU, syscall.SIGXFSZ}
+// terminal are the signals of a terminal, or of a pipe, that is gone or does not want to be written to.
+var terminal = []os.Signal{syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGTTOU}
 
 // runBin is where the worker and the player are looked for; empty: beside this program. Tests have them elsewhere.
 var runBin string

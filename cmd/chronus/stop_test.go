@@ -76,10 +76,10 @@ func launch(t *testing.T, change func(*exec.Cmd), args ...string) *host {
 	}()
 	t.Cleanup(func() {
 		_ = h.cmd.Process.Kill()
-		<-h.exited
-		for _, p := range h.processes() {
+		for _, p := range h.processes() { // whoever is left holds the log open, and with it the end
 			_ = unix.Kill(p.PID, unix.SIGKILL)
 		}
+		<-h.exited
 		_ = os.RemoveAll(dir)
 	})
 	return h
@@ -455,4 +455,18 @@ func TestDiskThatIsFullFromTheStartIsAMistake(t *testing.T) {
 	}
 	_, err := os.Stat("/dev/full")
 	require.NoError(t, err)
+}
+
+func TestSoundFileGoesOnWhereAKilledPlayerLeftIt(t *testing.T) {
+	h := play(t, nil)
+	for range 2 {
+		player := h.named("chronus-player")
+		require.NoError(t, unix.Kill(player[0], unix.SIGKILL))
+		h.until("another player plays", func(st *control.Status) bool { return st.Player.PID != player[0] && st.Player.PID != 0 })
+		h.plays(20)
+	}
+	h.signal(unix.SIGTERM)
+	require.Equal(t, exitPass, h.end(), h.log)
+	h.faded()
+	require.Contains(t, h.replayed(), "no frame differs")
 }

@@ -32,8 +32,7 @@ const (
 func Main(args []string, drive Driver, log *os.File) int {
 	runtime.LockOSThread()
 	quiet.Begin()
-	// The terminal speaks to the host; a full disk and a log that nobody reads are errors and not the end.
-	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGXFSZ, unix.SIGPIPE)
+	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGPIPE) // the terminal speaks to the host, and may be gone
 	if len(args) == 0 || len(args) > 2 {
 		fmt.Fprintln(log, "started by chronus, with a sink; not by hand")
 		return 2
