@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	maxStreams   = 64              // each may queue about a megabyte
-	closeGrace   = time.Second     // for streams to write their last events out
-	dropGrace    = 5 * time.Second // for a reader that was too slow to take what is left and the line that says so
+	maxStreams   = 64                     // each may queue about a megabyte
+	closeGrace   = 400 * time.Millisecond // for streams to write their last events out: the engine ends within a second
+	dropGrace    = 5 * time.Second        // for a reader that was too slow to take what is left and the line that says so
 	headerWithin = 5 * time.Second
 	idleWithin   = 30 * time.Second
 )

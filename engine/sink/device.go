@@ -23,6 +23,7 @@ const (
 	// silentNS without a call: the device is gone, whatever it says. Well below the half second in which it must be noticed.
 	silentNS  = 200e6
 	silenceNS = 20e6 // how often that is looked at
+	firstNS   = 2e9  // the same for a stream that has not called yet: nothing is heard of it that could be missed
 )
 
 // Device is a sound device's side of a player. The device calls from a thread of its own, whenever it likes, for as long as
@@ -75,7 +76,13 @@ func (d *Device) Playing() bool {
 func (d *Device) Over() bool { return d.turn.Load() == turnOver }
 
 // Silent says whether an open device has stopped calling.
-func (d *Device) Silent() bool { return d.opened.Load() != 0 && shm.Now()-d.beat.Load() > silentNS }
+func (d *Device) Silent() bool {
+	limit := int64(silentNS)
+	if d.calls.Load() == 0 {
+		limit = firstNS
+	}
+	return d.opened.Load() != 0 && shm.Now()-d.beat.Load() > limit
+}
 
 // Panics counts the calls that ended in a panic. None should; the device heard silence.
 func (d *Device) Panics() uint64 { return d.panics.Load() }
