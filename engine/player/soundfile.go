@@ -42,14 +42,14 @@ func newSoundFile(sink string, region *shm.Player) *soundFile {
 	return &soundFile{region: region, path: path}
 }
 
-// open begins the file, or goes on with it where another player has written to it.
+// open goes on with the file, which the host has begun, or a player that died. Emptying it would take the header away, for a
+// moment, from whoever reads along. Only where nothing was written yet it may be begun anew: somebody has removed it.
 func (s *soundFile) open() (err error) {
-	open := wavfile.Open
-	if s.region.Written.Load() > 0 {
-		open = wavfile.Reopen
-	}
 	g := &s.region.Geo
-	s.file, err = open(s.path, int(g.Rate), int(g.Channels), int(g.Frames))
+	s.file, err = wavfile.Reopen(s.path, int(g.Rate), int(g.Channels), int(g.Frames))
+	if err != nil && s.region.Written.Load() == 0 {
+		s.file, err = wavfile.Open(s.path, int(g.Rate), int(g.Channels), int(g.Frames))
+	}
 	return err
 }
 
