@@ -88,7 +88,7 @@ func (s *session) engine(ctx context.Context) (err error) {
 	defer s.floor.Close()
 
 	s.target, err = target.Start(ctx, target.Config{
-		Binary: s.cfg.binary(s.scenario), Dir: s.dir, Patch: s.scenario.Patch,
+		Binary: s.cfg.binary(s.scenario), Dir: s.dir, Patch: s.scenario.PatchFor(noFifo() == ""),
 		Replicas: s.scenario.Engine.Replicas, Spares: s.scenario.Engine.Spares, Lead: s.scenario.Engine.Lead,
 	})
 	if err != nil {

@@ -104,6 +104,7 @@ func (f source) check(s *Scenario) error {
 		{s.Why == "", "why", "must be there: one sentence"},
 		{s.Patch == "", "patch", "must be there"},
 		{s.Commands && s.Patch != "steps" && s.Patch != "heavy" && !strings.HasPrefix(s.Patch, "heavy:"), "commands", fmt.Sprintf("the sound of patch %q does not show them (steps and heavy do)", s.Patch)},
+		{s.Commands && strings.HasPrefix(s.Patch, "heavy") && s.Ordinary != "" && !strings.HasPrefix(s.Ordinary, "heavy:"), "patch_ordinary", fmt.Sprintf("the sound of patch %q does not show the commands as that of %q does", s.Ordinary, s.Patch)},
 		{s.Sink != "wav", "sink", `unknown sink (known: wav)`},
 		{s.Engine.Replicas < 1, "engine.replicas", "must be 1 or more"},
 		{s.Engine.Spares < 0, "engine.spares", "must be 0 or more"},

@@ -18,11 +18,12 @@ import (
 // Scenario is one file. Its name is the file's without .toml.
 type Scenario struct {
 	Name     string            `toml:"-"`
-	Order    int               `toml:"order"`    // scenarios run by rising order, a short one first
-	Why      string            `toml:"why"`      // one sentence
-	Needs    []string          `toml:"needs"`    // what not every machine has, of Needs; without it the scenario is not run
-	Patch    string            `toml:"patch"`    // a built-in patch
-	Commands bool              `toml:"commands"` // commands arrive all the time; the patch's sound must show them
+	Order    int               `toml:"order"`          // scenarios run by rising order, a short one first
+	Why      string            `toml:"why"`            // one sentence
+	Needs    []string          `toml:"needs"`          // what not every machine has, of Needs; without it the scenario is not run
+	Patch    string            `toml:"patch"`          // a built-in patch
+	Ordinary string            `toml:"patch_ordinary"` // instead, where SCHED_FIFO is refused; empty: the same
+	Commands bool              `toml:"commands"`       // commands arrive all the time; the patch's sound must show them
 	Sink     string            `toml:"sink"`
 	Engine   Engine            `toml:"engine"`
 	Fault    Fault             `toml:"fault"`
@@ -90,6 +91,14 @@ func (s *Scenario) Spec() fault.Spec {
 // seen to slow them down by 1.75 for seconds, while the floor's sleeps were on time: being late then is counted, but says
 // nothing about the engine.
 func (s *Scenario) Saturates() bool { return s.Patch == "heavy" || strings.HasSuffix(s.Patch, "%") }
+
+// PatchFor is the patch with SCHED_FIFO or without.
+func (s *Scenario) PatchFor(fifo bool) string {
+	if !fifo && s.Ordinary != "" {
+		return s.Ordinary
+	}
+	return s.Patch
+}
 
 // Crashes says that the cycles of the scenario are its failpoints, which only a build with failpoints has.
 func (s *Scenario) Crashes() bool { return s.Fault.Kind == "crash" }
