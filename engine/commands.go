@@ -52,15 +52,22 @@ func (e *Engine) sink() func(osc.Command) bool {
 
 // drain passes on what had to wait for room in the log, which comes with every seal, or for its time.
 func (e *Engine) drain() {
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		select {
 		case <-e.closing:
 			return
-		case <-tick.C:
-			e.queue.Drain()
+		case <-e.queue.Waits():
 		}
+		tick := time.NewTicker(2 * time.Millisecond)
+		for e.queue.Drain() > 0 {
+			select {
+			case <-e.closing:
+				tick.Stop()
+				return
+			case <-tick.C:
+			}
+		}
+		tick.Stop()
 	}
 }
 

@@ -29,6 +29,7 @@ type Queue struct {
 	waiting int      // commands
 	timed   int      // those of them in held
 	ahead   int64    // frames
+	waits   chan struct{}
 	// Committed is told of every command that has got its place in the log, in order.
 	committed func(index uint64, c Command)
 }
@@ -43,7 +44,7 @@ type bundle struct {
 // NewQueue puts a queue before w. committed may be nil.
 func NewQueue(w *Writer, committed func(index uint64, c Command)) *Queue {
 	geo := &w.host.Geo
-	return &Queue{w: w, committed: committed, ahead: int64(geo.Rate/4 + geo.Lead*geo.Frames)}
+	return &Queue{w: w, committed: committed, waits: make(chan struct{}, 1), ahead: int64(geo.Rate/4 + geo.Lead*geo.Frames)}
 }
 
 // Push queues commands, to be applied together as far as they are for the same frame, and passes on what fits. False: all of
@@ -74,8 +75,17 @@ func (q *Queue) Push(commands ...Command) bool {
 		rest = rest[n:]
 	}
 	q.drain()
+	if q.waiting > 0 {
+		select {
+		case q.waits <- struct{}{}:
+		default:
+		}
+	}
 	return true
 }
+
+// Waits delivers a value after a Push that left something waiting: Drain is due, again and again, until it says that nothing waits.
+func (q *Queue) Waits() <-chan struct{} { return q.waits }
 
 // put lines up commands for one frame.
 func (q *Queue) put(commands []Command) {

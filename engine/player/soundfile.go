@@ -58,7 +58,11 @@ func (s *soundFile) open() (err error) {
 // while it said that it was busy.
 func (s *soundFile) keep(busy *atomic.Bool, done <-chan struct{}) {
 	var allocs quiet.Allocs
-	tick := time.NewTicker(keepEvery)
+	every, tidyEvery := keepEvery, tidyEvery
+	if s.path == "" { // nothing to do but to count
+		every, tidyEvery = keepEvery*time.Duration(tidyEvery), 1
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for i := 0; ; i++ {
 		last, tidy := false, i%tidyEvery == 0

@@ -37,7 +37,7 @@ type Config struct {
 }
 
 const (
-	tickEvery = 10 * time.Millisecond
+	tickEvery = 20 * time.Millisecond
 	// startLimit is how long a process may take to be of use.
 	startLimit = 5 * time.Second
 	// reapLimit is how long a known death may wait for its wait status before it is reported without.

@@ -229,7 +229,7 @@ func (w *Worker) awaitActivation() {
 		if w.Wanted(w.slot) {
 			return
 		}
-		w.set.Wait(-1)
+		w.set.Park()
 	}
 }
 
