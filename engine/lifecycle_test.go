@@ -64,6 +64,7 @@ func count(t *testing.T, dir string) int {
 
 func TestStartsAndStopsLeaveNothing(t *testing.T) {
 	c := config(t)
+	c.Lead = 3 // the first block is due a lead after the player has started
 	cycle := func() {
 		e, err := engine.New(c)
 		require.NoError(t, err)

@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 		runBin = filepath.Dir(os.Args[0]) // os.Executable sees through the link
 		main()
 	}
+	_ = os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // of the processes that are started: a second for each otherwise
 	os.Exit(m.Run())
 }
 
