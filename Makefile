@@ -77,10 +77,11 @@ soak: build ## The same for hours
 compare: build ## This tree against another revision, in turn, through the gate; BASE=REV RUNS=10
 	@MAKE='$(MAKE)' sh ci/compare.sh '$(BASE)'
 
-# The race detector needs cgo, and cgo a C compiler that finds its headers.
+# The race detector needs cgo, and cgo a C compiler that finds its headers. Without being told it sleeps a second at the end of every
+# test binary, idly.
 test: ## Every Go test, under the race detector where there is a C compiler
 	@if echo '#include <pthread.h>' | $(CC) -x c -E - >/dev/null 2>&1; then \
-		race=-race; export CGO_ENABLED=1 CC='$(CC)'; \
+		race=-race; export CGO_ENABLED=1 CC='$(CC)' GORACE="$$GORACE atexit_sleep_ms=0"; \
 	else race=; echo 'no C compiler here ($(CC)): running the tests without the race detector'; fi; \
 	set -x; $(GO) test $$race -count=1 $(ARGS) ./...
 

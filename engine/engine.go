@@ -1,9 +1,11 @@
 //go:build linux
 
-// Package engine is a fault-tolerant audio engine: it wires host, player and workers together.
+// Package engine is a fault-tolerant audio engine: it wires host, player and workers together, and takes commands by OSC. It must
+// never be in the sound's way: whatever the process that it runs in does, waits for or loses, the sound goes on.
 //
 // New checks a configuration, Start starts the processes and returns when the first block plays, Stop fades out and ends
-// them. The engine runs the executables chronus-worker and chronus-player, which it looks for in Config.Bin.
+// them. The engine runs the executables chronus-worker and chronus-player, or chronus-portaudio on a sound device, which it looks
+// for in Config.Bin.
 //
 // An engine lives once: what was stopped is not started again. It leaves the process's signals alone.
 package engine

@@ -16,6 +16,7 @@ import (
 
 	"chronus/engine"
 	"chronus/engine/control"
+	"chronus/engine/rig"
 )
 
 const patience = 60 * time.Second // for what must happen; nothing is timed
@@ -64,6 +65,9 @@ func count(t *testing.T, dir string) int {
 
 func TestStartsAndStopsLeaveNothing(t *testing.T) {
 	c := config(t)
+	c.Lead = 3 // the first block is due a lead after the player has started
+	c.Bin = t.TempDir()
+	require.NoError(t, rig.Executables(c.Bin))
 	cycle := func() {
 		e, err := engine.New(c)
 		require.NoError(t, err)
@@ -82,8 +86,9 @@ func TestStartsAndStopsLeaveNothing(t *testing.T) {
 	t.Logf("a start and stop takes %v", time.Since(begin)/40)
 	require.Empty(t, children(t))
 	require.LessOrEqual(t, count(t, "/proc/self/fd"), fds)
-	// A thread that ends with its goroutine takes a moment more.
-	require.Eventually(t, func() bool { return count(t, "/proc/self/task") <= threads }, patience, time.Millisecond)
+	// A thread that ends with its goroutine takes a moment more, and Go's runtime keeps each that it ever needed: on a busy machine
+	// that may be some more. One that leaks with every start would be forty.
+	require.Eventually(t, func() bool { return count(t, "/proc/self/task") <= threads+10 }, patience, time.Millisecond)
 }
 
 func TestStopWithoutStartTakesEverythingBack(t *testing.T) {

@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 	case "chronus-player":
 		os.Exit(player.Main(os.Args[1:], nil, os.Stderr))
 	}
+	_ = os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // of the processes that are started: a second for each otherwise
 	if err := link(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

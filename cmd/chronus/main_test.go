@@ -16,31 +16,42 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chronus/engine/control"
-	"chronus/engine/player"
-	"chronus/engine/worker"
+	"chronus/engine/rig"
 )
 
-// TestMain lets the test binary be the worker and the player, whom the engine under test finds by their names, and the command.
+// built is a folder with the worker and the player.
+var built string
+
+// TestMain lets the test binary be the command. Worker and player are built: every test starts some of each.
 func TestMain(m *testing.M) {
-	switch filepath.Base(os.Args[0]) {
-	case "chronus-worker":
-		os.Exit(worker.Main(os.Args[1:]))
-	case "chronus-player":
-		os.Exit(player.Main(os.Args[1:], nil, os.Stderr))
-	case "chronus":
+	if filepath.Base(os.Args[0]) == "chronus" {
 		runBin = filepath.Dir(os.Args[0]) // os.Executable sees through the link
 		main()
 	}
-	os.Exit(m.Run())
+	_ = os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // of the processes that are started: a second for each otherwise
+	code := func() int {
+		var err error
+		if built, err = os.MkdirTemp("", "chronus"); err == nil {
+			defer os.RemoveAll(built)
+			err = rig.Executables(built)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}()
+	os.Exit(code)
 }
 
-// bin is a folder with links of the executables' names to this one.
+// bin is a folder with links to the executables, chronus being this one.
 func bin(t *testing.T) string {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	dir := t.TempDir()
-	for _, name := range []string{"chronus", "chronus-worker", "chronus-player"} {
-		require.NoError(t, os.Symlink(self, filepath.Join(dir, name)))
+	require.NoError(t, os.Symlink(self, filepath.Join(dir, "chronus")))
+	for _, name := range []string{"chronus-worker", "chronus-player"} {
+		require.NoError(t, os.Symlink(filepath.Join(built, name), filepath.Join(dir, name)))
 	}
 	return dir
 }

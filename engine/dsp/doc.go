@@ -2,7 +2,8 @@
 //
 // It must never allocate, block, read a clock, range over a map or depend on the machine inside Render: every replica of a
 // program has to make the same bits. Products that are added to something are therefore written float64(x*y)+z, which forbids
-// a fused multiply-add (also where the product was given a name first), and nothing here calls math.Exp, math.Sin or their like, whose results differ between processors.
+// a fused multiply-add (also where the product was given a name first), and nothing here calls math.Exp, math.Sin or their like,
+// whose results differ between processors.
 // It imports only a little of the standard library, since workers link it and their time to start is part of a failover.
 //
 // # State
@@ -11,8 +12,8 @@
 // back to go on from it. A module owns consecutive words: its parameters in the order of [Kind].Params, each a float64 by its
 // IEEE 754 bits, then its state words. The modules follow each other in the order of [Program].Ops. The address of a
 // parameter is its word's index. Behind the modules the timed commands wait, at most [MaxTimed], so that who goes on from a
-// saved state has them too. Everything else in a Program is scratch that each block writes before reading it.
-// Last come the limiter's.
+// saved state has them too; last come the limiter's words. Everything else in a Program is scratch that each block writes before
+// reading it.
 //
 // # Commands do not click
 //

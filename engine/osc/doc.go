@@ -1,4 +1,4 @@
-// Package osc takes OSC 1.0 packets from UDP and makes commands of them.
+// Package osc takes OSC 1.0 packets from UDP and makes commands of them. It must not know what they do.
 //
 // A Server owns the socket and the read loop and hands each message to a Handler; a Router is the Handler that turns
 // /mod/<id>/<param>, /gate/<id> and /engine/... into Commands; a Timeline reads time tags as frames; a Client sends.

@@ -17,7 +17,7 @@
 //
 // A limit may stand beside out, the largest sample that may leave the patch; it is 1 unless given, and 0 is none.
 //
-// The kinds and their parameters are those of dsp.Kinds; one whose values have names is given by name, mode = "lowpass". Everything is checked when the text is read, and an error names the line:
-// nothing unknown is ignored. The package renders nothing, except to measure how large `heavy` should be, and workers do not
-// import it.
+// The kinds and their parameters are those of dsp.Kinds; one whose values have names is given by name, mode = "lowpass".
+// Everything is checked when the text is read, and an error names the line: nothing unknown is ignored. The package renders
+// nothing, except to measure how large `heavy` should be, and workers do not import it.
 package patch

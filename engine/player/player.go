@@ -1,9 +1,12 @@
 // Package player is the player process: its callback picks a ring for each block, hands the samples to the sink, seals
-// the blocks ahead and wakes the workers. The device's demand for a block is the clock of the whole engine.
+// the blocks ahead and wakes the workers. It must not render, nor wait for anybody who may be dead. Who asks it for a block,
+// the device or the clock in its stead, is the clock of the whole engine.
 //
 // The callback is wait-free but for one bounded wait: when no ring has the block yet, it waits until the call has used
 // half a block's time. It allocates nothing, takes no lock, logs nothing and makes no system call but futex and the clock
-// read. What the host should know leaves through a ring of events in the player's region.
+// read. What the host should know leaves through a ring of events in the player's region. Files and devices belong to other
+// threads of the process: a sound file is written from the region behind the callback (soundfile.go), a device is opened by a
+// Driver, which one executable brings and the other does not have.
 package player
 
 import (

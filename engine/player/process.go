@@ -45,20 +45,11 @@ func Main(args []string, drive Driver, log *os.File) int {
 }
 
 func run(name string, drive Driver, verbose bool, log *os.File) error {
-	host, err := shm.OpenHost(os.NewFile(FDHost, "host"))
+	all, err := roster.Open(FDHost, FDPlayer, FDRings, true)
 	if err != nil {
 		return err
 	}
-	region, err := shm.OpenPlayer(os.NewFile(FDPlayer, "player"), host, true)
-	if err != nil {
-		return err
-	}
-	rings := make([]*shm.Ring, host.Geo.Slots)
-	for i := range rings {
-		if rings[i], err = shm.OpenRing(os.NewFile(uintptr(FDRings+i), fmt.Sprintf("ring %d", i)), host, false); err != nil {
-			return err
-		}
-	}
+	host, region := all.Host, all.Player
 	file := newSoundFile(name, region)
 	quiet.Threads(8)
 	failpoint.Watch(&host.Failpoint, failpoint.PlayerSlot)
@@ -77,7 +68,7 @@ func run(name string, drive Driver, verbose bool, log *os.File) error {
 		region.Fifo.Store(0)
 	}
 
-	p := New(roster.Roster{Host: host, Player: region, Rings: rings})
+	p := New(all)
 	var busy atomic.Bool
 	socket := os.NewFile(FDControl, "control")
 	done, kept, driven := make(chan struct{}), make(chan struct{}), make(chan struct{})

@@ -1,6 +1,6 @@
 // Package roster reads from shared memory who renders, who is idle and who is gone, and holds the one rule by which the
 // host and the callback pick the next spare. Both may act at any time, neither waits for the other, so both must come to
-// the same answer from the same words. It allocates nothing and makes no system call.
+// the same answer from the same words. But for Open it allocates nothing and makes no system call.
 package roster
 
 import "chronus/engine/shm"

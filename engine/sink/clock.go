@@ -1,5 +1,6 @@
-// Package sink asks a player for blocks: it is where time comes from. A sink says when the next block is due and nothing
-// else; what the block holds is the player's.
+// Package sink asks a player for blocks: it is where time comes from. It says when the next block is due and must not touch what
+// the block holds, which is the player's. The clock asks where there is no device, and whenever a device does not call; packages
+// portaudio and wavfile hold the device and the file.
 package sink
 
 import (

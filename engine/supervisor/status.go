@@ -103,36 +103,3 @@ func (s *Supervisor) Status(st *control.Status) {
 		st.State = control.StateStarting
 	}
 }
-
-// halt begins the end: the player fades out, then the workers go. Nothing is started any more.
-func (s *Supervisor) halt() {
-	if s.stopping {
-		return
-	}
-	s.stopping, s.halted = true, time.Now()
-	s.halting.Store(true)
-	s.stopPlayer()
-}
-
-// gone says whether the end has begun and every process has been reaped; on the way there it ends the workers when the player
-// has gone.
-func (s *Supervisor) gone() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.stopping || s.player.state != free {
-		return false
-	}
-	all := true
-	for i := range s.slots {
-		w := &s.slots[i]
-		if w.state == free || w.state == exited {
-			continue
-		}
-		all = false
-		if w.proc != nil && !w.ordered {
-			w.ordered = true
-			_ = w.proc.Kill()
-		}
-	}
-	return all
-}

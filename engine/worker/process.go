@@ -67,26 +67,17 @@ func parse(args []string) (slot int, generation uint32, err error) {
 }
 
 func run(slot int, generation uint32) error {
-	host, err := shm.OpenHost(os.NewFile(FDHost, "host"))
+	all, err := roster.Open(FDHost, FDPlayer, FDRings, false)
 	if err != nil {
 		return err
 	}
+	host := all.Host
 	if slot >= int(host.Geo.Slots) {
 		return fmt.Errorf("slot %d: the pool has %d", slot, host.Geo.Slots)
-	}
-	player, err := shm.OpenPlayer(os.NewFile(FDPlayer, "player"), host, false)
-	if err != nil {
-		return err
 	}
 	own, err := shm.OpenRing(os.NewFile(FDOwn, "own ring"), host, true)
 	if err != nil {
 		return err
-	}
-	rings := make([]*shm.Ring, host.Geo.Slots)
-	for i := range rings {
-		if rings[i], err = shm.OpenRing(os.NewFile(uintptr(FDRings+i), fmt.Sprintf("ring %d", i)), host, false); err != nil {
-			return err
-		}
 	}
 	blob, err := shm.ReadBlob(os.NewFile(FDProgram, "program"))
 	if err != nil {
@@ -96,7 +87,7 @@ func run(slot int, generation uint32) error {
 	if err != nil {
 		return err
 	}
-	w, err := New(roster.Roster{Host: host, Player: player, Rings: rings}, own, slot, prog)
+	w, err := New(all, own, slot, prog)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ var All = []Mutant{
 	{
 		Name: "a ring is given to a new worker before the death of its last one is certain",
 		Edits: []Edit{{
-			"engine/supervisor/supervisor.go",
+			"engine/supervisor/slot.go",
 			"(w.state != exited || !s.pool.drained(i))",
 			"w.state != down && (w.state != exited || !s.pool.drained(i))",
 		}},
@@ -102,8 +102,8 @@ var All = []Mutant{
 		Name: "a respawn leaks a descriptor",
 		Edits: []Edit{{
 			"engine/supervisor/spawn.go",
-			"	attr := &syscall.SysProcAttr{Setpgid: true}\n",
-			"	_, _ = syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)\n	attr := &syscall.SysProcAttr{Setpgid: true}\n",
+			"	attr := &syscall.SysProcAttr{Setpgid: true, AmbientCaps: bequeathed()}\n",
+			"	_, _ = syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)\n	attr := &syscall.SysProcAttr{Setpgid: true, AmbientCaps: bequeathed()}\n",
 		}},
 		Scenario: "kill-primary-sine", Assertion: "leaked-fds", Cycles: 12,
 	},
