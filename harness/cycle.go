@@ -151,7 +151,8 @@ func whole(s *control.Status) bool {
 			return false
 		}
 	}
-	return s.State == control.StatePlaying && s.Player.PID != 0 && rendering == s.Replicas && idle == s.Spares
+	heard := s.Device == nil || s.Device.State == control.DevicePlaying
+	return s.State == control.StatePlaying && heard && s.Player.PID != 0 && rendering == s.Replicas && idle == s.Spares
 }
 
 func workers(s *control.Status) []string {

@@ -129,7 +129,7 @@ func TestAGoodEnginePasses(t *testing.T) {
 	}
 	require.NotEmpty(t, run.Commands, "commands were heard")
 	for _, m := range report.Metrics() {
-		if m.Judged() && m.Name != oracle.ClosedForm && m.Name != report.Truth {
+		if m.Judged() && m.Source != report.Heard && m.Name != oracle.ClosedForm && m.Name != report.Truth {
 			_, measured := run.Value(m.Name)
 			require.True(t, measured || m.Found, "%s was not measured", m.Name)
 		}
@@ -292,6 +292,10 @@ func TestWhatCannotRunSaysWhy(t *testing.T) {
 	granted := make(chan bool)
 	go func() { runtime.LockOSThread(); granted <- schedule.Fifo(0, 1) }()
 	require.Equal(t, <-granted, Missing(&loud, bin) == "")
+	loud.Needs = []string{scenarios.NeedPortAudio}
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "chronus-portaudio"), nil, 0o755))
+	t.Setenv("PATH", t.TempDir())
+	require.Equal(t, "needs portaudio: pulseaudio is not on PATH (make deps installs it)", Missing(&loud, bin))
 	loud.Needs = nil
 	require.Empty(t, Missing(&loud, bin))
 }

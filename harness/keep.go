@@ -20,7 +20,7 @@ func (s *session) keep() error {
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return fmt.Errorf("harness: %w", err)
 	}
-	for _, name := range []string{target.TapeFile, target.WAVFile, target.LogFile} {
+	for _, name := range []string{target.TapeFile, target.WAVFile, target.LogFile, soundFile} {
 		if err := move(filepath.Join(s.dir, name), filepath.Join(to, name)); err != nil {
 			return fmt.Errorf("harness: %w", err)
 		}

@@ -1,11 +1,16 @@
 package harness
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 
+	"chronus/harness/listener"
 	"chronus/harness/schedule"
 	"chronus/scenarios"
 )
@@ -17,7 +22,7 @@ func Missing(s *scenarios.Scenario, engine string) (why string) {
 		case scenarios.NeedFifo:
 			why = noFifo()
 		case scenarios.NeedPortAudio:
-			why = noBinary(engine, "chronus-portaudio", "PortAudio's headers must be there when make build builds it")
+			why = noDevice(engine)
 		}
 		if why != "" {
 			return "needs " + need + ": " + why
@@ -36,6 +41,42 @@ func noBinary(dir, name, hint string) string {
 		return fmt.Sprintf("%v (%s)", err, hint)
 	}
 	return ""
+}
+
+// noDevice starts a sound server, and asks the engine for the device on it: between the two lie libraries that may not be there.
+func noDevice(engine string) string {
+	if why := noBinary(engine, "chronus-portaudio", "PortAudio's headers must be there when make build builds it"); why != "" {
+		return why
+	}
+	if why := listener.Missing(); why != "" {
+		return why
+	}
+	pulse, err := listener.StartPulse()
+	if err != nil {
+		return err.Error()
+	}
+	defer pulse.Close()
+	out, err := exec.Command(filepath.Join(engine, "chronus"), "devices", "--json", "--pulse-server", pulse.Address()).Output()
+	var failed *exec.ExitError
+	switch {
+	case errors.As(err, &failed):
+		return firstLine(failed.Stderr) + " (ALSA's plugin for PulseAudio may be missing: make deps installs it)"
+	case err != nil:
+		return err.Error()
+	}
+	var devices []struct{}
+	if err := json.Unmarshal(out, &devices); err != nil {
+		return fmt.Sprintf("chronus devices: %v", err)
+	}
+	if len(devices) == 0 {
+		return "no device on a PulseAudio server (ALSA's plugin for PulseAudio may be missing: make deps installs it)"
+	}
+	return ""
+}
+
+func firstLine(text []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	return line
 }
 
 // noFifo asks for SCHED_FIFO on a thread that nobody uses afterwards.

@@ -35,7 +35,8 @@ type session struct {
 	status  *control.Status // the last one before the end
 	sent    []oracle.Sent
 	faults  []injected
-	started bool // its tape is worth reading
+	started bool   // its tape is worth reading
+	sound   *sound // nil: the scenario's sink is a file
 }
 
 // injected is a fault as it came about.
@@ -86,9 +87,15 @@ func (s *session) engine(ctx context.Context) (err error) {
 		return err
 	}
 	defer s.floor.Close()
+	if s.scenario.Sink == scenarios.SinkPortAudio {
+		if s.sound, err = listenIn(s.dir); err != nil {
+			return err
+		}
+		defer s.sound.close()
+	}
 
 	s.target, err = target.Start(ctx, target.Config{
-		Binary: s.cfg.binary(s.scenario), Dir: s.dir, Patch: s.scenario.PatchFor(noFifo() == ""),
+		Binary: s.cfg.binary(s.scenario), Dir: s.dir, Patch: s.scenario.PatchFor(noFifo() == ""), Sink: s.scenario.Sink, Pulse: s.sound.address(),
 		Replicas: s.scenario.Engine.Replicas, Spares: s.scenario.Engine.Spares, Lead: s.scenario.Engine.Lead,
 	})
 	if err != nil {
@@ -122,6 +129,9 @@ func (s *session) engine(ctx context.Context) (err error) {
 	case <-time.After(time.Second):
 		s.find(report.EngineErrors, "the events did not end with the engine")
 	}
+	if err := s.sound.end(); err != nil {
+		s.find(report.Truth, "%v", err)
+	}
 	floors, err := s.floor.Report()
 	if err != nil {
 		return err
@@ -135,7 +145,7 @@ func (s *session) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, 2*mendLimit, fmt.Errorf("not whole within %s", 2*mendLimit))
 	defer cancel()
 	err := s.log.wait(ctx, 0, func(all []received) bool {
-		return len(all) > 0 && contains(all, control.EngineStarted)
+		return contains(all, control.EngineStarted) && (s.sound == nil || contains(all, control.SinkRestored))
 	})
 	if err != nil {
 		return err
@@ -145,6 +155,7 @@ func (s *session) settle(ctx context.Context) error {
 		return err
 	}
 	s.started = true
+	s.sound.dueFrom(status.Block)
 	s.run.Engine.LeadNS = int64(status.Lead) * int64(s.block)
 	s.run.Engine.Fifo = status.Player.Sched == "fifo"
 	if status.Frames != frames || status.Rate != rate {

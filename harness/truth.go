@@ -44,6 +44,7 @@ func (s *session) judge() {
 	s.failovers(res)
 	pace(s.run, res)
 	s.judgeStatus(res)
+	s.judgeSound()
 }
 
 // judgeFloor takes the floor's figures, and holds to them what only a late machine excuses: where threads have their priority

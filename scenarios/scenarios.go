@@ -24,7 +24,7 @@ type Scenario struct {
 	Patch    string            `toml:"patch"`          // a built-in patch
 	Ordinary string            `toml:"patch_ordinary"` // instead, where SCHED_FIFO is refused; empty: the same
 	Commands bool              `toml:"commands"`       // commands arrive all the time; the patch's sound must show them
-	Sink     string            `toml:"sink"`
+	Sink     string            `toml:"sink"`           // one of Sinks
 	Engine   Engine            `toml:"engine"`
 	Fault    Fault             `toml:"fault"`
 	Profile  map[string]Load   `toml:"profile"` // by profile: quick, full, soak
@@ -69,8 +69,17 @@ type Judge struct {
 // What a scenario can need.
 const (
 	NeedFifo      = "fifo"      // SCHED_FIFO is granted
-	NeedPortAudio = "portaudio" // the engine has a PortAudio player
+	NeedPortAudio = "portaudio" // the engine has a PortAudio player, and there is a sound server to play to
 )
+
+// Where the sound of a scenario can go.
+const (
+	SinkWAV       = "wav"       // a file
+	SinkPortAudio = "portaudio" // the device of a sound server of the scenario's own, of which every frame is recorded
+)
+
+// Sinks are the names of all sinks.
+var Sinks = []string{SinkWAV, SinkPortAudio}
 
 // Needs are the names of all that a scenario can need.
 var Needs = []string{NeedFifo, NeedPortAudio}

@@ -36,7 +36,7 @@ func TestTheScenariosThatAreAskedForAreThere(t *testing.T) {
 		names = append(names, s.Name)
 	}
 	for _, want := range []string{
-		"none", "kill-primary", "kill-standby", "kill-both", "kill-primary-alone", "kill-primary-alone-bare",
+		"none", "kill-primary", "kill-primary-portaudio", "kill-standby", "kill-both", "kill-primary-alone", "kill-primary-alone-bare",
 		"term-primary", "term-standby", "stop-primary",
 		"crash-points-primary", "crash-points-standby", "crash-points-spare", "crash-points-player",
 	} {
@@ -144,7 +144,10 @@ func TestEveryMistakeIsOneLineWithThePlace(t *testing.T) {
 		{`sink = "wav"`, `sink = "wav"` + "\n" + `needs = ["fifo", "fifo"]`, `scenario: my.toml:6: "needs": "fifo" is there twice`},
 		{`sink = "wav"`, `sink = "wav"` + "\n" + `needs = "fifo"`, `scenario: my.toml:6: "needs": incompatible types: TOML value has type string; destination has type slice`},
 		{`patch = "heavy"`, `patch = "sine"`, `scenario: my.toml:4: "commands": the sound of patch "sine" does not show them (steps and heavy do)`},
-		{`sink = "wav"`, `sink = "tape"`, `scenario: my.toml:5: "sink": unknown sink (known: wav)`},
+		{`sink = "wav"`, `sink = "tape"`, `scenario: my.toml:5: "sink": unknown sink (known: wav, portaudio)`},
+		{`sink = "wav"`, `sink = "portaudio"`, `scenario: my.toml:4: "commands": they are heard in the file of sink wav only`},
+		{"commands = true\nsink = \"wav\"", `sink = "portaudio"`, `scenario: my.toml:3: "patch": what a listener hears has a place on the tape only with noise`},
+		{"\"heavy\"\ncommands = true\nsink = \"wav\"", "\"noise\"\nsink = \"portaudio\"", `scenario: my.toml: "needs": portaudio must be there for that sink`},
 		{`replicas = 2`, `replicas = 0`, `scenario: my.toml:8: "engine.replicas": must be 1 or more`},
 		{`kind = "kill"`, `kind = "maim"`, `scenario: my.toml:12: "fault.kind": unknown fault "maim" (known: crash, flip, kill, kill-alone, none, stop, term)`},
 		{`target = "primary"`, `target = "host"`, `scenario: my.toml:13: "fault.target": fault "kill": unknown target "host" (known: primary, standby, both)`},

@@ -12,12 +12,12 @@ var files embed.FS
 
 // Builtin lists the names of the built-in patches. heavy may carry its size in sines, heavy:N, or the
 // share of its own duration that a block should take to render on this machine, heavy:N%.
-func Builtin() []string { return []string{"sine", "voice", "steps", "heavy"} }
+func Builtin() []string { return []string{"sine", "voice", "steps", "noise", "heavy"} }
 
 // builtin gives the text of a built-in patch and the name it is known by from then on, or no text.
 func builtin(name string) (fullName string, text []byte, err error) {
 	switch name {
-	case "sine", "voice", "steps":
+	case "sine", "voice", "steps", "noise":
 		text, err = files.ReadFile("builtin/" + name + ".toml")
 		return name, text, err
 	case "heavy":

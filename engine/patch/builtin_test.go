@@ -69,7 +69,7 @@ func TestStepIsHeardExactlyInStepsAndInHeavy(t *testing.T) {
 }
 
 func TestLimitsOfTheBuiltinPatches(t *testing.T) {
-	for name, want := range map[string]float64{"sine": 1, "voice": 1, "steps": 0, "heavy:3": 0} {
+	for name, want := range map[string]float64{"sine": 1, "voice": 1, "noise": 1, "steps": 0, "heavy:3": 0} {
 		require.Equal(t, want, load(t, name).Program.Limit, name)
 	}
 }
@@ -129,8 +129,8 @@ func TestLoad(t *testing.T) {
 
 	missing := filepath.Join(dir, "none.toml")
 	tests := []struct{ name, want string }{
-		{missing, "patch: " + missing + ": no such file or directory (built in: sine, voice, steps, heavy)"},
-		{dir, "patch: " + dir + ": is a directory (built in: sine, voice, steps, heavy)"},
+		{missing, "patch: " + missing + ": no such file or directory (built in: sine, voice, steps, noise, heavy)"},
+		{dir, "patch: " + dir + ": is a directory (built in: sine, voice, steps, noise, heavy)"},
 		{"heavy:0", "patch: heavy:0: the number of sines must be in 1..16000"},
 		{"heavy:16001", "patch: heavy:16001: the number of sines must be in 1..16000"},
 		{"heavy:0%", "patch: heavy:0%: the share must be in 1..99 %"},
@@ -201,5 +201,21 @@ func BenchmarkVoice(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N), "ns/block")
 		})
+	}
+}
+
+// A recording of it can be put in its place.
+func TestNoiseIsNeverSilentAndNeverTheSame(t *testing.T) {
+	c := load(t, "noise")
+	st, out := slices.Clone(c.Program.Initial), make([]float32, 256)
+	seen := map[[4]float32]bool{}
+	for range 1000 {
+		c.Program.Render(st, out)
+		require.NotContains(t, out, float32(0))
+		for i := 0; i < len(out); i += 4 {
+			four := [4]float32(out[i:])
+			require.False(t, seen[four], "four samples in a row were heard before")
+			seen[four] = true
+		}
 	}
 }

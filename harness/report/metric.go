@@ -44,6 +44,7 @@ const (
 	Outside Source = "harness, from outside"
 	OnTape  Source = "tape"
 	Truths  Source = "tape and sound"
+	Heard   Source = "tape and listener"
 	Events  Source = "events"
 	Proc    Source = "/proc"
 	Own     Source = "engine's own count"
@@ -76,6 +77,11 @@ const (
 
 	LostFrames = oracle.LostFrames
 	Truth      = "truth"
+
+	ListenerLost     = "listener-lost-frames"
+	ListenerWrong    = "listener-wrong-frames"
+	ListenerDry      = "listener-dry-frames"
+	ListenerCompared = "listener-compared"
 
 	EventErrors     = "event-errors"
 	UnorderedDeaths = "unordered-deaths"
@@ -152,6 +158,11 @@ var metrics = []Metric{
 	count(oracle.CommandsUnknown, 0, Truths, "values in the log or in the sound that nobody sent"),
 	count(oracle.CommandsOffEdge, 0, Truths, "blocks in which a commanded value changes after the first frame"),
 	found(Truth, Truths, "runs of which the truth could not be told at all"),
+
+	count(ListenerLost, 0, Heard, "frames that a device was given and that its listener did not hear, from the first fault on at the latest"),
+	count(ListenerWrong, 0, Heard, "frames that a device's listener heard altered, again, out of their order, or that nobody delivered"),
+	value(ListenerDry, Unlimited, Heard, never, "frames of silence amid what a device's listener heard: the sound server had nothing to play"),
+	{Name: ListenerCompared, Better: "higher", Limit: Unlimited, Worse: never, Source: Heard, Doc: "frames that a device's listener heard as they were delivered, bit for bit on both channels"},
 
 	found(EventErrors, Events, "events that a fault had to cause and did not, or caused and must not"),
 	found(UnorderedDeaths, Events, "deaths and hangs that no fault ordered"),

@@ -26,6 +26,8 @@ type Config struct {
 	Binary   string // path of the chronus binary
 	Dir      string // folder for the files of this engine: socket, tape, sound and log; it is there and empty
 	Patch    string
+	Sink     string // "wav": a file in Dir; else as --sink has it
+	Pulse    string // the sound server, as in PULSE_SERVER; "": none is named
 	Replicas int
 	Spares   int
 	Lead     int // blocks; 0: the engine's own choice
@@ -90,8 +92,11 @@ func (t *Target) exec() error {
 	}
 	defer log.Close()
 	args := []string{
-		"run", "--patch", t.cfg.Patch, "--sink", "wav:" + t.WAV(), "--tape", t.Tape(), "--control", t.socket(), "--osc-port", "0",
+		"run", "--patch", t.cfg.Patch, "--sink", t.sink(), "--tape", t.Tape(), "--control", t.socket(), "--osc-port", "0",
 		"--replicas", strconv.Itoa(t.cfg.Replicas), "--spares", strconv.Itoa(t.cfg.Spares),
+	}
+	if t.cfg.Pulse != "" {
+		args = append(args, "--pulse-server", t.cfg.Pulse)
 	}
 	if t.cfg.Lead > 0 {
 		args = append(args, "--lead", strconv.Itoa(t.cfg.Lead))
@@ -134,8 +139,23 @@ func (t *Target) socket() string          { return t.path(socketFile) }
 // Tape is the path of the session's recording.
 func (t *Target) Tape() string { return t.path(TapeFile) }
 
-// WAV is the path of the sound.
-func (t *Target) WAV() string { return t.path(WAVFile) }
+// SinkWAV is the sink that is a file in the engine's folder.
+const SinkWAV = "wav"
+
+// WAV is the path of the sound; "": it has gone elsewhere.
+func (t *Target) WAV() string {
+	if t.cfg.Sink != SinkWAV {
+		return ""
+	}
+	return t.path(WAVFile)
+}
+
+func (t *Target) sink() string {
+	if path := t.WAV(); path != "" {
+		return SinkWAV + ":" + path
+	}
+	return t.cfg.Sink
+}
 
 // PID is the host's.
 func (t *Target) PID() int { return t.cmd.Process.Pid }

@@ -86,7 +86,7 @@ func start(t *testing.T, does string) (*Target, error) {
 	dir, err := os.MkdirTemp("", "target-test")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	return Start(context.Background(), Config{Binary: "/proc/self/exe", Dir: dir, Patch: does, Replicas: 2, Spares: 1, Lead: 3})
+	return Start(context.Background(), Config{Binary: "/proc/self/exe", Dir: dir, Patch: does, Sink: "clock", Replicas: 2, Spares: 1, Lead: 3})
 }
 
 func started(t *testing.T, does string) *Target {
