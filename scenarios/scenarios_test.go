@@ -36,7 +36,7 @@ func TestTheScenariosThatAreAskedForAreThere(t *testing.T) {
 		names = append(names, s.Name)
 	}
 	for _, want := range []string{
-		"none", "kill-primary", "kill-standby", "kill-both", "kill-primary-alone", "kill-primary-alone-bare",
+		"none", "kill-primary", "kill-standby", "kill-both", "kill-spare", "kill-primary-alone", "kill-primary-alone-bare",
 		"term-primary", "term-standby", "stop-primary",
 		"crash-points-primary", "crash-points-standby", "crash-points-spare", "crash-points-player",
 	} {
@@ -147,7 +147,7 @@ func TestEveryMistakeIsOneLineWithThePlace(t *testing.T) {
 		{`sink = "wav"`, `sink = "tape"`, `scenario: my.toml:5: "sink": unknown sink (known: wav)`},
 		{`replicas = 2`, `replicas = 0`, `scenario: my.toml:8: "engine.replicas": must be 1 or more`},
 		{`kind = "kill"`, `kind = "maim"`, `scenario: my.toml:12: "fault.kind": unknown fault "maim" (known: crash, flip, kill, kill-alone, none, stop, term)`},
-		{`target = "primary"`, `target = "host"`, `scenario: my.toml:13: "fault.target": fault "kill": unknown target "host" (known: primary, standby, both)`},
+		{`target = "primary"`, `target = "host"`, `scenario: my.toml:13: "fault.target": fault "kill": unknown target "host" (known: primary, standby, spare, both)`},
 		{`target = "primary"`, `points = "("`, `scenario: my.toml:13: "fault.points": error parsing regexp: missing closing ): ` + "`(`"},
 		{`[profile.full]`, `[profile.fool]`, `scenario: my.toml:18: "profile.fool": unknown profile (known: quick, full, soak)`},
 		{"[profile.full]\nprocesses = 6", "[profile.full]\nprocesses = 0", `scenario: my.toml:19: "profile.full.processes": must be 1 or more`},

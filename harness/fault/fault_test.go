@@ -86,6 +86,7 @@ func TestFaultsHitExactlyTheirVictims(t *testing.T) {
 		{"kill primary", Spec{Kind: "kill", Target: "primary"}, true, map[int]string{1: "Z"}},
 		{"kill standby", Spec{Kind: "kill", Target: "standby"}, true, map[int]string{0: "Z"}},
 		{"kill both", Spec{Kind: "kill", Target: "both"}, true, map[int]string{0: "Z", 1: "Z"}},
+		{"kill spare", Spec{Kind: "kill", Target: "spare"}, true, map[int]string{2: "Z"}},
 		{"term primary", Spec{Kind: "term", Target: "primary"}, true, map[int]string{1: "Z"}},
 		{"kill alone", Spec{Kind: "kill-alone", Target: "primary", Hold: 2}, false, map[int]string{1: "Z"}},
 		{"crash primary", Spec{Kind: "crash", Target: "primary"}, false, map[int]string{1: "Z"}},
