@@ -34,7 +34,7 @@ func Threads(n int) {
 
 // Allocs counts the heap objects that the process has allocated since it settled: the first reading is the zero.
 type Allocs struct {
-	sample [1]metrics.Sample
+	sample [2]metrics.Sample
 	zero   uint64
 	last   uint64
 	set    bool
@@ -57,8 +57,11 @@ func (a *Allocs) Skip() {
 	}
 }
 
+// Collections is how often garbage had been collected at the last reading, since the process began.
+func (a *Allocs) Collections() uint64 { return a.sample[1].Value.Uint64() }
+
 func (a *Allocs) objects() uint64 {
-	a.sample[0].Name = "/gc/heap/allocs:objects"
+	a.sample[0].Name, a.sample[1].Name = "/gc/heap/allocs:objects", "/gc/cycles/total:gc-cycles"
 	metrics.Read(a.sample[:])
 	return a.sample[0].Value.Uint64()
 }
