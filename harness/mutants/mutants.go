@@ -12,7 +12,7 @@ type Mutant struct {
 	Edits     []Edit
 	Scenario  string // that must catch it
 	Assertion string // by which
-	Cycles    int    // faults for each of its engine processes
+	Cycles    int    // faults for each of its engine processes, of which there are two
 }
 
 // Edit replaces one text in one file, which has it exactly once.
@@ -147,7 +147,7 @@ var All = []Mutant{
 	{
 		Name: "the callback allocates",
 		Edits: []Edit{
-			{"engine/player/player.go", "	entry := shm.Now()\n	n := p.next\n", "	entry := shm.Now()\n	p.last = append([]float32(nil), p.last...)\n	n := p.next\n"},
+			{"engine/player/player.go", "	entry := shm.Now()\n	n := p.next\n", "	entry := shm.Now()\n	p.spare = append([]float32(nil), p.spare...)\n	n := p.next\n"},
 		},
 		Scenario: "alloc", Assertion: "allocs", Cycles: 1,
 	},
