@@ -71,7 +71,7 @@ run: build ## Run the engine with the patch voice and a phrase until somebody pl
 verify: build ## Kill workers of a running engine and check every frame; ARGS='--run kill-both' passes flags
 	bin/chronus verify $(ARGS)
 
-soak: build ## The same for hours
+soak: build ## Ten thousand kills by lot, as fast as the engine mends, for 20 minutes at most
 	bin/chronus verify --profile soak $(ARGS)
 
 compare: build ## This tree against another revision, in turn, through the gate; BASE=REV RUNS=10

@@ -13,9 +13,9 @@ import (
 	"chronus/harness/schedule"
 )
 
-// commander sends commands in a closed loop all the while faults are injected: each has a value of its own, and the next one
-// is sent only when the last was heard in the growing sound file, or was not for so long that it is lost. So every command is
-// heard alone, and the ledger can ask for each of them.
+// commander sends commands, in a closed loop all the while faults are injected or each when it is told to: every one has a value of
+// its own, and the next one is sent only when the last was heard in the growing sound file, or was not for so long that it is lost.
+// So every command is heard alone, and the ledger can ask for each of them.
 type commander struct {
 	client *osc.Client
 	sound  *wavfile.Reader
@@ -38,10 +38,11 @@ const (
 	gapBlocks = 2
 )
 
-// startCommander starts sending; a scenario without commands gets a commander that has nothing to do.
+// startCommander makes ready to send, and starts the loop where commands arrive all the time. A scenario without commands gets a
+// commander that has nothing to do.
 func (s *session) startCommander(ctx context.Context) (*commander, error) {
 	c := &commander{quit: make(chan struct{}), block: s.block}
-	if !s.scenario.Commands {
+	if !s.scenario.Commands && !s.scenario.Commanded() {
 		return c, nil
 	}
 	status, err := s.target.Status(ctx)
@@ -56,7 +57,9 @@ func (s *session) startCommander(ctx context.Context) (*commander, error) {
 		return nil, err
 	}
 	c.rng = schedule.Rand(s.cfg.Seed, s.scenario.Name+" commands", s.run.Run)
-	c.done.Go(c.loop)
+	if s.scenario.Commands {
+		c.done.Go(c.loop)
+	}
 	return c, nil
 }
 
@@ -64,23 +67,28 @@ func (s *session) startCommander(ctx context.Context) (*commander, error) {
 func (c *commander) stop() []oracle.Sent {
 	close(c.quit)
 	c.done.Wait()
+	if c.client != nil {
+		c.client.Close()
+		c.sound.Close()
+	}
 	return c.sent
 }
 
 func (c *commander) loop() {
-	defer c.client.Close()
-	defer c.sound.Close()
-	for seq := 1; seq < commandSteps; seq++ {
-		if !c.pause(time.Duration(c.rng.Int64N(int64(gapBlocks * c.block)))) {
-			return
+	for len(c.sent)+1 < commandSteps {
+		if !c.pause(time.Duration(c.rng.Int64N(int64(gapBlocks*c.block)))) || c.Send() != nil {
+			return // one that could not be sent the oracle misses
 		}
-		value := float32(seq) / commandSteps
-		c.sent = append(c.sent, oracle.Sent{Seq: seq, Value: float64(value), SentNS: schedule.Now()})
-		if err := c.client.Send(commandAddress, value); err != nil {
-			return // the oracle misses it
-		}
-		c.hear(value)
+		c.Hear()
 	}
+}
+
+// Send sends the next command.
+func (c *commander) Send() error {
+	seq := len(c.sent) + 1
+	value := float32(seq) / commandSteps
+	c.sent = append(c.sent, oracle.Sent{Seq: seq, Value: float64(value), SentNS: schedule.Now()})
+	return c.client.Send(commandAddress, value)
 }
 
 // pause waits and says whether to go on.
@@ -93,8 +101,9 @@ func (c *commander) pause(d time.Duration) bool {
 	}
 }
 
-// hear waits until the newest sample of the sound is value.
-func (c *commander) hear(value float32) {
+// Hear waits until the newest sample of the sound is the value that was sent last.
+func (c *commander) Hear() {
+	value := float32(c.sent[len(c.sent)-1].Value)
 	newest := make([]float32, c.sound.Channels())
 	for end := time.Now().Add(lostLimit); time.Now().Before(end); time.Sleep(hearEvery) {
 		n, err := c.sound.Frames()

@@ -11,6 +11,7 @@ import (
 	"chronus/harness/fault"
 	"chronus/harness/report"
 	"chronus/harness/schedule"
+	"chronus/scenarios"
 )
 
 // cycle injects one fault and accounts for all that came of it. False: the engine is in no state to go on with.
@@ -23,11 +24,18 @@ func (s *session) cycle(ctx context.Context, n int, point fault.Point, times *sc
 		}
 		s.run.Find(f)
 	}
+	if !s.pause(ctx) {
+		return false
+	}
+	part := s.lot()
+	if len(s.scenario.Mix) > 0 {
+		c.Fault = part.Name
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, mendLimit, fmt.Errorf("%s have passed", mendLimit))
 	defer cancel()
 
-	victims, moment, err := s.inject(ctx, point, times, &c)
-	x := newExpectation(s.scenario).of(victims, moment)
+	victims, moment, err := s.inject(ctx, part, point, times, &c)
+	x := newExpectation(part).of(victims, moment)
 	whole := err == nil
 	switch {
 	case errors.Is(err, fault.ErrNotPassed):
@@ -59,20 +67,46 @@ func (s *session) cycle(ctx context.Context, n int, point fault.Point, times *sc
 		c.Values[name] = v
 	}
 	if whole {
-		if d, err := s.floor.Kill(); err == nil {
-			c.Values[report.FloorPidfd] = float64(d)
-		}
+		s.measureFloor(&c)
 		s.run.Cycles = append(s.run.Cycles, c)
 		s.cfg.Progress.Cycle(s.run.Run, n, len(s.run.Findings) == 0)
 	}
 	return whole
 }
 
+// pause lets the engine play for as long as the profile wants before a fault, and says whether to go on.
+func (s *session) pause(ctx context.Context) bool {
+	select {
+	case <-time.After(time.Duration(s.load.Pause * float64(time.Second))):
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// lot draws the scenario that the next cycle is one of.
+func (s *session) lot() *scenarios.Scenario {
+	parts := s.scenario.Parts()
+	return parts[s.lots.IntN(len(parts))]
+}
+
+// measureFloor takes the floor's figures beside a cycle's own. One that the machine does not let it take is missing.
+func (s *session) measureFloor(c *report.Cycle) {
+	if d, err := s.floor.Kill(); err == nil {
+		c.Values[report.FloorPidfd] = float64(d)
+	}
+	if d, err := s.floor.Exec(); err == nil {
+		c.Values[report.FloorExec] = float64(d)
+	}
+}
+
 // inject does the fault at the time it is due, which counts from when all is prepared: preparing takes as long as it takes.
-func (s *session) inject(ctx context.Context, point fault.Point, times *schedule.Schedule, c *report.Cycle) (victims []fault.Victim, m fault.Moment, err error) {
-	f := fault.Begin(fault.New(s.scenario.Spec(), s.block, point))
+func (s *session) inject(
+	ctx context.Context, part *scenarios.Scenario, point fault.Point, times *schedule.Schedule, c *report.Cycle,
+) (victims []fault.Victim, m fault.Moment, err error) {
+	f := fault.Begin(fault.New(part.Spec(), s.block, point))
 	defer f.Close()
-	if victims, err = f.Setup(ctx, s.target); err != nil {
+	if victims, err = f.Setup(ctx, subject{s.target, s.commands, &s.garbage}); err != nil {
 		return victims, m, err
 	}
 	c.DueNS = times.Next(schedule.Now())
@@ -108,6 +142,9 @@ func (s *session) awaitWhole(ctx context.Context, victims []fault.Victim) (*cont
 	var first *control.Status // that shows a new player
 	for {
 		status, err := s.target.Status(ctx)
+		if err == nil {
+			s.garbage.see(status)
+		}
 		if err == nil && first == nil && !shows(status, victims) {
 			first = status
 		}

@@ -197,21 +197,27 @@ func (x *expectation) measure(window []received) map[string]float64 {
 			most(name, e.at-x.moment.Before)
 		}
 	}
-	ready := map[int]received{}
+	ready, newcomer := map[int]received{}, map[int]received{}
 	for _, e := range t.counted[control.WorkerReady] {
 		ready[e.PID] = e
 	}
 	for _, e := range t.counted[control.WorkerSpawned] {
+		newcomer[e.PID] = e
 		if r, ok := ready[e.PID]; ok {
 			most(report.Spawn, r.TNS-e.TNS)
 			seen(report.SpawnSeen, r)
 		}
 	}
 	for _, e := range t.counted[control.WorkerPromoted] {
-		if t.retired == 0 {
-			most(report.Promote, e.FirstNS-e.KnownNS)
-			seen(report.PromoteSeen, e)
+		if t.retired > 0 {
+			continue
 		}
+		if spawned, ok := newcomer[e.PID]; ok { // no spare was ready
+			most(report.FirstBlock, e.FirstNS-spawned.TNS)
+			continue
+		}
+		most(report.Promote, e.FirstNS-e.KnownNS)
+		seen(report.PromoteSeen, e)
 	}
 	for _, e := range t.counted[control.Switched] {
 		most(report.Switch, e.ReturnNS-e.EntryNS)

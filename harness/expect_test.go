@@ -337,3 +337,16 @@ func TestLatenessNeedsAStallOfTheFloor(t *testing.T) {
 		})
 	}
 }
+
+// Without a spare the new worker itself takes the dead one's place: that is no promotion of a spare.
+func TestFirstBlockIsTimedWhereNoSpareWasReady(t *testing.T) {
+	window := killed()
+	window[2].PID, window[2].Slot = newcomer, 4
+	window[2].KnownNS, window[2].FirstNS = killAt+950, killAt+990
+	values := expectKill(t).measure(window)
+	require.Equal(t, 390.0, values[report.FirstBlock])
+	require.NotContains(t, values, report.Promote)
+	values = expectKill(t).measure(killed())
+	require.NotContains(t, values, report.FirstBlock)
+	require.Equal(t, 180.0, values[report.Promote])
+}

@@ -60,7 +60,7 @@ func (e *UsageError) Unwrap() error { return e.err }
 // error beside a summary says what ended the verification before its end: ctx, or the harness itself could not go on. An error
 // without one is a mistake of whoever asked.
 func Verify(ctx context.Context, cfg Config) (*report.Summary, error) {
-	if err := cfg.check(); err != nil {
+	if err := cfg.ready(); err != nil {
 		return nil, &UsageError{err}
 	}
 	if err := os.RemoveAll(filepath.Join(cfg.Out, failuresDir)); err != nil { // of the verification before
@@ -79,6 +79,7 @@ func Verify(ctx context.Context, cfg Config) (*report.Summary, error) {
 				r = *judged
 			}
 			r.Seconds = time.Since(began).Seconds()
+			r.PerSecond = float64(r.Cycles) / r.Seconds
 		}
 		if r.Verdict == report.NotRun && r.Why == "" {
 			r.Why = cause(ctx, ended)
@@ -106,7 +107,7 @@ func cause(ctx context.Context, err error) string {
 
 const failuresDir = "failures"
 
-func (cfg *Config) check() error {
+func (cfg *Config) ready() error {
 	if len(cfg.Scenarios) == 0 {
 		return errors.New("verify: no scenario matches")
 	}
@@ -148,8 +149,8 @@ func (cfg *Config) repeat(s *scenarios.Scenario) string {
 	return cmd
 }
 
-// scenario runs one scenario's engine processes one after the other, then checks what they left, as many at a time as there
-// are processors.
+// scenario runs one scenario's engine processes one after the other. What they left is checked when none plays, as many at a time as
+// there are processors, and then removed: so neither disk nor memory goes by the number of processes.
 func (cfg *Config) scenario(ctx context.Context, s *scenarios.Scenario) (*report.Result, error) {
 	load := cfg.load(s)
 	planned := load.Processes * load.Cycles
@@ -163,40 +164,56 @@ func (cfg *Config) scenario(ctx context.Context, s *scenarios.Scenario) (*report
 	}
 	defer os.RemoveAll(tmp)
 
-	var sessions []*session
+	var end time.Time
+	if load.Minutes > 0 {
+		end = time.Now().Add(time.Duration(load.Minutes) * time.Minute)
+	}
+	var runs []*report.Run
+	var batch []*session
 	for n := range load.Processes {
 		run := &session{
-			cfg: cfg, scenario: s, load: load, dir: filepath.Join(tmp, fmt.Sprint(n+1)), log: newEventLog(),
+			cfg: cfg, scenario: s, load: load, dir: filepath.Join(tmp, fmt.Sprint(n+1)), log: newEventLog(), end: end,
 			run: &report.Run{Scenario: s.Name, Run: n + 1},
+		}
+		if run.over() {
+			break
 		}
 		if err := run.play(ctx); err != nil {
 			return nil, err
 		}
-		sessions = append(sessions, run)
-	}
-
-	cfg.Progress.Checking()
-	var checks sync.WaitGroup
-	slots := make(chan struct{}, runtime.NumCPU())
-	for _, run := range sessions {
-		slots <- struct{}{}
-		checks.Go(func() {
-			defer func() { <-slots }()
-			run.judge()
-		})
-	}
-	checks.Wait()
-
-	var runs []*report.Run
-	for _, run := range sessions {
-		if err := run.keep(); err != nil {
-			return nil, err
+		runs, batch = append(runs, run.run), append(batch, run)
+		if len(batch) == runtime.NumCPU() {
+			if err := cfg.check(batch); err != nil {
+				return nil, err
+			}
+			batch = nil
 		}
-		runs = append(runs, run.run)
+	}
+	if err := cfg.check(batch); err != nil {
+		return nil, err
 	}
 	full := s.Profile[cfg.Profile]
 	r := gate.Judge(s, full.Processes*full.Cycles, runs, cfg.repeat(s))
+	if !end.IsZero() && r.Cycles < planned {
+		r.Reached = fmt.Sprintf("%d of %d faults in %d minutes", r.Cycles, planned, load.Minutes)
+	}
 	return &r, nil
+}
+
+// check holds what some engines left to the truth, all at the same time, keeps what failed and removes the rest.
+func (cfg *Config) check(batch []*session) error {
+	cfg.Progress.Checking()
+	var checks sync.WaitGroup
+	for _, run := range batch {
+		checks.Go(run.judge)
+	}
+	checks.Wait()
+	for _, run := range batch {
+		if err := errors.Join(run.keep(), os.RemoveAll(run.dir)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // startFloor starts the floor of one engine process, with a victim for each cycle.

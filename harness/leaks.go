@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"chronus/engine/control"
@@ -13,12 +14,15 @@ import (
 // holdings is what the processes of a whole engine hold.
 type holdings struct {
 	host, player, worker probe.Usage // worker: the most of any, for each figure
-	procs                int
+	procs                int         // zombies too
 	goroutines           int
 }
 
-// leaks compares what an engine holds early, after its first faults, with what it holds at the end of them.
-type leaks struct{ early, last *holdings }
+// leaks compares what an engine holds at its first settled point, early but warm, with what it holds at those that follow.
+type leaks struct {
+	early *holdings
+	later []*holdings
+}
 
 // A settled point is not one instant: a connection that is just being closed is no leak. Early, the least of several readings
 // counts; at the end, readings go on until nothing is above that or settleLimit has passed.
@@ -28,20 +32,25 @@ const (
 	settleLimit = time.Second
 )
 
-// probe reads the holdings after the first third of the cycles and after the last one.
+// settledPoints are the cycles after which holdings are read: of 200 after the 50th, the 100th and the last.
+func settledPoints(cycles int) []int {
+	points := []int{max(1, cycles/4), max(1, cycles/2), cycles}
+	return slices.Compact(points)
+}
+
+// probe reads the holdings at the settled points.
 func (s *session) probe(ctx context.Context, cycle, cycles int) {
-	early := max(1, cycles/3)
-	if cycle != early && cycle != cycles || ctx.Err() != nil {
+	if !slices.Contains(settledPoints(cycles), cycle) || ctx.Err() != nil {
 		return
 	}
 	h, err := s.holdings(ctx, s.leaks.early)
 	switch {
 	case err != nil:
 		s.find(report.EngineErrors, "cycle %d: %v", cycle, err)
-	case cycle == early:
+	case s.leaks.early == nil:
 		s.leaks.early = h
 	default:
-		s.leaks.last = h
+		s.leaks.later = append(s.leaks.later, h)
 	}
 }
 
@@ -70,7 +79,7 @@ func (s *session) holdings(ctx context.Context, goal *holdings) (*holdings, erro
 }
 
 func (s *session) read(status *control.Status) (*holdings, error) {
-	processes, err := s.target.Processes()
+	processes, err := probe.Members(s.target.PID())
 	if err != nil {
 		return nil, err
 	}
@@ -103,10 +112,17 @@ func (h *holdings) above(o *holdings) bool {
 		h.procs > o.procs || h.goroutines > o.goroutines
 }
 
-// set reports the rises, of processes that of the one that rose most. An engine that was not read twice has none to report.
+// set reports the rises, the most at any point, and of processes that of the one that rose most. An engine that was not read twice
+// has none to report.
 func (l leaks) set(run *report.Run) {
-	if l.early == nil || l.last == nil {
+	if l.early == nil {
 		return
+	}
+	rise := func(name string, of func(*holdings) int64) {
+		for _, h := range l.later {
+			was, _ := run.Value(name)
+			run.Set(name, max(was, float64(of(h)-of(l.early))))
+		}
 	}
 	for name, of := range map[string]func(probe.Usage) int64{
 		report.LeakedFDs:     func(u probe.Usage) int64 { return int64(u.FDs) },
@@ -115,9 +131,10 @@ func (l leaks) set(run *report.Run) {
 		report.LeakedThreads: func(u probe.Usage) int64 { return int64(u.Threads) },
 		report.LeakedRSS:     func(u probe.Usage) int64 { return u.RSS },
 	} {
-		run.Set(name, float64(max(0,
-			of(l.last.host)-of(l.early.host), of(l.last.player)-of(l.early.player), of(l.last.worker)-of(l.early.worker))))
+		rise(name, func(h *holdings) int64 { return of(h.host) })
+		rise(name, func(h *holdings) int64 { return of(h.player) })
+		rise(name, func(h *holdings) int64 { return of(h.worker) })
 	}
-	run.Set(report.LeakedGoroutines, float64(max(0, l.last.goroutines-l.early.goroutines)))
-	run.Set(report.LeakedProcs, float64(max(0, l.last.procs-l.early.procs)))
+	rise(report.LeakedGoroutines, func(h *holdings) int64 { return int64(h.goroutines) })
+	rise(report.LeakedProcs, func(h *holdings) int64 { return int64(h.procs) })
 }

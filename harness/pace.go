@@ -22,13 +22,17 @@ func pace(run *report.Run, res *oracle.Result) {
 	}
 	block := float64(run.Engine.Frames) / float64(run.Engine.Rate) // exact, unlike BlockNS
 	var late []float64
-	drift := 0.0
+	drift := math.NaN()
 	for _, part := range anchored(res.Index) {
 		late = append(late, behind(part, block)...)
-		drift = max(drift, math.Abs(driftPPM(part, block)))
+		if ppm, ok := driftPPM(part, block); ok && !(math.Abs(ppm) <= drift) {
+			drift = math.Abs(ppm)
+		}
 	}
 	run.Set(report.EntryLateP99, report.Quantile(late, 0.99))
-	run.Set(report.Drift, drift)
+	if !math.IsNaN(drift) {
+		run.Set(report.Drift, drift)
+	}
 }
 
 func floats(ns []int64) []float64 {
@@ -80,8 +84,8 @@ const (
 
 // driftPPM is the deviation of the blocks' pace from their nominal one: the Theil-Sen estimator (the median of the slopes of
 // all pairs; H. Theil 1950, P. K. Sen 1968). A late callback is not drift, and none is early, so of each span the entry that is
-// the least late is taken.
-func driftPPM(part []oracle.Delivered, block float64) float64 {
+// the least late is taken. false: the part is too short to tell.
+func driftPPM(part []oracle.Delivered, block float64) (ppm float64, ok bool) {
 	late := behind(part, block)
 	span := max(driftSpan, len(part)/driftMost)
 	var points []oracle.Delivered
@@ -95,7 +99,7 @@ func driftPPM(part []oracle.Delivered, block float64) float64 {
 		points = append(points, part[least])
 	}
 	if len(points) < driftLeast {
-		return 0
+		return 0, false
 	}
 	var slopes []float64
 	for i, p := range points {
@@ -106,7 +110,7 @@ func driftPPM(part []oracle.Delivered, block float64) float64 {
 		}
 	}
 	if len(slopes) == 0 {
-		return 0
+		return 0, false
 	}
-	return (report.Quantile(slopes, 0.5) - 1) * 1e6
+	return (report.Quantile(slopes, 0.5) - 1) * 1e6, true
 }

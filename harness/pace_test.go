@@ -25,22 +25,30 @@ func paced(n int, ppm float64, late int64) []oracle.Delivered {
 
 const blockSeconds = float64(frames) / rate
 
+func ppm(t *testing.T, index []oracle.Delivered) float64 {
+	t.Helper()
+	v, ok := driftPPM(index, blockSeconds)
+	require.True(t, ok)
+	return v
+}
+
 func TestDriftIsTheSlopeWhateverIsLate(t *testing.T) {
-	require.InDelta(t, 0, driftPPM(paced(1000, 0, 0), blockSeconds), 0.01)
-	require.InDelta(t, 250, driftPPM(paced(1000, 250, 0), blockSeconds), 0.1)
-	require.InDelta(t, -50, driftPPM(paced(2000, -50, 100_000), blockSeconds), 5)
+	require.InDelta(t, 0, ppm(t, paced(1000, 0, 0)), 0.01)
+	require.InDelta(t, 250, ppm(t, paced(1000, 250, 0)), 0.1)
+	require.InDelta(t, -50, ppm(t, paced(2000, -50, 100_000)), 5)
 	index := paced(1000, 0, 0)
 	for i := 300; i < 400; i++ {
 		index[i].EntryNS += 40_000_000 // the machine stood still
 	}
-	require.InDelta(t, 0, driftPPM(index, blockSeconds), 5)
+	require.InDelta(t, 0, ppm(t, index), 5)
 	for i := range index { // late more often than not
 		if i%5 > 0 {
 			index[i].EntryNS += int64(i) * 30_000
 		}
 	}
-	require.InDelta(t, 0, driftPPM(index, blockSeconds), 5)
-	require.Zero(t, driftPPM(paced(driftLeast*driftSpan-1, 900, 0), blockSeconds), "too short to tell")
+	require.InDelta(t, 0, ppm(t, index), 5)
+	_, ok := driftPPM(paced(driftLeast*driftSpan-1, 900, 0), blockSeconds)
+	require.False(t, ok, "too short to tell")
 }
 
 func TestLatenessIsCountedFromTheEarliestEntry(t *testing.T) {
@@ -57,11 +65,11 @@ func TestLatenessIsCountedFromTheEarliestEntry(t *testing.T) {
 }
 
 func TestPaceStartsAnewAtEveryAnchor(t *testing.T) {
-	index := paced(600, 0, 0)
-	for i := 300; i < 600; i++ {
+	index := paced(1200, 0, 0)
+	for i := 600; i < 1200; i++ {
 		index[i].EntryNS += 80_000_000
 	}
-	index[300].Flags = tape.FlagXrun
+	index[600].Flags = tape.FlagXrun
 	require.Len(t, anchored(index), 2)
 	run := &report.Run{Engine: report.Engine{Frames: frames, Rate: rate}}
 	pace(run, &oracle.Result{Index: index})
@@ -73,6 +81,11 @@ func TestPaceStartsAnewAtEveryAnchor(t *testing.T) {
 	_, ok := run.Value(report.FailoverCallMax)
 	require.False(t, ok, "nobody switched")
 	require.False(t, math.IsNaN(run.Values[report.EntryLateP99]))
+
+	run = &report.Run{Engine: report.Engine{Frames: frames, Rate: rate}}
+	pace(run, &oracle.Result{Index: paced(driftLeast*driftSpan-1, 0, 0)})
+	_, ok = run.Value(report.Drift)
+	require.False(t, ok, "a drift that nobody could see is not none")
 
 	run = &report.Run{}
 	pace(run, &oracle.Result{})

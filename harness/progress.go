@@ -5,7 +5,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"time"
 
 	"chronus/harness/report"
 	"chronus/scenarios"
@@ -22,12 +21,9 @@ func NewProgress(out *os.File) Progress {
 }
 
 // lineProgress writes one line for each scenario.
-type lineProgress struct {
-	out   io.Writer
-	begin time.Time
-}
+type lineProgress struct{ out io.Writer }
 
-func (p *lineProgress) Scenario(*scenarios.Scenario, int) { p.begin = time.Now() }
+func (p *lineProgress) Scenario(*scenarios.Scenario, int) {}
 
 func (p *lineProgress) Cycle(int, int, bool) {}
 
@@ -38,8 +34,8 @@ func (p *lineProgress) Result(r *report.Result) {
 		fmt.Fprintf(p.out, "%-12s %-24s %s\n", r.Verdict, r.Scenario, r.Why)
 		return
 	}
-	fmt.Fprintf(p.out, "%-12s %-24s %d engines, %d faults, %s, detect p50 %s, %.0f s\n",
-		r.Verdict, r.Scenario, r.Runs, r.Cycles, r.Bound, detect(r), time.Since(p.begin).Seconds())
+	fmt.Fprintf(p.out, "%-12s %-24s %d engines, %d faults, %s, detect p50 %s, %.0f s, %.1f faults a second\n",
+		r.Verdict, r.Scenario, r.Runs, r.Cycles, r.Bound, detect(r), r.Seconds, r.PerSecond)
 	for _, f := range r.Failures {
 		fmt.Fprintf(p.out, "%-12s %s: %s\n", "", f.Assertion, f.Detail[0])
 	}
@@ -61,7 +57,6 @@ type barProgress struct {
 }
 
 func (p *barProgress) Scenario(s *scenarios.Scenario, cycles int) {
-	p.lineProgress.Scenario(s, cycles)
 	if cycles == 0 {
 		cycles = -1 // not known: a spinner
 	}
@@ -73,9 +68,11 @@ func (p *barProgress) Scenario(s *scenarios.Scenario, cycles int) {
 }
 
 func (p *barProgress) Cycle(run, _ int, ok bool) {
+	what := p.name
 	if !ok {
-		p.bar.Describe(fmt.Sprintf("%s, engine %d: not clean", p.name, run))
+		what = fmt.Sprintf("%s, engine %d: not clean", p.name, run)
 	}
+	p.bar.Describe(what)
 	p.bar.Add(1)
 }
 

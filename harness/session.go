@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"time"
 
@@ -25,18 +26,29 @@ type session struct {
 	dir      string
 	run      *report.Run
 
-	target  *target.Target
-	log     *eventLog
-	floor   *floor.Floor
-	block   time.Duration
-	from    int        // events before this one are accounted for
-	late    []lateness // what only a late machine excuses
-	leaks   leaks
-	status  *control.Status // the last one before the end
-	sent    []oracle.Sent
-	faults  []injected
-	started bool   // its tape is worth reading
-	sound   *sound // nil: the scenario's sink is a file
+	target   *target.Target
+	log      *eventLog
+	floor    *floor.Floor
+	commands *commander
+	lots     *rand.Rand // which part of a mixed scenario comes next
+	end      time.Time  // no cycle begins after it; zero: nothing bounds them
+	block    time.Duration
+	from     int        // events before this one are accounted for
+	late     []lateness // what only a late machine excuses
+	leaks    leaks
+	garbage  garbage
+	status   *control.Status // the last one before the end
+	sent     []oracle.Sent
+	faults   []injected
+	started  bool   // its tape is worth reading
+	sound    *sound // nil: the scenario's sink is a file
+}
+
+// subject is what a fault sees of the engine.
+type subject struct {
+	*target.Target
+	*commander
+	garbage *garbage
 }
 
 // injected is a fault as it came about.
@@ -185,13 +197,19 @@ func (s *session) cycles(ctx context.Context) {
 		s.find(report.EngineErrors, "%v", err)
 		return
 	}
-	commands, err := s.startCommander(ctx)
-	if err != nil {
+	if s.commands, err = s.startCommander(ctx); err != nil {
 		s.find(report.EngineErrors, "%v", err)
 		return
 	}
+	if err := s.garbage.host(ctx, s.target); err != nil {
+		s.find(report.EngineErrors, "%v", err)
+	}
 	times := schedule.New(s.cfg.Seed, s.scenario.Name, s.run.Run, s.block)
+	s.lots = schedule.Rand(s.cfg.Seed, s.scenario.Name+" lots", s.run.Run)
 	for n, point := range plan {
+		if s.over() {
+			break
+		}
 		if !s.cycle(ctx, n+1, point, times) {
 			for _, p := range plan[n:] {
 				if s.scenario.Crashes() && ctx.Err() == nil {
@@ -202,9 +220,12 @@ func (s *session) cycles(ctx context.Context) {
 		}
 		s.probe(ctx, n+1, len(plan))
 	}
-	s.sent = commands.stop()
+	s.sent = s.commands.stop()
 	s.rest(ctx)
 }
+
+// over says whether the time of the scenario is up.
+func (s *session) over() bool { return !s.end.IsZero() && time.Now().After(s.end) }
 
 // plan lists what each cycle needs: a failpoint, for crashes.
 func (s *session) plan(ctx context.Context) ([]fault.Point, error) {
@@ -277,6 +298,10 @@ func (s *session) rest(ctx context.Context) {
 		return
 	}
 	s.status = status
+	s.garbage.see(status)
+	if err := s.garbage.host(ctx, s.target); err != nil {
+		s.find(report.EngineErrors, "%v", err)
+	}
 	window := s.log.from(s.from)
 	s.from += len(window)
 	x := newExpectation(s.scenario).of(nil, fault.Moment{})

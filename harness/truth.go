@@ -19,6 +19,10 @@ func (s *session) judge() {
 		s.run.Findings[i].Run = s.run.Run
 	}
 	s.leaks.set(s.run)
+	s.garbage.set(s.run)
+	if mend, exec := s.run.Samples(report.Mend), s.run.Samples(report.FloorExec); len(mend) > 0 && len(exec) > 0 {
+		s.run.Set(report.MendRatio, report.Quantile(mend, 0.5)/report.Quantile(exec, 0.5))
+	}
 	s.judgeFloor()
 	if !s.started {
 		s.find(report.Truth, "the engine did not come to play")
@@ -41,10 +45,21 @@ func (s *session) judge() {
 			s.run.Commands = append(s.run.Commands, float64(ns))
 		}
 	}
+	s.ends(res)
 	s.failovers(res)
 	pace(s.run, res)
 	s.judgeStatus(res)
 	s.judgeSound()
+}
+
+// ends takes how long the engine took to play and to end.
+func (s *session) ends(res *oracle.Result) {
+	if len(res.Index) > 0 {
+		s.run.Set(report.Start, float64(res.Index[0].EntryNS-s.target.ExecNS()))
+	}
+	if ns := s.target.StopNS(); ns > 0 {
+		s.run.Set(report.Stop, float64(ns))
+	}
 }
 
 // judgeFloor takes the floor's figures, and holds to them what only a late machine excuses: where threads have their priority
@@ -133,11 +148,6 @@ func (s *session) judgeStatus(res *oracle.Result) {
 	if st == nil {
 		return
 	}
-	allocs := st.CallbackAllocs
-	for _, w := range st.Workers {
-		allocs += w.RenderAlloc
-	}
-	s.run.Set(report.Allocs, float64(allocs))
 	var switches, events, frames uint64
 	for _, e := range s.log.from(0) {
 		switch {
@@ -164,7 +174,18 @@ func (s *session) judgeStatus(res *oracle.Result) {
 			s.find(report.StatusErrors, "%s: %d, must be %d", c.what, c.got, c.want)
 		}
 	}
-	if st.LostFrames > lost.Count {
-		s.find(report.StatusErrors, "lost_frames: %d, on the tape %d", st.LostFrames, lost.Count)
+	// The status is older than the end of the tape, and its figures were read one after the other.
+	if before := lostBefore(res.Index, st.Block); st.LostFrames < before || st.LostFrames > lost.Count {
+		s.find(report.StatusErrors, "lost_frames: %d, on the tape %d before block %d and %d in all", st.LostFrames, before, st.Block, lost.Count)
 	}
+}
+
+// lostBefore is how many frames of the blocks below one were lost.
+func lostBefore(index []oracle.Delivered, block uint64) (n uint64) {
+	for _, d := range index {
+		if d.Block < block && d.Flags&tape.FlagLost != 0 {
+			n += frames
+		}
+	}
+	return n
 }

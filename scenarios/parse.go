@@ -14,6 +14,9 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
+// maxPause in seconds: longer ones are several cycles in which nothing happens.
+const maxPause = 60
+
 // maxSize of a scenario file in bytes.
 const maxSize = 16 << 10
 
@@ -103,7 +106,9 @@ func (f source) check(s *Scenario) error {
 		{s.Order < 1, "order", "must be 1 or more"},
 		{s.Why == "", "why", "must be there: one sentence"},
 		{s.Patch == "", "patch", "must be there"},
-		{s.Commands && s.Patch != "steps" && s.Patch != "heavy" && !strings.HasPrefix(s.Patch, "heavy:"), "commands", fmt.Sprintf("the sound of patch %q does not show them (steps and heavy do)", s.Patch)},
+		{s.Commands && !s.shows(), "commands", fmt.Sprintf("the sound of patch %q does not show them (steps and heavy do)", s.Patch)},
+		{s.Commanded() && !s.shows(), "patch", fmt.Sprintf("the sound of %q shows no commands (steps and heavy do)", s.Patch)},
+		{s.Commanded() && s.Commands, "commands", `fault "command" sends them`},
 		{s.Commands && strings.HasPrefix(s.Patch, "heavy") && s.Ordinary != "" && !strings.HasPrefix(s.Ordinary, "heavy:"), "patch_ordinary", fmt.Sprintf("the sound of patch %q does not show the commands as that of %q does", s.Ordinary, s.Patch)},
 		{!slices.Contains(Sinks, s.Sink), "sink", "unknown sink (known: " + strings.Join(Sinks, ", ") + ")"},
 		{s.Commands && s.Sink != SinkWAV, "commands", "they are heard in the file of sink wav only"},
@@ -131,7 +136,10 @@ func (f source) check(s *Scenario) error {
 			return f.error(oneLine(err.Error()), "fault", "points")
 		}
 	}
-	if field, why := s.Spec().Check(); field != "" {
+	switch field, why := s.Spec().Check(); {
+	case s.Mix != nil && (len(s.Mix) < 2 || s.Fault != Fault{} || s.Expect != nil || s.Cause != nil):
+		return f.error("two or more scenarios, whose faults, expect and cause are all there is", "mix")
+	case s.Mix == nil && field != "":
 		return f.error(why, "fault", field)
 	}
 	if err := f.checkProfiles(s); err != nil {
@@ -153,12 +161,19 @@ func (f source) checkProfiles(s *Scenario) error {
 			return f.error("must be 1 or more", "profile", name, "processes")
 		case l.Cycles < 1:
 			return f.error("must be 1 or more", "profile", name, "cycles")
+		case !(l.Pause >= 0 && l.Pause <= maxPause):
+			return f.error(fmt.Sprintf("must be 0 to %d seconds", maxPause), "profile", name, "pause")
+		case l.Minutes < 0:
+			return f.error("must be 0 or more", "profile", name, "minutes")
+		}
+		for _, metric := range slices.Sorted(maps.Keys(l.Limit)) {
+			if m, ok := report.Lookup(metric); !ok || !m.Judged() || m.Found || !(l.Limit[metric] < m.Limit) {
+				return f.error("no metric that has a limit above it", "profile", name, "limit", metric)
+			}
 		}
 	}
-	for _, name := range Profiles {
-		if _, ok := s.Profile[name]; !ok {
-			return f.error("must be there", "profile", name)
-		}
+	if len(s.Profile) == 0 {
+		return f.error("one or more must be there ("+strings.Join(Profiles, ", ")+")", "profile")
 	}
 	return nil
 }
@@ -188,7 +203,7 @@ func (f source) checkJudge(s *Scenario) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Judge.Budget)) {
 		if _, ok := report.ParseBudget(name); !ok {
-			return f.error("no budget (known: <metric>-p50-<unit>, <metric>-x-floor, <metric>-beyond-block)", "judge", "budget", name)
+			return f.error("no budget (known: <metric>-p50-<unit>, <metric>-x-floor, <metric>-beyond-block, <metric>-past-lead-ns)", "judge", "budget", name)
 		}
 	}
 	return nil

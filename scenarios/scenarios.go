@@ -27,10 +27,13 @@ type Scenario struct {
 	Sink     string            `toml:"sink"`           // one of Sinks
 	Engine   Engine            `toml:"engine"`
 	Fault    Fault             `toml:"fault"`
-	Profile  map[string]Load   `toml:"profile"` // by profile: quick, full, soak
+	Mix      []string          `toml:"mix"`     // each cycle is that of one of these scenarios, by lot: its fault, its expect, its cause
+	Profile  map[string]Load   `toml:"profile"` // by profile: quick, full, soak; of a profile that is missing it is no part
 	Expect   map[string]Count  `toml:"expect"`  // by event kind: how many of them each fault must cause; 0 of those not listed
 	Cause    map[string]string `toml:"cause"`   // by event kind: what its cause must match, a regular expression
 	Judge    Judge             `toml:"judge"`
+
+	parts []*Scenario // of Mix
 }
 
 // Engine is how the engine is started.
@@ -52,6 +55,12 @@ type Fault struct {
 type Load struct {
 	Processes int `toml:"processes"` // engine processes, one after the other
 	Cycles    int `toml:"cycles"`    // faults in each; of kind crash: how often each point is passed, in all processes together
+	// Pause is how long (s) the whole engine plays undisturbed before each fault.
+	Pause float64 `toml:"pause"`
+	// Minutes bounds the time of the whole scenario; 0: nothing does. What was not reached by then is said and not missed.
+	Minutes int `toml:"minutes"`
+	// Limit is, by metric, a limit below the one that holds for all. The metric must be measured then.
+	Limit map[string]float64 `toml:"limit"`
 }
 
 // Judge is what a scenario is judged by, besides what holds for all.
@@ -62,6 +71,8 @@ type Judge struct {
 	MustLose bool `toml:"must_lose"`
 	// Allow is, by metric, what each fault may add to the limit that holds for all.
 	Allow map[string]float64 `toml:"allow"`
+	// Limit is the profile's, see In.
+	Limit map[string]float64 `toml:"-"`
 	// Budget is, by the names of report.ParseBudget, the most that the median engine process may have.
 	Budget map[string]float64 `toml:"budget"`
 }
@@ -96,6 +107,11 @@ func (s *Scenario) Spec() fault.Spec {
 	return spec
 }
 
+// shows says whether the sound of the scenario's patch shows commands.
+func (s *Scenario) shows() bool {
+	return s.Patch == "steps" || s.Patch == "heavy" || strings.HasPrefix(s.Patch, "heavy:")
+}
+
 // Saturates says that the scenario's patch takes much of the time that two processors have for it. Somebody else's machine was
 // seen to slow them down by 1.75 for seconds, while the floor's sleeps were on time: being late then is counted, but says
 // nothing about the engine.
@@ -108,6 +124,17 @@ func (s *Scenario) PatchFor(fifo bool) string {
 	}
 	return s.Patch
 }
+
+// Parts are the scenarios that the cycles are taken from: of one that mixes none, itself.
+func (s *Scenario) Parts() []*Scenario {
+	if s.parts == nil {
+		return []*Scenario{s}
+	}
+	return s.parts
+}
+
+// Commanded says that the cycles of the scenario are commands.
+func (s *Scenario) Commanded() bool { return s.Fault.Kind == "command" }
 
 // Crashes says that the cycles of the scenario are its failpoints, which only a build with failpoints has.
 func (s *Scenario) Crashes() bool { return s.Fault.Kind == "crash" }
@@ -133,10 +160,49 @@ func All() ([]*Scenario, error) {
 		}
 		all = append(all, s)
 	}
+	if err := mix(all); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(all, func(a, b *Scenario) int {
 		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.Name, b.Name))
 	})
 	return all, nil
+}
+
+// mix finds the parts of those that mix.
+func mix(all []*Scenario) error {
+	by := map[string]*Scenario{}
+	for _, s := range all {
+		by[s.Name] = s
+	}
+	for _, s := range all {
+		for _, name := range s.Mix {
+			part := by[name]
+			switch {
+			case part == nil:
+				return fmt.Errorf("scenario: %s: mix: no scenario %q", s.Name, name)
+			case part.Mix != nil || part.Crashes() || part.Commanded() || part.Judge.MustLose:
+				return fmt.Errorf("scenario: %s: mix: %q cannot be part of another", s.Name, name)
+			case part.Engine != s.Engine:
+				return fmt.Errorf("scenario: %s: mix: %q has another engine", s.Name, name)
+			}
+			s.parts = append(s.parts, part)
+		}
+	}
+	return nil
+}
+
+// In returns the scenarios that are part of a profile, with its limits.
+func In(all []*Scenario, profile string) []*Scenario {
+	var in []*Scenario
+	for _, s := range all {
+		if load, ok := s.Profile[profile]; ok {
+			limited := *s
+			limited.Judge.Limit = load.Limit
+			in = append(in, &limited)
+		}
+	}
+	return in
 }
 
 // Select returns the scenarios whose name matches, in their order.

@@ -36,7 +36,8 @@ func TestTheScenariosThatAreAskedForAreThere(t *testing.T) {
 		names = append(names, s.Name)
 	}
 	for _, want := range []string{
-		"none", "kill-primary", "kill-primary-portaudio", "kill-standby", "kill-both", "kill-primary-alone", "kill-primary-alone-bare",
+		"none", "kill-primary", "kill-primary-portaudio", "kill-standby", "kill-both", "kill-spare",
+		"command-latency", "start-stop", "drift", "alloc", "soak", "kill-primary-alone", "kill-primary-alone-bare",
 		"term-primary", "term-standby", "stop-primary",
 		"crash-points-primary", "crash-points-standby", "crash-points-spare", "crash-points-player",
 	} {
@@ -45,12 +46,59 @@ func TestTheScenariosThatAreAskedForAreThere(t *testing.T) {
 	require.Equal(t, "none", names[0], "the short one comes first")
 }
 
-// benchstat needs six lines for an interval.
+// benchstat needs six lines for an interval. Where one engine has to play for long, as many come of as many verifications.
 func TestEveryProfileHasSixEngineProcesses(t *testing.T) {
 	for _, s := range all(t) {
-		for _, p := range Profiles {
-			require.GreaterOrEqual(t, s.Profile[p].Processes, 6, "%s, %s", s.Name, p)
+		for name, load := range s.Profile {
+			if load.Pause == 0 {
+				require.GreaterOrEqual(t, load.Processes, 6, "%s, %s", s.Name, name)
+			}
 		}
+	}
+}
+
+func TestTheSoakIsTenThousandFaultsOfKnownScenariosWithinItsTime(t *testing.T) {
+	soak := In(all(t), "soak")
+	require.Len(t, soak, 1)
+	s := soak[0]
+	require.Equal(t, 10_000, s.Profile["soak"].Processes*s.Profile["soak"].Cycles)
+	require.Equal(t, 20, s.Profile["soak"].Minutes)
+	var targets []string
+	for _, part := range s.Parts() {
+		targets = append(targets, part.Fault.Target)
+	}
+	require.Equal(t, []string{"primary", "standby", "both", "spare"}, targets)
+	require.NotContains(t, In(all(t), "quick"), s)
+	for _, s := range In(all(t), "full") {
+		require.Equal(t, s.Profile["full"].Limit, s.Judge.Limit)
+	}
+}
+
+func TestMixKnowsItsParts(t *testing.T) {
+	one, err := Parse("one.toml", []byte(valid))
+	require.NoError(t, err)
+	other := func(change func(*Scenario)) *Scenario {
+		s := *one
+		s.Name = "other"
+		change(&s)
+		return &s
+	}
+	for want, part := range map[string]*Scenario{
+		"":                    other(func(*Scenario) {}),
+		`"other" cannot be`:   other(func(s *Scenario) { s.Fault.Kind = "crash" }),
+		`"other" has another`: other(func(s *Scenario) { s.Engine.Spares = 5 }),
+		`no scenario "other"`: other(func(s *Scenario) { s.Name = "gone" }),
+	} {
+		mixed := &Scenario{Name: "mixed", Mix: []string{"my", "other"}, Engine: one.Engine}
+		one.Name = "my"
+		err := mix([]*Scenario{one, part, mixed})
+		if want == "" {
+			require.NoError(t, err)
+			require.Equal(t, []*Scenario{one, part}, mixed.Parts())
+			require.Equal(t, []*Scenario{one}, one.Parts())
+			continue
+		}
+		require.ErrorContains(t, err, want)
 	}
 }
 
@@ -123,7 +171,7 @@ func TestParse(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "my", s.Name)
 	require.Equal(t, Engine{Replicas: 2, Spares: 1}, s.Engine)
-	require.Equal(t, Load{6, 34}, s.Profile["quick"])
+	require.Equal(t, Load{Processes: 6, Cycles: 34}, s.Profile["quick"])
 	require.Equal(t, map[string]Count{"worker_down": Exactly(1), "switched": {1, 2}, "worker_spawned": AtLeast(1)}, s.Expect)
 	require.Equal(t, map[string]float64{"lost-frames": 256}, s.Judge.Allow)
 	require.Empty(t, s.Needs)
@@ -149,12 +197,17 @@ func TestEveryMistakeIsOneLineWithThePlace(t *testing.T) {
 		{"commands = true\nsink = \"wav\"", `sink = "portaudio"`, `scenario: my.toml:3: "patch": what a listener hears has a place on the tape only with noise`},
 		{"\"heavy\"\ncommands = true\nsink = \"wav\"", "\"noise\"\nsink = \"portaudio\"", `scenario: my.toml: "needs": portaudio must be there for that sink`},
 		{`replicas = 2`, `replicas = 0`, `scenario: my.toml:8: "engine.replicas": must be 1 or more`},
-		{`kind = "kill"`, `kind = "maim"`, `scenario: my.toml:12: "fault.kind": unknown fault "maim" (known: crash, flip, kill, kill-alone, none, stop, term)`},
-		{`target = "primary"`, `target = "host"`, `scenario: my.toml:13: "fault.target": fault "kill": unknown target "host" (known: primary, standby, both)`},
+		{`kind = "kill"`, `kind = "maim"`, `scenario: my.toml:12: "fault.kind": unknown fault "maim" (known: command, crash, flip, kill, kill-alone, none, stop, term)`},
+		{`target = "primary"`, `target = "host"`, `scenario: my.toml:13: "fault.target": fault "kill": unknown target "host" (known: primary, standby, spare, both)`},
 		{`target = "primary"`, `points = "("`, `scenario: my.toml:13: "fault.points": error parsing regexp: missing closing ): ` + "`(`"},
 		{`[profile.full]`, `[profile.fool]`, `scenario: my.toml:18: "profile.fool": unknown profile (known: quick, full, soak)`},
 		{"[profile.full]\nprocesses = 6", "[profile.full]\nprocesses = 0", `scenario: my.toml:19: "profile.full.processes": must be 1 or more`},
-		{"[profile.soak]\nprocesses = 6\ncycles = 34", "", `scenario: my.toml: "profile.soak": must be there`},
+		{"[profile.soak]\nprocesses = 6", "[profile.soak]\npause = 61.0\nprocesses = 6", `scenario: my.toml:22: "profile.soak.pause": must be 0 to 60 seconds`},
+		{"[profile.soak]\nprocesses = 6", "[profile.soak]\nminutes = -1\nprocesses = 6", `scenario: my.toml:22: "profile.soak.minutes": must be 0 or more`},
+		{`sink = "wav"`, `sink = "wav"` + "\n" + `mix = ["a", "b"]`, `scenario: my.toml:6: "mix": two or more scenarios, whose faults, expect and cause are all there is`},
+		{"kind = \"kill\"\ntarget = \"primary\"", `kind = "command"`, `scenario: my.toml:4: "commands": fault "command" sends them`},
+		{"[expect]", "[profile.soak.limit]\nmend = 1.0\n[expect]", `scenario: my.toml:26: "profile.soak.limit.mend": no metric that has a limit above it`},
+		{"[expect]", "[profile.soak.limit]\nleaked-rss-bytes = 1e9\n[expect]", `"profile.soak.limit.leaked-rss-bytes": no metric that has a limit above it`},
 		{`worker_down = 1`, `worker_gone = 1`, `scenario: my.toml:26: "expect.worker_gone": unknown event (known: `},
 		{`"1..2"`, `"2..1"`, `scenario: my.toml:27: "expect.switched": want a number of times, ">=N" or "N..M", not 2..1`},
 		{`">=1"`, `-1`, `scenario: my.toml:28: "expect.worker_spawned": want a number of times, ">=N" or "N..M", not -1`},
@@ -203,7 +256,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("more than one line: %q", err)
 		case err == nil:
 			s.Spec() // must not panic
-			if len(s.Profile) != len(Profiles) || slices.Contains(kinds, "") {
+			if len(s.Profile) == 0 || len(s.Profile) > len(Profiles) || slices.Contains(kinds, "") {
 				t.Fatalf("accepted: %+v", s)
 			}
 		}

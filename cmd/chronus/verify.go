@@ -55,9 +55,9 @@ func (v *verifyCmd) Run(out io.Writer) error {
 	if err != nil {
 		return usage(err)
 	}
-	chosen := scenarios.Select(all, match)
+	chosen := scenarios.Select(scenarios.In(all, v.Profile), match)
 	if len(chosen) == 0 {
-		return usage(fmt.Errorf("--run %q: no scenario matches (chronus verify --list lists them)", v.Match))
+		return usage(fmt.Errorf("--run %q: no scenario of profile %s matches (chronus verify --profile %[2]s --list lists them)", v.Match, v.Profile))
 	}
 	if v.List {
 		return v.list(out, chosen)

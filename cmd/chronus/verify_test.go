@@ -35,7 +35,7 @@ func TestVerifyMistakesAreOneLineAndExitTwo(t *testing.T) {
 		want string
 	}{
 		{verifyCmd{Match: "("}, `--run "(": error parsing regexp: missing closing ): ` + "`(`"},
-		{verifyCmd{Match: "^nothing$"}, `--run "^nothing$": no scenario matches (chronus verify --list lists them)`},
+		{verifyCmd{Profile: "quick", Match: "^nothing$"}, `--run "^nothing$": no scenario of profile quick matches (chronus verify --profile quick --list lists them)`},
 		{verifyCmd{Count: -1}, "--count -1: must not be negative"},
 		{verifyCmd{Procs: -2}, "--processes -2: must not be negative"},
 		{verifyCmd{Profile: "quick", Out: file + "/x"}, "mkdir " + file + ": not a directory"},

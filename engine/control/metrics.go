@@ -148,6 +148,7 @@ var figures = []figure{
 	counter("dropped_commands_total", "Commands refused because the queue was full.", func(st *Status) uint64 { return st.DroppedCommands }),
 	counter("bad_packets_total", "OSC packets that were malformed, or named an unknown address, or had a bad argument.", func(st *Status) uint64 { return st.BadPackets }),
 	counter("callback_allocated_objects_total", "Heap objects that the player has allocated since it settled.", func(st *Status) uint64 { return st.CallbackAllocs }),
+	counter("player_collections_total", "Garbage collections in the player, which would stop its callback.", func(st *Status) uint64 { return st.PlayerGCs }),
 	counter("tape_missed_blocks_total", "Blocks missing on the tape because the disk was too slow.", func(st *Status) uint64 { return st.TapeMissed }),
 	counter("sink_missed_blocks_total", "Blocks that a sound file lacks because the disk was too slow or too full.", func(st *Status) uint64 { return st.SinkMissed }),
 

@@ -69,7 +69,7 @@ func TestEveryFigureOfTheStatusIsAMetric(t *testing.T) {
 	number(reflect.ValueOf(&st).Elem(), "", fields)
 	for _, name := range []string{
 		"PID", "Goroutines", // the collectors of process and runtime have them
-		"Workers.Slot", "Workers.PID", "Workers.Generation", "Workers.Block", "Workers.RenderAlloc", "Workers.CPU", "Workers.PromotedBlock",
+		"Workers.Slot", "Workers.PID", "Workers.Generation", "Workers.Block", "Workers.RenderAlloc", "Workers.GCs", "Workers.CPU", "Workers.PromotedBlock",
 		"Player.PID", "Player.Generation", // chronus_player_restarts_total
 		"Callback.Blocks", // how many the percentiles are of
 		"LastFailover.TNS", "LastFailover.Block", "LastFailover.FromSlot", "LastFailover.Slot",

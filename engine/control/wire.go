@@ -58,6 +58,7 @@ type Status struct {
 	Divergences     uint64   `json:"divergences"`
 	Goroutines      int      `json:"goroutines"`
 	CallbackAllocs  uint64   `json:"callback_allocs"`
+	PlayerGCs       uint64   `json:"player_gcs"` // garbage collections in the player; each would stop its callback
 	DriftPPM        float64  `json:"drift_ppm"`
 	Player          Player   `json:"player"`
 	Tape            string   `json:"tape,omitempty"`
@@ -117,6 +118,7 @@ type Worker struct {
 	State       string `json:"state"`
 	Block       uint64 `json:"block"`         // next block it will publish; 0 for a spare
 	RenderAlloc uint64 `json:"render_allocs"` // heap objects allocated since its first block
+	GCs         uint64 `json:"gcs"`           // garbage collections
 	CPU         int    `json:"cpu"`           // its render thread keeps to this one; -1: any
 	AgeNS       int64  `json:"age_ns"`        // since it was started
 	RSS         uint64 `json:"rss_bytes"`     // resident memory, with what it touched of the shared regions

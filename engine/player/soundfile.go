@@ -82,6 +82,7 @@ func (s *soundFile) keep(busy *atomic.Bool, done <-chan struct{}) {
 				allocs.Skip()
 			}
 			s.region.Allocs.Store(allocs.Read())
+			s.region.Collected.Store(allocs.Collections())
 		}
 	}
 }

@@ -260,6 +260,7 @@ type PlayerRegion struct {
 	OriginAt  atomic.Uint64
 	EntryNS   atomic.Int64 // of the last call
 	Allocs    atomic.Uint64
+	Collected atomic.Uint64 // garbage collections
 	Fifo      atomic.Uint32
 	SinkError atomic.Uint32 // errno of a sink file that could not be written
 	Written   atomic.Uint64 // the sink's file holds the blocks below
@@ -341,6 +342,7 @@ type RingRegion struct {
 	Restores  atomic.Uint64
 	Rendered  atomic.Uint64
 	Allocs    atomic.Uint64
+	Collected atomic.Uint64 // garbage collections
 	_         [line]byte
 }
 

@@ -53,6 +53,7 @@ func (s *Supervisor) Status(st *control.Status) {
 	st.Failovers, st.LostFrames = region.Switches.Load(), region.Lost.Load()
 	st.Xruns, st.XrunNS = region.Xruns.Load(), region.XrunNS.Load()
 	st.Divergences, st.CallbackAllocs = region.Diverged.Load(), region.Allocs.Load()
+	st.PlayerGCs = region.Collected.Load()
 	st.Restarts, st.SinkMissed = s.restarted, region.Unwritten.Load()
 	st.Player = control.Player{PID: s.player.pid, Sched: "other", Generation: s.player.generation}
 	if s.player.state != free {
@@ -77,7 +78,7 @@ func (s *Supervisor) Status(st *control.Status) {
 		r := s.pool.Rings[i]
 		is := control.Worker{
 			Role: s.role(i), Slot: i, PID: w.pid, Generation: w.generation, State: control.WorkerStarting,
-			Block: r.Published.Load(), RenderAlloc: r.Allocs.Load(), CPU: int(r.CPU.Load()),
+			Block: r.Published.Load(), RenderAlloc: r.Allocs.Load(), GCs: r.Collected.Load(), CPU: int(r.CPU.Load()),
 			AgeNS: int64(time.Since(w.begun)), PromotedBlock: r.FirstAt.Load(),
 		}
 		switch {

@@ -139,6 +139,7 @@ func attend(own *shm.Ring, term <-chan os.Signal) {
 			shm.Wake(&own.Leave)
 		case <-second.C:
 			own.Allocs.Store(allocs.Read())
+			own.Collected.Store(allocs.Collections())
 		}
 	}
 }

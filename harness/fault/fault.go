@@ -24,6 +24,9 @@ type Engine interface {
 	// Arm makes the worker of a slot, or the player with slot PlayerSlot, kill itself when it passes a point next. Only the
 	// last Arm holds, until its victim has died.
 	Arm(ctx context.Context, point, slot int) error
+	// Send sends one command that has a value of its own, and Hear waits until that value is heard, or can be taken for lost.
+	Send() error
+	Hear()
 }
 
 // PlayerSlot stands for the player where Arm asks for a slot.
@@ -92,6 +95,7 @@ type Kind struct {
 }
 
 var kinds = map[string]Kind{
+	"command":    {"none: a command is sent, one at a time", nil, newCommand},
 	"none":       {"nothing happens, for about as long as another fault would take", nil, newNone},
 	"kill":       {"SIGKILL", workerTargets, newSignal(unix.SIGKILL)},
 	"term":       {"SIGTERM", workerTargets, newSignal(unix.SIGTERM)},

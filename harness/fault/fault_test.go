@@ -21,6 +21,8 @@ type fakeEngine struct {
 	status control.Status
 	procs  map[int]*exec.Cmd // by slot; PlayerSlot and hostSlot too
 	deaf   bool              // whatever is armed is never passed
+
+	sent, heard int // commands
 }
 
 const hostSlot = -2
@@ -58,6 +60,10 @@ func (e *fakeEngine) Arm(_ context.Context, _, slot int) error {
 	return nil
 }
 
+func (e *fakeEngine) Send() error { e.sent++; return nil }
+
+func (e *fakeEngine) Hear() { e.heard = e.sent }
+
 // state is the state of a slot's process: T stopped, Z killed.
 func (e *fakeEngine) state(slot int) string {
 	p, err := probe.Find(e.procs[slot].Process.Pid)
@@ -86,12 +92,14 @@ func TestFaultsHitExactlyTheirVictims(t *testing.T) {
 		{"kill primary", Spec{Kind: "kill", Target: "primary"}, true, map[int]string{1: "Z"}},
 		{"kill standby", Spec{Kind: "kill", Target: "standby"}, true, map[int]string{0: "Z"}},
 		{"kill both", Spec{Kind: "kill", Target: "both"}, true, map[int]string{0: "Z", 1: "Z"}},
+		{"kill spare", Spec{Kind: "kill", Target: "spare"}, true, map[int]string{2: "Z"}},
 		{"term primary", Spec{Kind: "term", Target: "primary"}, true, map[int]string{1: "Z"}},
 		{"kill alone", Spec{Kind: "kill-alone", Target: "primary", Hold: 2}, false, map[int]string{1: "Z"}},
 		{"crash primary", Spec{Kind: "crash", Target: "primary"}, false, map[int]string{1: "Z"}},
 		{"crash player", Spec{Kind: "crash", Target: "player"}, false, map[int]string{PlayerSlot: "Z"}},
 		{"crash spare", Spec{Kind: "crash", Target: "spare"}, false, map[int]string{1: "Z", 2: "Z"}},
 		{"none", Spec{Kind: "none"}, false, map[int]string{}},
+		{"command", Spec{Kind: "command"}, false, map[int]string{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e, ctx := newFake(t), context.Background()
@@ -113,6 +121,7 @@ func TestFaultsHitExactlyTheirVictims(t *testing.T) {
 			require.NoError(t, s.Recover(ctx))
 			s.Close()
 			require.Equal(t, tc.want, e.states())
+			require.Equal(t, tc.spec.Kind == "command", e.sent == 1 && e.heard == 1)
 		})
 	}
 }

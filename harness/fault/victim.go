@@ -16,7 +16,7 @@ import (
 const both = "both"
 
 var (
-	workerTargets   = []string{control.RolePrimary, control.RoleStandby, both}
+	workerTargets   = []string{control.RolePrimary, control.RoleStandby, control.RoleSpare, both}
 	survivorTargets = []string{control.RolePrimary, control.RoleStandby}
 	crashTargets    = []string{control.RolePrimary, control.RoleStandby, control.RoleSpare, rolePlayer}
 )

@@ -47,7 +47,7 @@ type Report struct {
 	Fifo   bool    `json:"fifo"` // the tickers are under SCHED_FIFO
 }
 
-// request is one line to the floor process. Do: "hold" (N victims ready), "kill" (one of them), "report".
+// request is one line to the floor process. Do: "hold" (N victims ready), "kill" (one of them), "exec" (a child), "report".
 type request struct {
 	Do string `json:"do"`
 	N  int    `json:"n,omitempty"`
@@ -56,6 +56,7 @@ type request struct {
 type reply struct {
 	Error   string  `json:"error,omitempty"`
 	PidfdNS int64   `json:"pidfd_ns,omitempty"`
+	ExecNS  int64   `json:"exec_ns,omitempty"`
 	Report  *Report `json:"report,omitempty"`
 }
 
@@ -100,6 +101,12 @@ func (f *Floor) Hold(n int) error {
 func (f *Floor) Kill() (time.Duration, error) {
 	r, err := f.ask(request{Do: "kill"})
 	return time.Duration(r.PidfdNS), err
+}
+
+// Exec starts a trivial process and returns the time from just before fork(2) until it stood before its first instruction.
+func (f *Floor) Exec() (time.Duration, error) {
+	r, err := f.ask(request{Do: "exec"})
+	return time.Duration(r.ExecNS), err
 }
 
 // Report returns what the tickers saw since the last call.
@@ -166,6 +173,8 @@ func Serve(in io.Reader, out io.Writer) error {
 				err = v.hold(q.N)
 			case "kill":
 				r.PidfdNS, err = v.kill()
+			case "exec":
+				r.ExecNS, err = execute()
 			case "report":
 				r.Report = tickers.report()
 			default:

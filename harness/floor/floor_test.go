@@ -45,6 +45,18 @@ func TestKillsEveryVictimThatIsHeldAndNoMore(t *testing.T) {
 	require.EqualError(t, err, "floor: kill: no victim is held")
 }
 
+func TestExecStopsAChildBeforeItsFirstInstruction(t *testing.T) {
+	f := start(t)
+	for range 3 {
+		d, err := f.Exec()
+		require.NoError(t, err)
+		require.Positive(t, d)
+	}
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", f.cmd.Process.Pid))
+	require.NoError(t, err)
+	require.Empty(t, strings.Fields(string(children)))
+}
+
 func TestTickersReportOnlyWhatIsNew(t *testing.T) {
 	f := start(t)
 	var r *Report

@@ -19,7 +19,7 @@ func budgets(s *scenarios.Scenario, runs []*report.Run) (held []report.Held, fai
 		var values []float64
 		applies := false
 		for _, run := range runs {
-			if b.Kind == report.Absolute && !run.Engine.Fifo || len(run.Cycles) == 0 {
+			if !b.Kind.Travels() && !run.Engine.Fifo || len(run.Cycles) == 0 {
 				continue
 			}
 			applies = true
@@ -48,10 +48,12 @@ func budgets(s *scenarios.Scenario, runs []*report.Run) (held []report.Held, fai
 
 // measure is the value of a budget in one engine process; NaN where there are no samples.
 func measure(b report.Budget, run *report.Run) float64 {
-	samples, floor := run.Samples(b.Metric), run.Samples(report.FloorPidfd)
+	samples, floor := run.Samples(b.Metric), run.Samples(b.Floor())
 	switch b.Kind {
 	case report.TimesFloor:
 		return report.Quantile(samples, 0.5) / report.Quantile(floor, 0.5)
+	case report.PastLead:
+		return report.Quantile(samples, 0.99) - float64(run.Engine.LeadNS+run.Engine.BlockNS)
 	case report.BeyondBlock:
 		return max(0, share(samples, run.Engine.BlockNS)-share(floor, run.Engine.BlockNS))
 	}

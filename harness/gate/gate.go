@@ -100,7 +100,11 @@ func Sum(results []report.Result, all bool) (v report.Verdict, failures []report
 
 // allowance is the most that an engine process may have of a metric after that many faults.
 func allowance(s *scenarios.Scenario, m report.Metric, faults int) float64 {
-	return m.Limit + s.Judge.Allow[m.Name]*float64(faults)
+	limit, ok := s.Judge.Limit[m.Name]
+	if !ok {
+		limit = m.Limit
+	}
+	return limit + s.Judge.Allow[m.Name]*float64(faults)
 }
 
 // allowed are the allowances of a scenario that differ from the limits that hold for all.
@@ -110,9 +114,11 @@ func allowed(s *scenarios.Scenario, runs []*report.Run) map[string]float64 {
 	for _, run := range runs {
 		faults = max(faults, len(run.Cycles))
 	}
-	for name := range s.Judge.Allow {
-		m, _ := report.Lookup(name) // the loader saw to it
-		all[name] = allowance(s, m, faults)
+	for _, by := range []map[string]float64{s.Judge.Allow, s.Judge.Limit} {
+		for name := range by {
+			m, _ := report.Lookup(name) // the loader saw to it
+			all[name] = allowance(s, m, faults)
+		}
 	}
 	if s.Judge.MustLose {
 		all[report.LostFrames] = math.MaxFloat64
@@ -128,10 +134,11 @@ func within(s *scenarios.Scenario, m report.Metric, v float64, faults int) bool 
 	return !m.Judged() || v <= allowance(s, m, faults) // so that a NaN is not
 }
 
-// broken says whether an engine process is over the limit of a metric.
+// broken says whether an engine process is over the limit of a metric, or was not held to one that the scenario itself sets.
 func broken(s *scenarios.Scenario, m report.Metric, run *report.Run) bool {
-	v, _ := run.Value(m.Name)
-	return !within(s, m, v, len(run.Cycles))
+	v, measured := run.Value(m.Name)
+	_, set := s.Judge.Limit[m.Name]
+	return !within(s, m, v, len(run.Cycles)) || set && !measured
 }
 
 // Clean says whether an engine process is within every limit.
@@ -148,7 +155,12 @@ func limits(s *scenarios.Scenario, runs []*report.Run) []report.Failure {
 			if !broken(s, m, run) {
 				continue
 			}
-			v, _ := run.Value(m.Name)
+			v, measured := run.Value(m.Name)
+			if !measured {
+				f.Limit = allowance(s, m, len(run.Cycles))
+				f.Detail = append(f.Detail, fmt.Sprintf("run %d: not measured", run.Run))
+				continue
+			}
 			f.Count = finite(f.Count + finite(v))
 			f.Limit = allowance(s, m, len(run.Cycles))
 			f.Detail = append(f.Detail, detail(run, m.Name, v)...)

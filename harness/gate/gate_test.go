@@ -95,14 +95,16 @@ func TestEveryAssertionCanFail(t *testing.T) {
 	require.Greater(t, planted, 25)
 }
 
-func TestBudgetsAreJudgedOnTheMedianProcess(t *testing.T) {
-	set := func(runs []*report.Run, name string, v float64) {
-		for _, run := range runs {
-			for _, c := range run.Cycles {
-				c.Values[name] = v
-			}
+// set plants a value in every cycle.
+func set(runs []*report.Run, name string, v float64) {
+	for _, run := range runs {
+		for _, c := range run.Cycles {
+			c.Values[name] = v
 		}
 	}
+}
+
+func TestBudgetsAreJudgedOnTheMedianProcess(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		do   func(runs []*report.Run)
@@ -136,6 +138,59 @@ func TestBudgetsAreJudgedOnTheMedianProcess(t *testing.T) {
 			tc.do(runs)
 			require.Equal(t, tc.want, names(Judge(scenario(), 204, runs, "").Failures))
 		})
+	}
+}
+
+func TestCommandsMayTakeTheLeadOneBlockAndTheBudget(t *testing.T) {
+	s := &scenarios.Scenario{Name: "planted", Judge: scenarios.Judge{Budget: map[string]float64{"command-past-lead-ns": 1_000_000}}}
+	judge := func(ns float64, fifo bool) []string {
+		runs := clean(6, 34)
+		for _, run := range runs {
+			run.Engine.Fifo = fifo
+			run.Commands = []float64{lead, lead + block/2, ns}
+		}
+		return names(Judge(s, 204, runs, "").Failures)
+	}
+	require.Empty(t, judge(lead+block+1_000_000, true))
+	require.Equal(t, []string{"command-past-lead-ns"}, judge(lead+block+1_000_001, true))
+	require.Empty(t, judge(lead+2*block, false), "times do not travel")
+	require.Equal(t, []string{"command-past-lead-ns"}, names(Judge(s, 204, clean(6, 34), "").Failures), "no command was heard")
+}
+
+func TestWhatStartsAProcessIsHeldToTheFloorsExec(t *testing.T) {
+	s := &scenarios.Scenario{Name: "planted", Judge: scenarios.Judge{Budget: map[string]float64{"mend-x-floor": 10}}}
+	runs := clean(6, 34)
+	set(runs, report.Mend, 20_000_000)
+	set(runs, report.FloorExec, 2_000_000)
+	require.Empty(t, Judge(s, 204, runs, "").Failures)
+	set(runs, report.FloorExec, 1_900_000)
+	require.Equal(t, []string{"mend-x-floor"}, names(Judge(s, 204, runs, "").Failures))
+}
+
+// A limit that a scenario sets itself is about what it is there to measure.
+func TestAScenariosOwnLimitIsHeldToAndMustBeMeasured(t *testing.T) {
+	s := &scenarios.Scenario{Name: "planted", Judge: scenarios.Judge{Limit: map[string]float64{report.Drift: 1}}}
+	for _, tc := range []struct {
+		ppm    float64
+		detail []string
+	}{{1, nil}, {1.5, []string{"run 3: 1.5"}}, {math.NaN(), []string{"run 3: not measured"}}} {
+		runs := clean(3, 34)
+		for _, run := range runs {
+			run.Set(report.Drift, 0.5)
+		}
+		delete(runs[2].Values, report.Drift)
+		if !math.IsNaN(tc.ppm) {
+			runs[2].Set(report.Drift, tc.ppm)
+		}
+		r := Judge(s, 102, runs, "")
+		if tc.detail == nil {
+			require.Empty(t, r.Failures)
+			continue
+		}
+		require.Equal(t, []string{report.Drift}, names(r.Failures))
+		require.Equal(t, tc.detail, r.Failures[0].Detail)
+		require.Equal(t, 1.0, r.Failures[0].Limit)
+		require.Equal(t, 1.0, r.Allowed[report.Drift])
 	}
 }
 

@@ -12,7 +12,7 @@ type Mutant struct {
 	Edits     []Edit
 	Scenario  string // that must catch it
 	Assertion string // by which
-	Cycles    int    // faults for each of its engine processes
+	Cycles    int    // faults for each of its engine processes, of which there are two
 }
 
 // Edit replaces one text in one file, which has it exactly once.
@@ -102,9 +102,53 @@ var All = []Mutant{
 		Name: "a respawn leaks a descriptor",
 		Edits: []Edit{{
 			"engine/supervisor/spawn.go",
-			"	attr := &syscall.SysProcAttr{Setpgid: true, AmbientCaps: bequeathed()}\n",
-			"	_, _ = syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)\n	attr := &syscall.SysProcAttr{Setpgid: true, AmbientCaps: bequeathed()}\n",
+			"	attr := &syscall.SysProcAttr{Setpgid: true, ",
+			"	_, _ = syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)\n	attr := &syscall.SysProcAttr{Setpgid: true, ",
 		}},
 		Scenario: "kill-primary-sine", Assertion: "leaked-fds", Cycles: 12,
+	},
+	{
+		Name: "a respawn leaks a goroutine",
+		Edits: []Edit{{
+			"engine/supervisor/spawn.go",
+			"	attr := &syscall.SysProcAttr{Setpgid: true, ",
+			"	go func() { select {} }()\n	attr := &syscall.SysProcAttr{Setpgid: true, ",
+		}},
+		Scenario: "kill-spare", Assertion: "leaked-goroutines", Cycles: 12,
+	},
+	{
+		Name:     "a counter lies: the last block that was lost is not counted",
+		Edits:    []Edit{{"engine/player/player.go", "	p.Player.Lost.Store(p.lost)\n", "	p.Player.Lost.Store(max(p.lost, 256) - 256)\n"}},
+		Scenario: "kill-primary-alone-bare", Assertion: "status-errors", Cycles: 2,
+	},
+	{
+		Name: "a counter lies: a failover that the callback made is not counted",
+		Edits: []Edit{{
+			"engine/player/player.go",
+			"	p.Player.Switches.Store(p.switches)\n",
+			"	p.Player.Switches.Store(max(p.switches, 1) - 1)\n",
+		}},
+		Scenario: "kill-primary-sine", Assertion: "status-errors", Cycles: 6,
+	},
+	{
+		Name: "an event is stamped early: a death was known before the kill",
+		Edits: []Edit{{
+			"engine/supervisor/slot.go",
+			"control.Event{TNS: w.knownNS, Kind: control.WorkerDown,",
+			"control.Event{TNS: w.knownNS - 2e6, Kind: control.WorkerDown,",
+		}},
+		Scenario: "kill-spare", Assertion: "timestamp-errors", Cycles: 6,
+	},
+	{
+		Name:     "the blocks drift by 0.1 %",
+		Edits:    []Edit{{"engine/sink/clock.go", "grid := Grid{Rate: uint64(g.Rate), ", "grid := Grid{Rate: uint64(g.Rate) * 1001 / 1000, "}},
+		Scenario: "drift", Assertion: "abs-drift-ppm", Cycles: 4,
+	},
+	{
+		Name: "the callback allocates",
+		Edits: []Edit{
+			{"engine/player/player.go", "	entry := shm.Now()\n	n := p.next\n", "	entry := shm.Now()\n	p.spare = append([]float32(nil), p.spare...)\n	n := p.next\n"},
+		},
+		Scenario: "alloc", Assertion: "allocs", Cycles: 1,
 	},
 }

@@ -68,7 +68,7 @@ func (m *Mutant) Run(ctx context.Context, root, dir string) error {
 		return err
 	}
 	out := filepath.Join(dir, "results")
-	cmd := exec.CommandContext(ctx, filepath.Join(dir, "chronus"), "verify", "--run", "^"+m.Scenario+"$", "--count", fmt.Sprint(m.Cycles), "--seed", "1", "--out", out)
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, "chronus"), "verify", "--run", "^"+m.Scenario+"$", "--count", fmt.Sprint(m.Cycles), "--processes", "2", "--seed", "1", "--out", out)
 	cmd.Dir = root
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it ends its engines then
 	cmd.WaitDelay = 10 * time.Second
@@ -123,11 +123,11 @@ func RunAll(ctx context.Context, root, match string, out io.Writer) (survived in
 			return survived, fmt.Errorf("mutants: %w", context.Cause(ctx))
 		case errors.Is(err, ErrSurvived):
 			survived++
-			fmt.Fprintf(out, "SURVIVED  %-20s %-22s %s: %v\n", m.Scenario, m.Assertion, m.Name, err)
+			fmt.Fprintf(out, "SURVIVED  %-24s %-22s %s: %v\n", m.Scenario, m.Assertion, m.Name, err)
 		case err != nil:
 			return survived, err
 		default:
-			fmt.Fprintf(out, "caught    %-20s %-22s %s (%.0f s)\n", m.Scenario, m.Assertion, m.Name, time.Since(start).Seconds())
+			fmt.Fprintf(out, "caught    %-24s %-22s %s (%.0f s)\n", m.Scenario, m.Assertion, m.Name, time.Since(start).Seconds())
 		}
 	}
 	if ran == 0 {

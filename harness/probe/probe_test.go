@@ -93,6 +93,9 @@ func TestZombieIsDeadAndInNoSession(t *testing.T) {
 	found, err := Session(cmd.Process.Pid)
 	require.NoError(t, err)
 	require.Empty(t, found)
+	members, err := Members(cmd.Process.Pid)
+	require.NoError(t, err)
+	require.Equal(t, []Process{p}, members)
 	cmd.Wait()
 }
 

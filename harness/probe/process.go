@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -126,6 +127,12 @@ func parseStat(text []byte) (Process, error) {
 // Session lists the live processes of a session. Whatever a session leader's descendants do with process groups, and
 // whoever adopts them once it is gone, they stay in its session: so none can be overlooked.
 func Session(id int) ([]Process, error) {
+	all, err := Members(id)
+	return slices.DeleteFunc(all, Process.Dead), err
+}
+
+// Members lists all processes of a session: also those that have ended and that nobody has reaped.
+func Members(id int) ([]Process, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, fmt.Errorf("probe: %w", err)
@@ -136,7 +143,7 @@ func Session(id int) ([]Process, error) {
 		if err != nil {
 			continue
 		}
-		if p, err := Find(pid); err == nil && p.Session == id && !p.Dead() {
+		if p, err := Find(pid); err == nil && p.Session == id {
 			found = append(found, p)
 		}
 	}

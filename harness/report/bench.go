@@ -71,7 +71,7 @@ func writable(v float64, unit string) bool {
 func WriteCycles(w io.Writer, machine Machine, results []Result) error {
 	b := benchfmt.NewWriter(w)
 	for _, m := range metrics {
-		if m.Unit != "" && m.Name != Command {
+		if m.Unit != "" && m.Name != Command && m.Name != CommandIn {
 			if err := writeUnit(b, m.Name+"-"+m.Unit, m); err != nil {
 				return err
 			}
@@ -142,6 +142,9 @@ func name(run *Run) string {
 // where in the victim's life the fault hit.
 func where(c Cycle) string {
 	n := ""
+	if c.Fault != "" {
+		n += "/fault=" + c.Fault
+	}
 	if c.Phase != "" {
 		n += "/phase=" + c.Phase
 	}

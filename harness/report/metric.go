@@ -62,10 +62,13 @@ const (
 	Failover   = "failover"
 	Promote    = "promote"
 	Spawn      = "spawn"
+	FirstBlock = "first-block"
 	Mend       = "mend"
 	Exit       = "exit"
 	Command    = "command"
+	CommandIn  = "command-delay"
 	FloorPidfd = "floor-pidfd"
+	FloorExec  = "floor-exec"
 	InjectLate = "inject-late"
 
 	// From just before kill(2) until the harness has the event that tells it: the outer bound of the engine's own time.
@@ -74,6 +77,11 @@ const (
 	PromoteSeen = "promote-seen"
 	SpawnSeen   = "spawn-seen"
 	MendSeen    = "mend-seen"
+
+	MendRatio = "mend-x-exec"
+
+	Start = "start-ns"
+	Stop  = "stop-ns"
 
 	LostFrames = oracle.LostFrames
 	Truth      = "truth"
@@ -100,6 +108,10 @@ const (
 	LeakedProcs      = "leaked-procs"
 	LeakedRSS        = "leaked-rss-bytes"
 	Allocs           = "allocs"
+	Collections      = "collections"
+	HostAllocs       = "host-allocs-per-sec"
+	HostPauses       = "host-gc-pauses"
+	HostPauseMax     = "host-gc-pause-max-sec"
 
 	LateSwitches    = "late-switches"
 	LatePromotions  = "late-promotions"
@@ -134,11 +146,14 @@ var metrics = []Metric{
 	sampled(PromoteSeen, "ns", Outside, never, "just before kill(2) until the harness has the worker_promoted event"),
 	sampled(Spawn, "ns", Bounded, tenth, "exec of a worker until it is mapped and idle"),
 	sampled(SpawnSeen, "ns", Outside, never, "just before kill(2) until the harness has the worker_ready event"),
+	sampled(FirstBlock, "ns", Bounded, tenth, "exec of a worker until its first block, where no spare was ready"),
 	sampled(Mend, "ns", Bounded, tenth, "just before kill(2) until full redundancy again, spares included"),
 	sampled(MendSeen, "ns", Outside, never, "just before kill(2) until the harness has the redundancy_restored event"),
 	sampled(Exit, "ns", Outside, quarter, "just before kill(2) until the victim's pidfd says dead"),
 	sampled(Command, "ns", OnTape, tenth, "datagram sent until the entry of the callback that delivers the first block with its effect"),
+	sampled(CommandIn, "blocks", OnTape, never, "the same in blocks of this engine: the lead is what it has to be, a block more for the seal what it may be"),
 	sampled(FloorPidfd, "ns", Floors, never, "the floor: kill(2) of a trivial process until its pidfd is readable"),
+	sampled(FloorExec, "ns", Floors, never, "the floor: fork and exec of a trivial child until it stands before its first instruction"),
 	sampled(InjectLate, "sec", Outside, never, "the injector's own lateness: when a fault was due until just before kill(2)"),
 
 	count(oracle.LostFrames, 0, Truths, "frames of blocks that no ring had in time"),
@@ -171,7 +186,7 @@ var metrics = []Metric{
 	found(MissedPoints, Outside, "failpoints that were armed and not passed, or listed and not armed"),
 	found(StatusErrors, Truths, "figures of the engine's own status that contradict what was found from outside"),
 	found(EngineErrors, Outside, "times the engine did not start, answer, mend or end as it must"),
-	found(Leftovers, Proc, "processes and sockets left behind by an engine that ended"),
+	found(Leftovers, Proc, "processes, sockets and memfds left behind by an engine that ended"),
 
 	count(LeakedFDs, 0, Proc, "rise of open descriptors between settled points, the most of any process"),
 	count(LeakedMemfds, 0, Proc, "rise of memfds between settled points, the most of any process"),
@@ -180,8 +195,15 @@ var metrics = []Metric{
 	count(LeakedGoroutines, 0, Own, "rise of the host's goroutines between settled points"),
 	count(LeakedProcs, 0, Proc, "rise of the engine's processes between settled points"),
 	value(LeakedRSS, 16<<20, Proc, never, "rise of resident memory between settled points, the most of any process"),
-	count(Allocs, 0, Own, "heap objects allocated by callbacks and render loops"),
+	count(Allocs, 0, Own, "heap objects allocated by players and workers once they have settled, of those that died the last reading"),
+	count(Collections, 0, Own, "garbage collections in players and workers, of which each has pauses"),
+	value(HostAllocs, Unlimited, Own, half, "heap objects that the host allocates in a second, the harness's questions among them"),
+	value(HostPauses, Unlimited, Own, never, "pauses of the host's garbage collector from the first to the last cycle"),
+	value(HostPauseMax, Unlimited, Own, never, "the longest of the host's pauses since it was started"),
 
+	value(MendRatio, Unlimited, Bounded, quarter, "the median mend as a multiple of the floor's median exec"),
+	value(Start, Unlimited, OnTape, quarter, "exec of the host until the entry of the callback that delivers the first block"),
+	value(Stop, Unlimited, Outside, quarter, "SIGTERM to the host until it was reaped, all files written"),
 	value(LateSwitches, Unlimited, Events, half, "switches away from a live worker whose ring did not have the block in time"),
 	value(LatePromotions, Unlimited, Events, half, "spares activated for a worker that was late and not dead"),
 	value(Xruns, Unlimited, Events, never, "callbacks that were later than the lead"),
@@ -193,11 +215,6 @@ var metrics = []Metric{
 	value(EntryLateP99, Unlimited, OnTape, never, "entry of a callback behind its grid: the machine's lateness"),
 	value(FloorLateP99, Unlimited, Floors, never, "the floor: lateness of a bare sleep to an absolute time"),
 	value(FloorLateMax, Unlimited, Floors, never, "the floor: the latest of those sleeps"),
-
-	// Not in the table, because nothing measures them yet:
-	//   first-block  exec of a worker until its first block, where no spare was ready
-	//   floor-exec   the floor: exec until the first instruction of a trivial child
-	//   gc-pause     pauses of the garbage collector during 150 s of play
 }
 
 const lower = "lower"
@@ -281,13 +298,28 @@ type BudgetKind int
 const (
 	// Absolute limits the p50 in the metric's unit; it is only judged under SCHED_FIFO, for times do not travel.
 	Absolute BudgetKind = iota
-	// TimesFloor limits the p50 as a multiple of the floor's.
+	// TimesFloor limits the p50 as a multiple of the floor's: of its exec for what starts a process, of its pidfd for all else.
 	TimesFloor
+	// PastLead limits the p99, in the metric's unit (ns), less the engine's lead and one block, which no command can do without at
+	// worst; it is only judged under SCHED_FIFO.
+	PastLead
 	// BeyondBlock limits the share of samples longer than a block, less the floor's own share.
 	BeyondBlock
 )
 
-// ParseBudget reads the name of a budget: <metric>-p50-<unit>, <metric>-x-floor or <metric>-beyond-block.
+// Floor is the metric of the floor that a TimesFloor budget is a multiple of.
+func (b Budget) Floor() string {
+	switch b.Metric {
+	case Spawn, FirstBlock, Mend:
+		return FloorExec
+	}
+	return FloorPidfd
+}
+
+// Travels says whether a budget means the same on every machine and in every scheduling class.
+func (k BudgetKind) Travels() bool { return k == TimesFloor || k == BeyondBlock }
+
+// ParseBudget reads the name of a budget: <metric>-p50-<unit>, <metric>-x-floor, <metric>-beyond-block or <metric>-past-lead-ns.
 func ParseBudget(name string) (Budget, bool) {
 	for _, m := range metrics {
 		if rest, ok := strings.CutPrefix(name, m.Name+"-"); ok && m.Unit != "" {
@@ -296,6 +328,8 @@ func ParseBudget(name string) (Budget, bool) {
 				return Budget{m.Name, Absolute}, true
 			case "x-floor":
 				return Budget{m.Name, TimesFloor}, true
+			case "past-lead-" + m.Unit:
+				return Budget{m.Name, PastLead}, m.Unit == "ns"
 			case "beyond-block":
 				return Budget{m.Name, BeyondBlock}, true
 			}

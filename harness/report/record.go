@@ -11,6 +11,7 @@ import (
 type Cycle struct {
 	Cycle  int    // from 1, within its engine process
 	Point  string // the failpoint of a crash
+	Fault  string // the scenario that the cycle is one of, where one mixes several
 	Phase  string // what the first victim was doing when it died, as the engine says: idle, rendering, publishing, restoring
 	DueNS  int64  // when the schedule wanted the fault, CLOCK_MONOTONIC
 	KillNS int64  // just before kill(2)
@@ -81,8 +82,15 @@ func (r *Run) Value(name string) (float64, bool) {
 
 // Samples are the samples of a metric that has one a cycle, or one a command.
 func (r *Run) Samples(name string) []float64 {
-	if name == Command {
+	switch name {
+	case Command:
 		return r.Commands
+	case CommandIn:
+		all := make([]float64, len(r.Commands))
+		for i, ns := range r.Commands {
+			all[i] = ns / float64(r.Engine.BlockNS)
+		}
+		return all
 	}
 	var all []float64
 	for _, c := range r.Cycles {

@@ -37,6 +37,9 @@ func WriteTable(w io.Writer, s *Summary) error {
 		if r.Why != "" {
 			fmt.Fprintf(&b, "\n%s: %s: %s\n", r.Scenario, r.Verdict, r.Why)
 		}
+		if r.Reached != "" {
+			fmt.Fprintf(&b, "\n%s: the time was up: %s\n", r.Scenario, r.Reached)
+		}
 	}
 	for _, f := range s.Failures {
 		fmt.Fprintf(&b, "\n%s: %s\n", f.Scenario, f)

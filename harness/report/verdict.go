@@ -56,17 +56,21 @@ func (f Failure) String() string {
 
 // Result is one scenario, judged.
 type Result struct {
-	Scenario string         `json:"scenario"`
-	Verdict  Verdict        `json:"verdict"`
-	Why      string         `json:"why,omitempty"`    // where it is neither pass nor fail
-	Failed   string         `json:"failed,omitempty"` // the first assertion that failed, in one line
-	Repeat   string         `json:"repeat"`           // the command that repeats it
-	Seconds  float64        `json:"seconds"`
-	Runs     int            `json:"runs"` // engine processes
-	Cycles   int            `json:"cycles"`
-	BlockNS  int64          `json:"block_ns,omitempty"` // duration of a block
-	Bound    string         `json:"bound"`
-	Phases   map[string]int `json:"phases"` // faults by what the victim was doing
+	Scenario string  `json:"scenario"`
+	Verdict  Verdict `json:"verdict"`
+	Why      string  `json:"why,omitempty"`    // where it is neither pass nor fail
+	Failed   string  `json:"failed,omitempty"` // the first assertion that failed, in one line
+	Repeat   string  `json:"repeat"`           // the command that repeats it
+	Seconds  float64 `json:"seconds"`
+	Runs     int     `json:"runs"` // engine processes
+	Cycles   int     `json:"cycles"`
+	// PerSecond is how many cycles a second were done and checked, starts and all.
+	PerSecond float64 `json:"cycles_per_sec"`
+	// Reached says how far a scenario came that its time did not suffice for.
+	Reached string         `json:"reached,omitempty"`
+	BlockNS int64          `json:"block_ns,omitempty"` // duration of a block
+	Bound   string         `json:"bound"`
+	Phases  map[string]int `json:"phases"` // faults by what the victim was doing
 	// Figures are by unit, as in runs.txt; of a unit that nothing was measured in there is none.
 	Figures map[string]Figure `json:"figures"`
 	Budgets []Held            `json:"budgets,omitempty"`

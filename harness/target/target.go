@@ -18,6 +18,7 @@ import (
 
 	"chronus/engine/control"
 	"chronus/harness/probe"
+	"chronus/harness/schedule"
 	"golang.org/x/sys/unix"
 )
 
@@ -56,6 +57,9 @@ type Target struct {
 	client *control.Client
 	points *pointClient
 	exited chan struct{} // closed when the host was reaped
+
+	execNS, stopNS int64
+	memfds         map[probe.Memfd]string // that its processes held when it was asked to end
 }
 
 // Start starts an engine and returns when its control socket answers. ctx bounds the start only.
@@ -109,6 +113,7 @@ func (t *Target) exec() error {
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
+		t.execNS = schedule.Now()
 		err := t.cmd.Start()
 		started <- err
 		if err == nil {
@@ -160,6 +165,12 @@ func (t *Target) sink() string {
 // PID is the host's.
 func (t *Target) PID() int { return t.cmd.Process.Pid }
 
+// ExecNS is just before the engine was started (CLOCK_MONOTONIC).
+func (t *Target) ExecNS() int64 { return t.execNS }
+
+// StopNS is how long the engine took from SIGTERM until it was reaped; 0: it was not asked, or did not.
+func (t *Target) StopNS() int64 { return t.stopNS }
+
 // Exited says whether the host has ended.
 func (t *Target) Exited() bool {
 	select {
@@ -194,6 +205,8 @@ func (t *Target) Stop() (Leftovers, error) {
 	if t.Exited() {
 		return t.clean(), fmt.Errorf("target: the engine had ended before it was asked to, with %s: %s", t.cmd.ProcessState, t.lastWords())
 	}
+	t.remember()
+	asked := schedule.Now()
 	if err := t.cmd.Process.Signal(unix.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return t.clean(), fmt.Errorf("target: %w", err)
 	}
@@ -203,6 +216,7 @@ func (t *Target) Stop() (Leftovers, error) {
 		t.Kill()
 		return t.clean(), fmt.Errorf("target: the engine did not end within %s of SIGTERM", stopLimit)
 	}
+	t.stopNS = schedule.Now() - asked
 	left := t.clean()
 	if code := t.cmd.ProcessState.ExitCode(); code != 0 {
 		return left, fmt.Errorf("target: the engine ended with %s: %s", t.cmd.ProcessState, t.lastWords())
@@ -215,6 +229,15 @@ func (t *Target) Kill() {
 	t.cmd.Process.Kill()
 	<-t.exited
 	t.clean()
+}
+
+// remember notes which memfds there are, to ask for them when nobody should have them any more.
+func (t *Target) remember() {
+	t.memfds = map[probe.Memfd]string{}
+	processes, _ := t.Processes()
+	for _, p := range processes {
+		_ = probe.Memfds(p.PID, t.memfds) // one that has just died holds none
+	}
 }
 
 // clean notes and removes what an ended host left behind.
@@ -235,7 +258,11 @@ func (t *Target) clean() Leftovers {
 		left = append(left, "socket "+socketFile)
 		os.Remove(t.socket())
 	}
-	return left
+	held, err := probe.Holders(t.memfds)
+	if err != nil {
+		left = append(left, err.Error())
+	}
+	return append(left, held...)
 }
 
 // lastWords are the end of the log.

@@ -15,6 +15,7 @@ import (
 
 	"chronus/engine/control"
 	"chronus/harness/fault"
+	"chronus/harness/schedule"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -38,6 +39,11 @@ func engine(args []string) int {
 	if does == "refuse" {
 		fmt.Fprintln(os.Stderr, "first line\nport in use")
 		return 2
+	}
+	if does == "hold memfd" {
+		if _, err := unix.MemfdCreate("ring 0", unix.MFD_CLOEXEC); err != nil {
+			return 1
+		}
 	}
 	if does == "leave child" {
 		cmd := exec.Command("sleep", "300")
@@ -138,6 +144,39 @@ func TestWhatAnEngineLeavesBehindIsNotedAndRemoved(t *testing.T) {
 	require.Len(t, left, 1)
 	require.Contains(t, left[0], "sleep")
 	require.Eventually(t, func() bool { p, _ := e.Processes(); return len(p) == 0 }, 5*time.Second, time.Millisecond)
+}
+
+func TestAMemfdThatOutlivesTheEngineIsNoted(t *testing.T) {
+	e := started(t, "hold memfd")
+	left, err := e.Stop()
+	require.NoError(t, err)
+	require.Empty(t, left, "it died with the engine")
+
+	e = started(t, "hold memfd")
+	dir := fmt.Sprintf("/proc/%d/fd", e.PID())
+	fds, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, fd := range fds {
+		if name, err := os.Readlink(filepath.Join(dir, fd.Name())); err == nil && strings.HasPrefix(name, "/memfd:") {
+			held, err := os.Open(filepath.Join(dir, fd.Name()))
+			require.NoError(t, err)
+			defer held.Close()
+		}
+	}
+	left, err = e.Stop()
+	require.NoError(t, err)
+	require.Equal(t, Leftovers{fmt.Sprintf("memfd ring 0, held by process %d", os.Getpid())}, left)
+}
+
+func TestTimesOfStartAndEndAreTakenFromOutside(t *testing.T) {
+	before := schedule.Now()
+	e := started(t, "play")
+	require.Zero(t, e.StopNS())
+	_, err := e.Stop()
+	require.NoError(t, err)
+	require.Positive(t, e.StopNS())
+	require.Greater(t, e.ExecNS(), before)
+	require.Less(t, e.ExecNS(), schedule.Now()-e.StopNS())
 }
 
 func TestHowAnEngineDoesNotEndAsItMust(t *testing.T) {
