@@ -45,6 +45,7 @@ type Device struct {
 	again  atomic.Bool // the next answered call is the first after a hand-over
 	panics atomic.Uint64
 	loop   delayLock
+	xrun   uint64 // the block after the last xrun; 0: none just now
 	buf    []float32
 }
 
@@ -124,8 +125,12 @@ func (d *Device) Call(out []float32, dry bool) {
 func (d *Device) pace(now int64, dry bool) {
 	block := d.src.Next()
 	begins := d.again.Swap(false)
-	if late := now - d.loop.due(block); !begins && (dry || late > int64(d.geo.Lead)*d.geo.BlockNS()) {
+	late := now - d.loop.due(block)
+	if late <= int64(d.geo.Lead)*d.geo.BlockNS() && (!dry || d.xrun == block) {
+		d.xrun = 0 // of a call that came late the device says with the next that it ran dry
+	} else if !begins {
 		d.src.Xrun(max(late, 0))
+		d.xrun = block + 1
 		begins = true
 	}
 	if begins {

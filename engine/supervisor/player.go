@@ -248,7 +248,11 @@ func (s *Supervisor) playerEvents() {
 			log(slog.LevelError, "frames lost", "frames", value)
 		case shm.EventXrun:
 			e.Kind, e.DurNS = control.Xrun, value
-			log(slog.LevelWarn, "xrun: the machine called back late", "late_ms", ms(value))
+			s.xruns++ // each is an event, but a line only once a second: a sound server that starves has hundreds
+			if now := time.Now(); now.Sub(s.xrunSaid) >= time.Second {
+				log(slog.LevelWarn, "xrun: the machine called back late", "late_ms", ms(value), "xruns", s.xruns)
+				s.xrunSaid, s.xruns = now, 0
+			}
 		default:
 			continue // a spare activated by the callback: reported when it renders
 		}

@@ -68,7 +68,9 @@ type Supervisor struct {
 	aborted    bool
 	halted     time.Time
 	events     uint64 // of the callback, read
-	played     bool   // playing is closed
+	xruns      int    // since the last line about them
+	xrunSaid   time.Time
+	played     bool // playing is closed
 	restarted  uint64
 	surplus    uint64 // sealed blocks when more than the replicas were first seen to keep up
 }
