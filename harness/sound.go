@@ -1,9 +1,7 @@
 package harness
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 
 	"chronus/engine/tape"
@@ -92,12 +90,7 @@ func (s *session) judgeSound() {
 }
 
 func (s *sound) compare(path string) (*listener.Heard, error) {
-	r, err := tape.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("harness: %w", err)
-	}
-	defer r.Close()
-	delivered, err := deliveredOn(r)
+	delivered, channels, err := tape.Samples(path)
 	if err != nil {
 		return nil, fmt.Errorf("harness: %w", err)
 	}
@@ -105,24 +98,5 @@ func (s *sound) compare(path string) (*listener.Heard, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listener.Compare(delivered, r.Header().Channels, recording, int(s.due)*r.Header().Frames)
-}
-
-// deliveredOn is all the sound on a tape. Of a block that is there twice the first was heard.
-func deliveredOn(r *tape.Reader) ([]float32, error) {
-	var all []float32
-	next := uint64(0)
-	for {
-		rec, err := r.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return all, nil
-		case err != nil:
-			return nil, err
-		}
-		if b, ok := rec.(*tape.Block); ok && b.Block >= next {
-			all = append(all, b.Samples...)
-			next = b.Block + 1
-		}
-	}
+	return listener.Compare(delivered, channels, recording, int(s.due)*frames)
 }

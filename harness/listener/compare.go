@@ -11,6 +11,7 @@ import (
 // Compared, Wrong, Repeated and Misplaced.
 type Heard struct {
 	First     int    // the first delivered frame that was heard
+	Last      int    // the last one
 	Compared  int    // frames heard once, in their order, bit for bit on every channel
 	Missing   int    // frames delivered, from First or from where they were due, and not heard
 	Wrong     int    // frames heard in the place of others, or that nobody delivered
@@ -176,7 +177,7 @@ func (c *comparison) alien(i, j, n, room int) {
 
 // count settles what was not heard, and how much silence there was.
 func (c *comparison) count(due int) {
-	c.res.First = c.want.at[c.low]
+	c.res.First, c.res.Last = c.want.at[c.low], c.want.at[c.high]
 	from := c.low
 	for from > 0 && c.want.at[from-1] >= due {
 		from--

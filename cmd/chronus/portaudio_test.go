@@ -1,0 +1,202 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"chronus/engine"
+	"chronus/engine/control"
+	"chronus/engine/tape"
+	"chronus/harness/listener"
+)
+
+// portAudio builds the player for sound devices, or skips the test where it cannot be built or heard.
+func portAudio(t *testing.T) (exe string, pulse *listener.Pulse) {
+	t.Helper()
+	if why := listener.Missing(); why != "" {
+		t.Skip(why)
+	}
+	if out, err := exec.Command("pkg-config", "--exists", "--print-errors", "portaudio-2.0").CombinedOutput(); err != nil {
+		t.Skipf("no headers of PortAudio (make deps installs them): %v: %s", err, out)
+	}
+	exe = filepath.Join(t.TempDir(), "chronus-portaudio")
+	build := exec.Command("go", "build", "-tags", "portaudio", "-o", exe, "chronus/cmd/chronus-portaudio")
+	build.Env = append(os.Environ(), "CGO_ENABLED=1")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	pulse, err = listener.StartPulse()
+	require.NoError(t, err)
+	t.Cleanup(pulse.Close)
+	list, err := engine.Devices(filepath.Dir(exe), pulse.Address())
+	require.NoError(t, err)
+	if len(list) == 0 {
+		t.Skip("no device on a PulseAudio server: ALSA's plugin for it is not there (make deps installs it)")
+	}
+	return exe, pulse
+}
+
+// beside puts the player beside the other executables.
+func beside(t *testing.T, exe string) func(*exec.Cmd) {
+	return func(c *exec.Cmd) {
+		require.NoError(t, os.Symlink(exe, filepath.Join(filepath.Dir(c.Path), "chronus-portaudio")))
+	}
+}
+
+func TestSoundDevice(t *testing.T) {
+	exe, pulse := portAudio(t)
+
+	t.Run("what is heard is what was delivered, whoever dies, and the sound server too", func(t *testing.T) {
+		first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second")
+		r, err := pulse.Record(first)
+		require.NoError(t, err)
+		defer r.Stop()
+		h := play(t, beside(t, exe), "--patch", "noise", "--sink", "portaudio", "--pulse-server", pulse.Address())
+		events := follow(t, h)
+		onDevice := func(st *control.Status) bool { return st.Device != nil && st.Device.State == control.DevicePlaying }
+		whole := func(st *control.Status) bool {
+			n := 0
+			for _, w := range st.Workers {
+				if w.State == control.WorkerRendering || w.State == control.WorkerIdle {
+					n++
+				}
+			}
+			return n == st.Replicas+st.Spares && len(st.Workers) == n
+		}
+		st := h.until("it plays on the device", func(st *control.Status) bool { return onDevice(st) && whole(st) })
+		due := st.Block
+		var killed []int
+		for _, role := range []string{control.RolePrimary, control.RoleStandby} {
+			w := st.Workers[slices.IndexFunc(st.Workers, func(w control.Worker) bool { return w.Role == role })]
+			killed = append(killed, w.PID)
+			require.NoError(t, unix.Kill(w.PID, unix.SIGKILL))
+			st = h.until("it is whole again", func(st *control.Status) bool {
+				return whole(st) && !slices.ContainsFunc(st.Workers, func(o control.Worker) bool { return o.PID == w.PID })
+			})
+		}
+		h.plays(50)
+
+		pulse.Kill()
+		h.until("it notices", func(st *control.Status) bool { return st.Device.State == control.DeviceWaiting && st.Device.Why != "" })
+		h.plays(50)
+		require.NoError(t, pulse.Start())
+		r2, err := pulse.Record(second)
+		require.NoError(t, err)
+		defer r2.Stop()
+		again := h.until("it plays on the device again", onDevice).Block
+		h.plays(100)
+		st = h.until("it is whole", whole)
+		require.EqualValues(t, len(killed), st.Restarts)
+		require.Zero(t, st.LostFrames)
+		h.signal(unix.SIGTERM)
+		require.Equal(t, exitPass, h.end(), h.log)
+		require.NoError(t, r2.Quiet())
+		r2.Stop()
+		r.Stop()
+
+		var down []int
+		var device []string
+		for _, e := range events() {
+			switch e.Kind {
+			case control.WorkerDown:
+				down = append(down, e.PID)
+			case control.SinkLost, control.SinkRestored:
+				require.NotEmpty(t, e.Cause)
+				device = append(device, e.Kind)
+			}
+		}
+		require.Equal(t, killed, down)
+		// It may be lost for one reason, and then not be there for another. On a machine that starves the sound server for longer than
+		// anybody waits for it, it is lost more often, and what the clock then paces is not heard.
+		device = slices.Compact(device)
+		require.Equal(t, []string{control.SinkRestored, control.SinkLost, control.SinkRestored}, device[:3])
+		starved := len(device) > 3
+		code, said, errOut := call("replay", h.tape())
+		require.Equal(t, exitPass, code, errOut)
+		require.Contains(t, said, "no frame differs")
+		quietly(t, h)
+
+		delivered, channels, err := tape.Samples(h.tape())
+		require.NoError(t, err)
+		for _, part := range []struct {
+			path string
+			due  uint64
+			tail bool // it ends before the engine does
+		}{{first, due, true}, {second, again, false}} {
+			recording, err := listener.ReadRecording(part.path)
+			require.NoError(t, err)
+			heard, err := listener.Compare(delivered, channels, recording, int(part.due)*st.Frames)
+			require.NoError(t, err)
+			require.Zero(t, heard.Faults(), heard.Fault)
+			require.Positive(t, heard.Compared)
+			if part.tail {
+				heard, err = listener.Compare(delivered[:(heard.Last+1)*channels], channels, recording, int(part.due)*st.Frames)
+				require.NoError(t, err)
+			}
+			if !starved {
+				require.Zero(t, heard.Missing, heard.Fault)
+			}
+		}
+	})
+
+	t.Run("a device that is not there is one line", func(t *testing.T) {
+		dir := bin(t)
+		require.NoError(t, os.Symlink(exe, filepath.Join(dir, "chronus-portaudio")))
+		runBin = dir
+		defer func() { runBin = "" }()
+		files := t.TempDir()
+		code, out, errOut := call("run", "--sink", "portaudio:nosuch", "--pulse-server", pulse.Address(), "--osc-port", "0",
+			"--control", filepath.Join(files, "s"), "--tape", filepath.Join(files, "a.tape"))
+		require.Equal(t, exitUsage, code)
+		require.Empty(t, out)
+		require.Equal(t, 1, strings.Count(errOut, "\n"), errOut)
+		require.Contains(t, errOut, `chronus: sink portaudio:nosuch: no output device "nosuch" (there are: `)
+		require.Empty(t, names(t, files), "nothing is left behind")
+	})
+
+	t.Run("auto without a device plays on the clock and says so", func(t *testing.T) {
+		h := play(t, beside(t, exe), "--sink", "auto", "--pulse-server", "unix:"+filepath.Join(t.TempDir(), "none"))
+		require.Equal(t, "clock", h.until("it answers", func(*control.Status) bool { return true }).Sink)
+		require.Contains(t, h.log.String(), "pacing by the clock, in silence")
+		h.signal(unix.SIGTERM)
+		require.Equal(t, exitPass, h.end(), h.log)
+		quietly(t, h)
+	})
+}
+
+// quietly checks that nobody but the engine has written to stderr: not ALSA, not JACK.
+func quietly(t *testing.T, h *host) {
+	t.Helper()
+	for line := range strings.Lines(h.log.String()) {
+		require.Contains(t, line, " level=", "no line of the log")
+	}
+}
+
+// follow collects an engine's events, from the first on. What it returns waits for the engine's end.
+func follow(t *testing.T, h *host) func() []control.Event {
+	t.Helper()
+	stream, err := h.client.Events(context.Background(), true)
+	require.NoError(t, err)
+	t.Cleanup(stream.Close)
+	var all []control.Event
+	ended := make(chan struct{})
+	go func() {
+		for e := range stream.C {
+			all = append(all, e)
+		}
+		close(ended)
+	}()
+	return func() []control.Event {
+		<-ended
+		return all
+	}
+}
