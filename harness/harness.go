@@ -166,7 +166,7 @@ func (cfg *Config) scenario(ctx context.Context, s *scenarios.Scenario) (*report
 
 	var end time.Time
 	if load.Minutes > 0 {
-		end = time.Now().Add(time.Duration(load.Minutes) * time.Minute)
+		end = time.Now().Add(time.Duration(load.Minutes * float64(time.Minute)))
 	}
 	var runs []*report.Run
 	var batch []*session
@@ -195,7 +195,7 @@ func (cfg *Config) scenario(ctx context.Context, s *scenarios.Scenario) (*report
 	full := s.Profile[cfg.Profile]
 	r := gate.Judge(s, full.Processes*full.Cycles, runs, cfg.repeat(s))
 	if !end.IsZero() && r.Cycles < planned {
-		r.Reached = fmt.Sprintf("%d of %d faults in %d minutes", r.Cycles, planned, load.Minutes)
+		r.Reached = fmt.Sprintf("%d of %d faults in %g minutes", r.Cycles, planned, load.Minutes)
 	}
 	return &r, nil
 }

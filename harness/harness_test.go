@@ -170,6 +170,20 @@ func TestEveryBugIsCaught(t *testing.T) {
 	}
 }
 
+// Whatever the machine's speed: a hundred engines are not started and stopped in a second, each of which plays for longer.
+func TestATimeThatIsUpIsSaidAndNotMissed(t *testing.T) {
+	sum, _ := verifyFake(t, "", strings.Replace(fakeScenario, "processes = 1\ncycles = 6", "processes = 100\ncycles = 6\nminutes = 0.02", 1))
+	require.Empty(t, sum.Failures)
+	r := sum.Scenarios[0]
+	require.Equal(t, report.Pass, r.Verdict)
+	require.Less(t, r.Runs, 100, "no engine is started when the time is up")
+	require.Equal(t, fmt.Sprintf("%d of 600 faults in 0.02 minutes", r.Cycles), r.Reached)
+	require.InDelta(t, float64(r.Cycles)/r.Seconds, r.PerSecond, 1e-9)
+	var table strings.Builder
+	require.NoError(t, report.WriteTable(&table, sum))
+	require.Contains(t, table.String(), "the time was up: "+r.Reached)
+}
+
 func TestAnEngineThatDoesNotMendEndsItsRun(t *testing.T) {
 	sum, _ := verifyFake(t, "never mend", fakeScenario)
 	require.Equal(t, report.Fail, sum.Verdict)

@@ -17,6 +17,9 @@ import (
 // maxPause in seconds: longer ones are several cycles in which nothing happens.
 const maxPause = 60
 
+// maxMinutes is a day.
+const maxMinutes = 24 * 60
+
 // maxSize of a scenario file in bytes.
 const maxSize = 16 << 10
 
@@ -163,8 +166,8 @@ func (f source) checkProfiles(s *Scenario) error {
 			return f.error("must be 1 or more", "profile", name, "cycles")
 		case !(l.Pause >= 0 && l.Pause <= maxPause):
 			return f.error(fmt.Sprintf("must be 0 to %d seconds", maxPause), "profile", name, "pause")
-		case l.Minutes < 0:
-			return f.error("must be 0 or more", "profile", name, "minutes")
+		case !(l.Minutes >= 0 && l.Minutes <= maxMinutes):
+			return f.error(fmt.Sprintf("must be 0 to %d", maxMinutes), "profile", name, "minutes")
 		}
 		for _, metric := range slices.Sorted(maps.Keys(l.Limit)) {
 			if m, ok := report.Lookup(metric); !ok || !m.Judged() || m.Found || !(l.Limit[metric] < m.Limit) {

@@ -58,7 +58,7 @@ type Load struct {
 	// Pause is how long (s) the whole engine plays undisturbed before each fault.
 	Pause float64 `toml:"pause"`
 	// Minutes bounds the time of the whole scenario; 0: nothing does. What was not reached by then is said and not missed.
-	Minutes int `toml:"minutes"`
+	Minutes float64 `toml:"minutes"`
 	// Limit is, by metric, a limit below the one that holds for all. The metric must be measured then.
 	Limit map[string]float64 `toml:"limit"`
 }

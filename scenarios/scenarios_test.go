@@ -62,7 +62,7 @@ func TestTheSoakIsTenThousandFaultsOfKnownScenariosWithinItsTime(t *testing.T) {
 	require.Len(t, soak, 1)
 	s := soak[0]
 	require.Equal(t, 10_000, s.Profile["soak"].Processes*s.Profile["soak"].Cycles)
-	require.Equal(t, 20, s.Profile["soak"].Minutes)
+	require.Equal(t, 20.0, s.Profile["soak"].Minutes)
 	var targets []string
 	for _, part := range s.Parts() {
 		targets = append(targets, part.Fault.Target)
@@ -203,7 +203,7 @@ func TestEveryMistakeIsOneLineWithThePlace(t *testing.T) {
 		{`[profile.full]`, `[profile.fool]`, `scenario: my.toml:18: "profile.fool": unknown profile (known: quick, full, soak)`},
 		{"[profile.full]\nprocesses = 6", "[profile.full]\nprocesses = 0", `scenario: my.toml:19: "profile.full.processes": must be 1 or more`},
 		{"[profile.soak]\nprocesses = 6", "[profile.soak]\npause = 61.0\nprocesses = 6", `scenario: my.toml:22: "profile.soak.pause": must be 0 to 60 seconds`},
-		{"[profile.soak]\nprocesses = 6", "[profile.soak]\nminutes = -1\nprocesses = 6", `scenario: my.toml:22: "profile.soak.minutes": must be 0 or more`},
+		{"[profile.soak]\nprocesses = 6", "[profile.soak]\nminutes = -1.0\nprocesses = 6", `scenario: my.toml:22: "profile.soak.minutes": must be 0 to 1440`},
 		{`sink = "wav"`, `sink = "wav"` + "\n" + `mix = ["a", "b"]`, `scenario: my.toml:6: "mix": two or more scenarios, whose faults, expect and cause are all there is`},
 		{"kind = \"kill\"\ntarget = \"primary\"", `kind = "command"`, `scenario: my.toml:4: "commands": fault "command" sends them`},
 		{"[expect]", "[profile.soak.limit]\nmend = 1.0\n[expect]", `scenario: my.toml:26: "profile.soak.limit.mend": no metric that has a limit above it`},

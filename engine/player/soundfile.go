@@ -125,11 +125,12 @@ func (s *soundFile) blocks() error {
 
 // report tells the host of a file that cannot be written, or, with nil, can again.
 func (s *soundFile) report(err error) {
-	s.failed = err != nil
-	var errno unix.Errno
-	switch {
-	case err == nil:
+	if s.failed = err != nil; !s.failed {
 		s.region.SinkError.Store(0)
+		return
+	}
+	var errno unix.Errno // on the heap, so only where there is something to tell
+	switch {
 	case errors.As(err, &errno):
 		s.region.SinkError.Store(uint32(errno))
 	case errors.Is(err, io.ErrShortWrite):
