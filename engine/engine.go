@@ -442,13 +442,18 @@ func (e *Engine) status() control.Status {
 	return st
 }
 
+// settleNS is how long the filtered grid of a device takes to know the device's rate.
+const settleNS = 10e9
+
 // drift is how far the blocks have moved from where their rate says since the grid began, in ppm: by the last callback on the
-// clock, by the filtered grid on a device.
+// clock, by the filtered grid on a device, which takes some seconds to settle: 0 until then.
 func drift(p *shm.Player, g *shm.Geometry) float64 {
 	origin, from := p.OriginNS.Load(), p.OriginAt.Load()
 	at, ns := p.Anchor()
 	if at <= from {
 		at, ns = p.Playout.Load()-1, p.EntryNS.Load()
+	} else if ns-origin < settleNS {
+		return 0
 	}
 	if at <= from || int64(at) < 0 || ns <= origin {
 		return 0

@@ -133,6 +133,9 @@ func (v *verifyCmd) verify(out io.Writer, chosen []*scenarios.Scenario) error {
 	if err := report.WriteDir(v.Out, meta, sum); err != nil {
 		return err
 	}
+	if _, err := report.WriteHTML(v.Out); err != nil {
+		return err
+	}
 	show := report.WriteTable
 	if v.JSON {
 		show = func(w io.Writer, s *report.Summary) error { return report.WriteJSON(w, s) }
