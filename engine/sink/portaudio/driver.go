@@ -110,6 +110,8 @@ func (d *driver) play() error {
 	if err == nil { // what was handed out is still in its buffer
 		time.Sleep(latency + 2*d.Block)
 		limit = drainLimit
+	} else { // before it is closed, which a sound server that is stopped can hold up for good
+		d.lost(err)
 	}
 	d.Device.Closed()
 	_ = d.watched("closing the device", limit, func() error {
