@@ -97,12 +97,12 @@ func (s *WaitSet) Wait(ns int64) {
 	_, _, _ = unix.RawSyscall6(unix.SYS_FUTEX_WAITV, s.first(), uintptr(len(s.w)), 0, s.until(ns), unix.CLOCK_MONOTONIC, 0)
 }
 
-// Park is Wait without a limit, for a wait that may be long: it tells the Go scheduler. While a P is kept, the runtime watches it a hundred
-// times a second; where none is, that thread sleeps too. Coming back takes a lock of the scheduler, and some microseconds. It is not
-// for whoever waits a block at a time: the runtime would take the P away within 20 us each time and watch all the closer, which was
-// measured to take more of a processor than the sound.
-func (s *WaitSet) Park() {
-	_, _, _ = unix.Syscall6(unix.SYS_FUTEX_WAITV, s.first(), uintptr(len(s.w)), 0, 0, unix.CLOCK_MONOTONIC, 0)
+// Park is Wait for one that may be long, or must not hold up a garbage collection: it tells the Go scheduler. While a P is kept, the
+// runtime watches it a hundred times a second; where none is, that thread sleeps too. Coming back can take a lock of the scheduler, and
+// some microseconds. It is not for whoever waits a block at a time: the runtime would take the P away within 20 us each time and watch
+// all the closer, which was measured to take more of a processor than the sound.
+func (s *WaitSet) Park(ns int64) {
+	_, _, _ = unix.Syscall6(unix.SYS_FUTEX_WAITV, s.first(), uintptr(len(s.w)), 0, s.until(ns), unix.CLOCK_MONOTONIC, 0)
 }
 
 func (s *WaitSet) first() uintptr { return uintptr(unsafe.Pointer(&s.w[0])) }

@@ -92,7 +92,7 @@ func (s *Supervisor) watch() {
 			s.notes <- note{notePlayer, -1, 0, now}
 		}
 		set.Add(shm.Low(&s.pool.Player.Events), uint32(events))
-		set.Wait(watchWait)
+		set.Park(watchWait)
 	}
 }
 

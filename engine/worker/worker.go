@@ -229,7 +229,7 @@ func (w *Worker) awaitActivation() {
 		if w.Wanted(w.slot) {
 			return
 		}
-		w.set.Park()
+		w.set.Park(-1)
 	}
 }
 
