@@ -10,13 +10,14 @@ import (
 
 // Priorities under SCHED_FIFO. A spare stands above the renderers until it has caught up: started beside a dying worker
 // of the same priority it would wait for that worker's memory to be torn down. The other threads of a worker, which take
-// signals, stand above its renderer and below a spare.
+// signals, stand below the renderers: of a worker that was killed all threads must run once more to die, and the first must be the
+// one whose death is told, which halved the time until it is. A SIGTERM waits for the end of a block for it, now and then.
 const (
 	PriorityPlayer   = 20
 	PriorityHost     = 15
 	PrioritySpare    = 12
-	PriorityAttend   = 11
 	PriorityRenderer = 10
+	PriorityAttend   = 9
 )
 
 // MaxProcessors is how many processors a renderer chooses from.
