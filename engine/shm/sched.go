@@ -9,15 +9,15 @@ import (
 )
 
 // Priorities under SCHED_FIFO. A spare stands above the renderers until it has caught up: started beside a dying worker
-// of the same priority it would wait for that worker's memory to be torn down. The other threads of a worker, which take
-// signals, stand below the renderers: of a worker that was killed all threads must run once more to die, and the first must be the
-// one whose death is told, which halved the time until it is. A SIGTERM waits for the end of a block for it, now and then.
+// of the same priority it would wait for that worker's memory to be torn down. The other threads of a worker, which are the
+// runtime's, stand below the renderers: of a worker that was killed all threads must run once more to die, and the first must be the
+// one whose death is told, which halved the time until it is.
 const (
 	PriorityPlayer   = 20
 	PriorityHost     = 15
 	PrioritySpare    = 12
 	PriorityRenderer = 10
-	PriorityAttend   = 9
+	PriorityRuntime  = 9
 )
 
 // MaxProcessors is how many processors a renderer chooses from.

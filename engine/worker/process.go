@@ -101,12 +101,13 @@ func run(slot int, generation uint32) error {
 	if err := shm.HoldRobust(&own.Robust); err != nil {
 		return fmt.Errorf("robust futex: %w", err)
 	}
-	term := make(chan os.Signal, 1)
-	signal.Notify(term, unix.SIGTERM)
+	if err := onTerm(own); err != nil {
+		return fmt.Errorf("SIGTERM: %w", err)
+	}
 	quiet.Threads(threads)
-	go attend(own, term)
+	go count(own)
 	if host.Geo.Fifo != 0 {
-		_ = shm.FifoAll(shm.PriorityAttend)
+		_ = shm.FifoAll(shm.PriorityRuntime)
 	}
 	own.ReadyNS.Store(shm.Now())
 	return w.Run()
@@ -127,19 +128,11 @@ func (w *Worker) warm() {
 	w.next, w.cutoff = 0, 0
 }
 
-// attend gives the leave notice when SIGTERM comes, and once a second publishes what the process has allocated.
-func attend(own *shm.Ring, term <-chan os.Signal) {
+// count publishes once a second what the process has allocated.
+func count(own *shm.Ring) {
 	var allocs quiet.Allocs
-	second := time.NewTicker(time.Second)
-	for {
-		select {
-		case <-term:
-			own.LeaveNS.Store(shm.Now())
-			own.Leave.Store(1)
-			shm.Wake(&own.Leave)
-		case <-second.C:
-			own.Allocs.Store(allocs.Read())
-			own.Collected.Store(allocs.Collections())
-		}
+	for range time.Tick(time.Second) {
+		own.Allocs.Store(allocs.Read())
+		own.Collected.Store(allocs.Collections())
 	}
 }
