@@ -24,14 +24,14 @@ type figures struct {
 	rss      map[int]uint64 // by pid
 }
 
-// figuresKept is how old an answer may be.
+// figuresKept is how old an answer may be, once there is one.
 const figuresKept = 100 * time.Millisecond
 
 // fill puts the figures into a status that has its processes.
 func (f *figures) fill(st *control.Status, p *shm.Player, g *shm.Geometry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if now := time.Now(); f.rss == nil || now.Sub(f.at) > figuresKept {
+	if now := time.Now(); f.levels == nil || now.Sub(f.at) > figuresKept {
 		f.at, f.rss = now, map[int]uint64{}
 		f.levels, f.callback = heard(p, g, shm.Now())
 	}
