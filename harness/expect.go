@@ -96,7 +96,8 @@ func (x *expectation) hitSlot(slot int) bool {
 	return slices.ContainsFunc(x.victims, func(v fault.Victim) bool { return v.Slot == slot && slot >= 0 })
 }
 
-// met says whether every event that must come has come.
+// met says whether every event that must come has come. A switch from one victim to another is not the last: what both had finished
+// is still heard, and another switch must follow.
 func (x *expectation) met(window []received) bool {
 	t := x.tally(window)
 	for kind, want := range x.expect {
@@ -104,7 +105,8 @@ func (x *expectation) met(window []received) bool {
 			return false
 		}
 	}
-	return true
+	switches := t.counted[control.Switched]
+	return len(switches) == 0 || !x.hit(switches[len(switches)-1])
 }
 
 // check holds a whole window to the expectation. The findings have the window's time: from the fault to the last event.

@@ -150,6 +150,14 @@ func TestASwitchBeforeTheFaultIsALateOne(t *testing.T) {
 	require.Equal(t, 1, got.count(control.Switched), "the fault found a primary that was none any more")
 }
 
+func TestASwitchToAnotherVictimIsNotTheLast(t *testing.T) {
+	x := expectKill(t)
+	x.victims = append(x.victims, fault.Victim{Role: control.RoleStandby, Slot: 1, PID: standby, Generation: 4})
+	require.False(t, x.met(killed()), "from slot 0 to slot 1, whose worker is dead too")
+	from := 1
+	require.True(t, x.met(append(killed(), received{Event: control.Event{Kind: control.Switched, Slot: 2, PID: spare, FromSlot: &from, ReturnNS: killAt + 800}})))
+}
+
 // A survivor's ring may be switched away from; its death is nobody's order.
 func TestASurvivorMustSurvive(t *testing.T) {
 	x := expectKill(t)
