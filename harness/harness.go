@@ -150,7 +150,8 @@ func (cfg *Config) repeat(s *scenarios.Scenario) string {
 }
 
 // scenario runs one scenario's engine processes one after the other. What they left is checked when none plays, as many at a time as
-// there are processors, and then removed: so neither disk nor memory goes by the number of processes.
+// there are processors, and then removed: so neither disk nor memory goes by the number of processes. They are more than planned, at
+// most twice as many, where too few victims were hit while they rendered.
 func (cfg *Config) scenario(ctx context.Context, s *scenarios.Scenario) (*report.Result, error) {
 	load := cfg.load(s)
 	planned := load.Processes * load.Cycles
@@ -168,9 +169,14 @@ func (cfg *Config) scenario(ctx context.Context, s *scenarios.Scenario) (*report
 	if load.Minutes > 0 {
 		end = time.Now().Add(time.Duration(load.Minutes * float64(time.Minute)))
 	}
+	full := s.Profile[cfg.Profile]
+	cycles := full.Processes * full.Cycles
 	var runs []*report.Run
 	var batch []*session
-	for n := range load.Processes {
+	for n := range 2 * load.Processes {
+		if n >= load.Processes && gate.Enough(s, cycles, runs) {
+			break
+		}
 		run := &session{
 			cfg: cfg, scenario: s, load: load, dir: filepath.Join(tmp, fmt.Sprint(n+1)), log: newEventLog(), end: end,
 			run: &report.Run{Scenario: s.Name, Run: n + 1},
@@ -192,8 +198,7 @@ func (cfg *Config) scenario(ctx context.Context, s *scenarios.Scenario) (*report
 	if err := cfg.check(batch); err != nil {
 		return nil, err
 	}
-	full := s.Profile[cfg.Profile]
-	r := gate.Judge(s, full.Processes*full.Cycles, runs, cfg.repeat(s))
+	r := gate.Judge(s, cycles, runs, cfg.repeat(s))
 	if !end.IsZero() && r.Cycles < planned {
 		r.Reached = fmt.Sprintf("%d of %d faults in %g minutes", r.Cycles, planned, load.Minutes)
 	}

@@ -137,6 +137,17 @@ func TestAGoodEnginePasses(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(cfg.Out, failuresDir))
 }
 
+func TestMoreAreKilledUntilEnoughHaveBeenRendering(t *testing.T) {
+	sum, _ := verifyFake(t, "", fakeScenario+"[judge]\nmin_rendering = 7\n")
+	require.Equal(t, report.Pass, sum.Verdict)
+	require.Equal(t, 2, sum.Scenarios[0].Runs)
+	require.Equal(t, 12, sum.Scenarios[0].Phases["rendering"])
+
+	sum, _ = verifyFake(t, "", fakeScenario+"[judge]\nmin_rendering = 13\n")
+	require.Equal(t, report.NoVerdict, sum.Verdict, "but no more than twice as many")
+	require.Equal(t, 12, sum.Scenarios[0].Cycles)
+}
+
 // Each bug must be caught, and for the right reason.
 func TestEveryBugIsCaught(t *testing.T) {
 	for _, tc := range []struct{ bug, assertion string }{

@@ -66,16 +66,32 @@ func Judge(s *scenarios.Scenario, cycles int, runs []*report.Run, repeat string)
 	case r.Cycles == 0:
 		r.Verdict, r.Why = report.NoVerdict, "no cycle was completed"
 	default:
-		need := s.Judge.MinRendering
-		if r.Cycles < cycles { // a shortened run is judged on what it has
-			need = need * r.Cycles / cycles
-		}
-		if have := r.Phases["rendering"]; have < need {
+		if have, need := r.Phases["rendering"], rendering(s, r.Cycles, cycles); have < need {
 			r.Verdict = report.NoVerdict
 			r.Why = fmt.Sprintf("%s: %d victims were hit while they rendered, %d are needed", MinRendering, have, need)
 		}
 	}
 	return r
+}
+
+// rendering is how many victims must have been hit while they rendered. A shortened run is judged on what it has.
+func rendering(s *scenarios.Scenario, cycles, full int) int {
+	return s.Judge.MinRendering * min(cycles, full) / max(full, 1)
+}
+
+// Enough says whether as many victims were hit while they rendered as a verdict needs. What they are doing when the fault comes is
+// chance, and a machine on which they are done sooner needs more faults.
+func Enough(s *scenarios.Scenario, cycles int, runs []*report.Run) bool {
+	have, all := 0, 0
+	for _, run := range runs {
+		all += len(run.Cycles)
+		for _, c := range run.Cycles {
+			if c.Phase == "rendering" {
+				have++
+			}
+		}
+	}
+	return have >= rendering(s, all, cycles)
 }
 
 // Sum gives the verdict on all scenarios together. With all, one that was not run fails it; without, it must only be that one

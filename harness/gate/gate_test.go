@@ -297,11 +297,15 @@ func TestTooFewKillsWhileRenderingAreNoVerdict(t *testing.T) {
 	}
 	r := Judge(scenario(), 240, runs, "")
 	require.Equal(t, report.Pass, r.Verdict, "30 of 204, 25 are needed of 204 of 240")
+	require.True(t, Enough(scenario(), 204, runs))
+	require.True(t, Enough(scenario(), 240, runs[:5]), "25 of 170, 21 are needed of 170 of 240")
 	s := scenario()
 	s.Judge.MinRendering = 40
 	r = Judge(s, 204, runs, "")
 	require.Equal(t, report.NoVerdict, r.Verdict)
 	require.Equal(t, "min-rendering: 30 victims were hit while they rendered, 40 are needed", r.Why)
+	require.False(t, Enough(s, 204, runs))
+	require.True(t, Enough(s, 204, append(runs, runs[:2]...)), "40 of 272")
 	require.Equal(t, 1, r.Verdict.ExitCode())
 
 	require.Equal(t, report.NoVerdict, Judge(scenario(), 204, clean(6, 0), "").Verdict, "nothing done")
