@@ -23,7 +23,9 @@ const (
 	// silentNS without a call: the device is gone, whatever it says. Well below the half second in which it must be noticed.
 	silentNS  = 200e6
 	silenceNS = 20e6 // how often that is looked at
-	firstNS   = 2e9  // the same for a stream that has not called yet: nothing is heard of it that could be missed
+	// firstNS is the same for a stream that does not play yet: nothing is heard of it that could be missed. A PulseAudio server was seen
+	// to take nearly half a second between filling its buffer and asking again.
+	firstNS = 2e9
 )
 
 // Device is a sound device's side of a player. The device calls from a thread of its own, whenever it likes, for as long as
@@ -79,7 +81,7 @@ func (d *Device) Over() bool { return d.turn.Load() == turnOver }
 // Silent says whether an open device has stopped calling.
 func (d *Device) Silent() bool {
 	limit := int64(silentNS)
-	if d.calls.Load() == 0 {
+	if !d.Playing() {
 		limit = firstNS
 	}
 	return d.opened.Load() != 0 && shm.Now()-d.beat.Load() > limit

@@ -70,6 +70,12 @@ func TestEveryBlockIsAskedForOnceWhoeverPaces(t *testing.T) {
 		d.Call(out, false)
 		require.Zero(t, out[0])
 		require.False(t, d.offer(), "it has only begun")
+		beat := d.beat.Load()
+		d.beat.Store(shm.Now() - silentNS - 1)
+		require.False(t, d.Silent(), "it has filled its buffer and may take its time")
+		d.beat.Store(shm.Now() - firstNS - 1)
+		require.True(t, d.Silent())
+		d.beat.Store(beat)
 		require.EqualValues(t, want, src.next, "nothing was asked for")
 		src.Callback(out[:16])
 		want++
