@@ -23,9 +23,10 @@ const (
 	// silentNS without a call: the device is gone, whatever it says. Well below the half second in which it must be noticed.
 	silentNS  = 200e6
 	silenceNS = 20e6 // how often that is looked at
-	// firstNS is the same for a stream that does not play yet: nothing is heard of it that could be missed. A PulseAudio server was seen
-	// to take nearly half a second between filling its buffer and asking again.
-	firstNS = 2e9
+	// firstNS is the same for a stream that does not play yet: nothing is heard of it that could be missed. PulseAudio's null sink has
+	// two seconds of silence made when nobody plays, of which it takes back next to nothing: it fills a new stream's buffer and asks
+	// again when they are over.
+	firstNS = 3e9
 )
 
 // Device is a sound device's side of a player. The device calls from a thread of its own, whenever it likes, for as long as
