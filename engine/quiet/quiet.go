@@ -5,16 +5,31 @@
 package quiet
 
 import (
+	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
 )
 
-// Begin switches collection off and has at least as many Ps as threads that may run, so that none waits for another's.
+// procs is how many Ps there are: at least as many as threads that may run, so that none waits for another's.
+const procs = 4
+
+// Env is what such a process is to be started with: no collection but under a limit that it never reaches, no preemption signals, which
+// would interrupt its system calls, and its Ps from the beginning.
+func Env() []string {
+	return []string{"GOGC=off", "GOMEMLIMIT=1GiB", "GODEBUG=asyncpreemptoff=1", fmt.Sprintf("GOMAXPROCS=%d", procs)}
+}
+
+// Begin does for a process that was started otherwise what can still be done: it stops the world for that, twice.
 func Begin() {
-	runtime.GOMAXPROCS(4)
-	debug.SetGCPercent(-1)
+	if runtime.GOMAXPROCS(0) < procs {
+		runtime.GOMAXPROCS(procs)
+	}
+	if os.Getenv("GOGC") != "off" {
+		debug.SetGCPercent(-1)
+	}
 }
 
 // Threads makes the runtime start n threads. One that it starts later allocates, and its stack is new memory to touch.

@@ -5,6 +5,8 @@ import (
 	"os"
 	"runtime"
 	"syscall"
+
+	"chronus/engine/quiet"
 )
 
 // spawner starts processes from one thread that lives as long as the host: PR_SET_PDEATHSIG follows the thread that
@@ -66,8 +68,7 @@ func start(j job, null *os.File) (*os.Process, error) {
 	return p, nil
 }
 
-// childEnv is what the real-time processes run with: no collection but under a limit they never reach, and no preemption
-// signals, which would interrupt their system calls.
+// childEnv is what the real-time processes run with.
 func (s *Supervisor) childEnv() []string {
-	return append(append(os.Environ(), s.cfg.Env...), "GOGC=off", "GOMEMLIMIT=1GiB", "GODEBUG=asyncpreemptoff=1")
+	return append(append(os.Environ(), s.cfg.Env...), quiet.Env()...)
 }

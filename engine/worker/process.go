@@ -36,14 +36,14 @@ const rtTime = 20000
 
 // Main is the worker executable: `chronus-worker SLOT GENERATION`, with the descriptors above. It returns the exit code.
 func Main(args []string) int {
-	runtime.LockOSThread()
-	quiet.Begin()
-	signal.Ignore(unix.SIGINT, unix.SIGHUP) // the terminal speaks to the host
 	slot, generation, err := parse(args)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chronus-worker:", err)
 		return 2
 	}
+	runtime.LockOSThread()
+	quiet.Begin()
+	signal.Ignore(unix.SIGINT, unix.SIGHUP) // the terminal speaks to the host
 	if err := run(slot, generation); err != nil {
 		fmt.Fprintf(os.Stderr, "worker slot %d pid %d generation %d: %v\n", slot, os.Getpid(), generation, err)
 		return 1
