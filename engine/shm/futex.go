@@ -54,6 +54,12 @@ func Wait(word *atomic.Uint32, val uint32, ns int64) {
 	_, _, _ = unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWait, uintptr(val), uintptr(unsafe.Pointer(&ts)), 0, 0)
 }
 
+// Park is Wait for a thread that may come back some microseconds late: it tells the Go scheduler (see WaitSet.Park).
+func Park(word *atomic.Uint32, val uint32, ns int64) {
+	ts := unix.NsecToTimespec(ns)
+	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWait, uintptr(val), uintptr(unsafe.Pointer(&ts)), 0, 0)
+}
+
 // Wake wakes all who wait on word.
 func Wake(word *atomic.Uint32) {
 	_, _, _ = unix.RawSyscall(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWake, 1<<30)
