@@ -120,10 +120,10 @@ func (w *Worker) Run() error {
 }
 
 // rank gives the thread the priority and the processor that go with what it does now. Whoever comes in roams: the dead
-// worker's processor may still be busy taking it down. Whoever has published a block keeps to a processor of its own, also and above all when
-// it cannot catch up: two on one would never. A renderer beyond
-// the number of replicas has no real-time priority at all: what it was activated for is that one of them is late, and it must
-// neither make that worse nor starve the host, which will make one of them idle again.
+// worker's processor may still be busy taking it down. Whoever has published a block keeps to a processor of its own, also
+// and above all when it cannot catch up: two on one would never. A renderer beyond the number of replicas has no real-time
+// priority at all: what it was activated for is that one of them is late, and it must neither make that worse nor starve the
+// host, which will make one of them idle again.
 func (w *Worker) rank() {
 	if w.Host.Geo.Fifo == 0 {
 		return
@@ -365,8 +365,8 @@ func (w *Worker) newest() uint64 {
 }
 
 // restore takes a state that verifies from any ring the player reads: that before the newest block, so that there is a
-// block to render at once and to hold against the other replica's, else the newest there is; after an outage the newest. Where none has ever been
-// published it is the program's initial one. False: nothing verifies yet.
+// block to render at once and to hold against the other replica's, else the newest there is; after an outage the newest.
+// Where none has ever been published it is the program's initial one. False: nothing verifies yet.
 func (w *Worker) restore() bool {
 	w.own.State.Store(shm.StateRestoring)
 	failpoint.Hit(failpoint.RestoreStart)
