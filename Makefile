@@ -54,13 +54,12 @@ help: ## List the targets
 deps: ## Install what sound needs: PortAudio's headers, a sound server for the tests (apt-get or dnf; as root)
 	sh ci/deps.sh
 
-build: ## Build bin/chronus and what it starts, chronus-portaudio where there are PortAudio's headers, and all with failpoints
+build: ## Build bin/chronus and what it starts, chronus-portaudio where there are PortAudio's headers, and the static three with failpoints
 	@mkdir -p bin/failpoints
 	$(BUILD) -ldflags '$(LDFLAGS)' -o bin/ $(PROGRAMS)
 	$(BUILD) -ldflags '$(LDFLAGS)' -tags failpoints -o bin/failpoints/ $(PROGRAMS)
 ifeq ($(PORTAUDIO),yes)
 	CGO_ENABLED=1 $(BUILD) -ldflags '$(LDFLAGS)' -tags portaudio -o bin/ ./cmd/chronus-portaudio
-	CGO_ENABLED=1 $(BUILD) -ldflags '$(LDFLAGS)' -tags portaudio,failpoints -o bin/failpoints/ ./cmd/chronus-portaudio
 else
 	@echo 'without chronus-portaudio, so without a sound device: no headers of PortAudio here (make deps installs them)'
 endif
