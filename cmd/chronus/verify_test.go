@@ -24,7 +24,7 @@ func TestVerifyListsTheScenarios(t *testing.T) {
 	require.NoError(t, (&verifyCmd{Profile: "quick", List: true, JSON: true}).Run(&out))
 	var all []struct{ Name, Why string }
 	require.NoError(t, json.Unmarshal(out.Bytes(), &all))
-	require.Equal(t, "none", all[0].Name)
+	require.Equal(t, "start-stop", all[0].Name)
 }
 
 func TestVerifyMistakesAreOneLineAndExitTwo(t *testing.T) {
