@@ -154,7 +154,10 @@ func TestSoundDevice(t *testing.T) {
 		runBin = dir
 		defer func() { runBin = "" }()
 		files := t.TempDir()
-		code, out, errOut := call("run", "--sink", "portaudio:nosuch", "--pulse-server", pulse.Address(), "--osc-port", "0",
+		list, err := engine.Devices(dir, pulse.Address())
+		require.NoError(t, err)
+		require.NotEmpty(t, list, "the sound server is gone: then any device is waited for")
+		code, out, errOut := call("run", "--sink", "portaudio:nosuch", "--pulse-server", pulse.Address(), "--osc-port", "0", "--duration", "5s",
 			"--control", filepath.Join(files, "s"), "--tape", filepath.Join(files, "a.tape"))
 		require.Equal(t, exitUsage, code)
 		require.Empty(t, out)
