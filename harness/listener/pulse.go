@@ -57,7 +57,9 @@ func (p *Pulse) Start() error {
 		return fmt.Errorf("listener: %w", err)
 	}
 	// Without norewinds, what is played with little latency pauses for more than a second after its first blocks.
-	cmd := exec.Command(serverProgram, "-n", "--daemonize=no", "--system=no", "--exit-idle-time=-1", "--use-pid-file=no",
+	// Without disable-shm it now and then aborts when a player dies that it shared memory with: "Cannot send block reference with
+	// non-registered memfd ID", then an assertion of its memblock.c (PulseAudio's issue 824).
+	cmd := exec.Command(serverProgram, "-n", "--daemonize=no", "--system=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes",
 		"-L", fmt.Sprintf("module-null-sink sink_name=null rate=%d channels=%d format=float32le norewinds=1", Rate, Channels),
 		"-L", fmt.Sprintf("module-native-protocol-unix socket=%s auth-anonymous=1", p.socket()))
 	cmd.Env = p.env()
