@@ -65,7 +65,7 @@ func Compare(old, new string, minRuns int) (*Comparison, error) {
 
 func compare(before, after *revision, all []*scenarios.Scenario, minRuns int) *Comparison {
 	c := &Comparison{Old: before.file, New: after.file}
-	c.missing(before, after, minRuns)
+	c.missing(before, after)
 	c.few(before, minRuns)
 	c.few(after, minRuns)
 	c.overBudget(after, all)
@@ -78,9 +78,8 @@ func (c *Comparison) fail(format string, args ...any) {
 	c.Failures = append(c.Failures, fmt.Sprintf(format, args...))
 }
 
-// missing finds what the old revision has and the new one has not, or in fewer engine processes: who is not measured is not judged. Of
-// a figure that not every process can have, such as a leak where one has a single fault, the old one has as few.
-func (c *Comparison) missing(before, after *revision, minRuns int) {
+// missing finds what the old revision has and the new one has not.
+func (c *Comparison) missing(before, after *revision) {
 	for _, at := range before.rows {
 		if after.lines[at] == 0 {
 			why := "has gone missing"
@@ -91,24 +90,25 @@ func (c *Comparison) missing(before, after *revision, minRuns int) {
 			continue
 		}
 		for _, unit := range unitsOf(at, before) {
-			had, has := len(before.cells[cell{at, unit}]), len(after.cells[cell{at, unit}])
-			if has == 0 {
+			if len(after.cells[cell{at, unit}]) == 0 {
 				c.fail("%s: %s has gone missing", at.name, unit)
-				continue
-			}
-			m, median, ok := report.Of(unit)
-			if least := min(had, minRuns); ok && (m.Judged() || median && m.Worse > 0) && has < least && after.lines[at] >= minRuns {
-				c.fail("%s: %d engine processes in %s have %s, at least %d must", at.name, has, after.file, unit, least)
 			}
 		}
 	}
 }
 
-// few finds rows of which there are too few.
+// few finds rows of which there are too few, and judged units that too few processes have.
 func (c *Comparison) few(side *revision, minRuns int) {
 	for _, at := range side.rows {
 		if n := side.lines[at]; n < minRuns {
 			c.fail("%s: %d engine processes in %s, at least %d are needed", at.name, n, side.file, minRuns)
+			continue
+		}
+		for _, unit := range unitsOf(at, side) {
+			m, median, ok := report.Of(unit)
+			if n := len(side.cells[cell{at, unit}]); ok && (m.Judged() || median && m.Worse > 0) && n < minRuns {
+				c.fail("%s: %d engine processes in %s have %s, at least %d must", at.name, n, side.file, unit, minRuns)
+			}
 		}
 	}
 }
