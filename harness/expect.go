@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -139,11 +140,26 @@ func (x *expectation) check(window []received) []report.Finding {
 			}
 		}
 	}
+	if n := t.idleMends(); n > 0 && x.expect[control.RedundancyRestored].Allows(t.count(control.RedundancyRestored)) {
+		find(report.EventErrors, "redundancy_restored: %d with no death since the one before", n)
+	}
 	for _, e := range t.unordered {
 		find(report.UnorderedDeaths, "%s: pid %d in slot %d, %s: %s", e.Kind, e.PID, e.Slot, e.Phase, e.Cause)
 	}
 	x.times(&t, find)
 	return found
+}
+
+// idleMends is how often redundancy was restored again though nobody had died, or told that he leaves, in the meantime.
+func (t *tally) idleMends() (n int) {
+	mends := slices.SortedFunc(slices.Values(t.counted[control.RedundancyRestored]), func(a, b received) int { return cmp.Compare(a.TNS, b.TNS) })
+	ends := slices.Concat(t.counted[control.WorkerDown], t.counted[control.WorkerLeaving])
+	for i := 1; i < len(mends); i++ {
+		if !slices.ContainsFunc(ends, func(e received) bool { return e.TNS > mends[i-1].TNS && e.TNS <= mends[i].TNS }) {
+			n++
+		}
+	}
+	return n
 }
 
 // unorderedOnly is check for a time in which everything is allowed but that somebody dies.

@@ -158,6 +158,19 @@ func TestASwitchToAnotherVictimIsNotTheLast(t *testing.T) {
 	require.True(t, x.met(append(killed(), received{Event: control.Event{Kind: control.Switched, Slot: 2, PID: spare, FromSlot: &from, ReturnNS: killAt + 800}})))
 }
 
+// Two deaths may be mended one after the other, but none twice.
+func TestEachMendHasADeath(t *testing.T) {
+	x := expectKill(t)
+	x.expect[control.RedundancyRestored] = scenarios.Count{Min: 1, Max: 2}
+	again := received{Event: control.Event{Kind: control.RedundancyRestored, Slot: -1, TNS: killAt + 2000}, at: killAt + 2050}
+	require.Equal(t, []string{"event-errors: redundancy_restored: 1 with no death since the one before"}, details(x.check(append(killed(), again))))
+
+	x.expect[control.WorkerDown] = scenarios.Exactly(2)
+	x.victims = append(x.victims, fault.Victim{Role: control.RoleStandby, Slot: 1, PID: standby, Generation: 4})
+	late := received{Event: control.Event{Kind: control.WorkerDown, Slot: 1, PID: standby, Cause: "signal: killed", TNS: killAt + 1500}, at: killAt + 1550}
+	require.Empty(t, details(x.check(append(killed(), late, again))))
+}
+
 // A survivor's ring may be switched away from; its death is nobody's order.
 func TestASurvivorMustSurvive(t *testing.T) {
 	x := expectKill(t)

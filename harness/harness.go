@@ -173,7 +173,11 @@ func (cfg *Config) scenario(ctx context.Context, s *scenarios.Scenario) (*report
 	cycles := full.Processes * full.Cycles
 	var runs []*report.Run
 	var batch []*session
-	for n := range 2 * load.Processes {
+	most := 2 * load.Processes
+	if cfg.Processes > 0 {
+		most = cfg.Processes // as many as were asked for, neither fewer nor more
+	}
+	for n := range most {
 		if n >= load.Processes && gate.Enough(s, cycles, runs) {
 			break
 		}

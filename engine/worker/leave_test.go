@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/signal"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -31,7 +32,11 @@ func TestSigtermGivesTheNoticeAndWakesWhoWaitsForIt(t *testing.T) {
 		}()
 		before := shm.Now()
 		require.NoError(t, unix.Kill(os.Getpid(), unix.SIGTERM))
-		<-woken
+		select {
+		case <-woken:
+		case <-time.After(20 * time.Second):
+			t.Fatal("nobody was woken")
+		}
 		require.GreaterOrEqual(t, own.LeaveNS.Load(), before)
 		require.LessOrEqual(t, own.LeaveNS.Load(), shm.Now())
 	}
