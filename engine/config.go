@@ -1,0 +1,73 @@
+//go:build linux
+
+package engine
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"chronus/engine/control"
+)
+
+// Config says what to play and how. The zero value of a field means its default.
+type Config struct {
+	Patch    string // name of a built-in patch or path of a TOML file; default "sine"
+	Sink     string // "auto", "clock", "wav:FILE" (replaced), "portaudio" or "portaudio:DEVICE", by name or index; default "auto"
+	Rate     int    // Hz; default 44100
+	Frames   int    // frames a block; default 256
+	Lead     int    // blocks sealed ahead of playout; 0: 3, more without SCHED_FIFO and on a device, as each needs
+	Replicas int    // workers that render; default 2
+	Spares   int    // idle workers; -1: none; default 2
+	OSCHost  string // default 127.0.0.1
+	OSCPort  int    // UDP; -1: any free one; default 5005
+	Control  string // path of the control socket; default control.DefaultPath()
+	Tape     string // file to record to, replaced; "": none
+	Bin      string // folder of the executables; default: the one of this program
+
+	PulseServer string // the PulseAudio server to play on, as in PULSE_SERVER; "": any device
+	Verbose     bool   // let the device's libraries speak on stderr
+	// IdlePhrase plays a few notes while nobody sends commands, on a patch that has an envelope and a sine.
+	IdlePhrase bool
+	// Log is told what happens, nil: nobody. Its handler should not wait for anything: the supervisor waits for it.
+	Log *slog.Logger
+}
+
+// Defaults fills in what is not set.
+func (c Config) Defaults() (Config, error) {
+	set := func(v *int, to int) {
+		if *v == 0 {
+			*v = to
+		}
+	}
+	set(&c.Rate, 44100)
+	set(&c.Frames, 256)
+	set(&c.Replicas, 2)
+	set(&c.Spares, 2)
+	set(&c.OSCPort, 5005)
+	c.Spares, c.OSCPort = max(c.Spares, 0), max(c.OSCPort, 0)
+	if c.Patch == "" {
+		c.Patch = "sine"
+	}
+	if c.Sink == "" {
+		c.Sink = "auto"
+	}
+	if c.OSCHost == "" {
+		c.OSCHost = "127.0.0.1"
+	}
+	if c.Control == "" {
+		c.Control = control.DefaultPath()
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Bin == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return c, fmt.Errorf("engine: %w", err)
+		}
+		c.Bin = filepath.Dir(self)
+	}
+	return c, nil
+}
