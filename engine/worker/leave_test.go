@@ -1,8 +1,12 @@
 package worker
 
 import (
+	"fmt"
+	"math"
 	"os"
 	"os/signal"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,15 +25,9 @@ func TestSigtermGivesTheNoticeAndWakesWhoWaitsForIt(t *testing.T) {
 	require.NoError(t, err)
 	own := shm.ScratchRing(geo)
 	require.NoError(t, onTerm(own))
-	for range 100 { // whatever the thread is doing that takes it
+	for range 20 { // whatever the thread is doing that takes it
 		own.Leave.Store(0)
-		woken := make(chan struct{})
-		go func() {
-			defer close(woken)
-			for own.Leave.Load() == 0 {
-				shm.Wait(&own.Leave, 0, -1)
-			}
-		}()
+		woken := sleeper(t, own)
 		before := shm.Now()
 		require.NoError(t, unix.Kill(os.Getpid(), unix.SIGTERM))
 		select {
@@ -40,4 +38,28 @@ func TestSigtermGivesTheNoticeAndWakesWhoWaitsForIt(t *testing.T) {
 		require.GreaterOrEqual(t, own.LeaveNS.Load(), before)
 		require.LessOrEqual(t, own.LeaveNS.Load(), shm.Now())
 	}
+}
+
+// sleeper is a thread that sleeps until it is woken for the notice: no signal comes to it, neither SIGTERM nor the runtime's, after
+// which it would look for itself.
+func sleeper(t *testing.T, own *shm.Ring) (woken <-chan struct{}) {
+	tid, over := make(chan int), make(chan struct{})
+	go func() {
+		defer close(over)
+		runtime.LockOSThread() // and it ends with the goroutine
+		all := unix.Sigset_t{Val: [16]uint64{math.MaxUint64}}
+		if err := unix.PthreadSigmask(unix.SIG_BLOCK, &all, nil); err != nil {
+			panic(err)
+		}
+		tid <- unix.Gettid()
+		for own.Leave.Load() == 0 {
+			shm.Wait(&own.Leave, 0, -1)
+		}
+	}()
+	path := fmt.Sprintf("/proc/self/task/%d/syscall", <-tid)
+	require.Eventually(t, func() bool {
+		text, err := os.ReadFile(path)
+		return err == nil && strings.HasPrefix(string(text), fmt.Sprintf("%d %p ", unix.SYS_FUTEX, &own.Leave))
+	}, 20*time.Second, time.Millisecond)
+	return over
 }
