@@ -109,8 +109,8 @@ func (f source) check(s *Scenario) error {
 		{s.Order < 1, "order", "must be 1 or more"},
 		{s.Why == "", "why", "must be there: one sentence"},
 		{s.Patch == "", "patch", "must be there"},
-		{s.Commands && !s.shows(), "commands", fmt.Sprintf("the sound of patch %q does not show them (steps and heavy do)", s.Patch)},
-		{s.Commanded() && !s.shows(), "patch", fmt.Sprintf("the sound of %q shows no commands (steps and heavy do)", s.Patch)},
+		{s.Commands && !shows(s.Patch), "commands", fmt.Sprintf("the sound of patch %q does not show them (steps and heavy do)", s.Patch)},
+		{s.Commanded() && !shows(s.Patch), "patch", fmt.Sprintf("the sound of %q shows no commands (steps and heavy do)", s.Patch)},
 		{s.Commanded() && s.Commands, "commands", `fault "command" sends them`},
 		{s.Commands && strings.HasPrefix(s.Patch, "heavy") && s.Ordinary != "" && !strings.HasPrefix(s.Ordinary, "heavy:"), "patch_ordinary", fmt.Sprintf("the sound of patch %q does not show the commands as that of %q does", s.Ordinary, s.Patch)},
 		{!slices.Contains(Sinks, s.Sink), "sink", "unknown sink (known: " + strings.Join(Sinks, ", ") + ")"},
@@ -164,6 +164,10 @@ func (f source) checkProfiles(s *Scenario) error {
 			return f.error("must be 1 or more", "profile", name, "processes")
 		case l.Cycles < 1:
 			return f.error("must be 1 or more", "profile", name, "cycles")
+		case l.Patch != "" && (s.Commands || s.Commanded()) && !shows(l.Patch):
+			return f.error(fmt.Sprintf("the sound of %q shows no commands (steps and heavy do)", l.Patch), "profile", name, "patch")
+		case l.Patch != "" && s.Sink == SinkPortAudio:
+			return f.error("what a listener hears has a place on the tape only with the scenario's", "profile", name, "patch")
 		case !(l.Pause >= 0 && l.Pause <= maxPause):
 			return f.error(fmt.Sprintf("must be 0 to %d seconds", maxPause), "profile", name, "pause")
 		case !(l.Minutes >= 0 && l.Minutes <= maxMinutes):

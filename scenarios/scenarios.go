@@ -55,6 +55,8 @@ type Fault struct {
 type Load struct {
 	Processes int `toml:"processes"` // engine processes, one after the other
 	Cycles    int `toml:"cycles"`    // faults in each; of kind crash: how often each point is passed, in all processes together
+	// Patch is the profile's instead of the scenario's; under SCHED_FIFO only where that has one for without.
+	Patch string `toml:"patch"`
 	// Pause is how long (s) the whole engine plays undisturbed before each fault.
 	Pause float64 `toml:"pause"`
 	// Minutes bounds the time of the whole scenario; 0: nothing does. What was not reached by then is said and not missed.
@@ -107,9 +109,9 @@ func (s *Scenario) Spec() fault.Spec {
 	return spec
 }
 
-// shows says whether the sound of the scenario's patch shows commands.
-func (s *Scenario) shows() bool {
-	return s.Patch == "steps" || s.Patch == "heavy" || strings.HasPrefix(s.Patch, "heavy:")
+// shows says whether the sound of a patch shows commands.
+func shows(patch string) bool {
+	return patch == "steps" || patch == "heavy" || strings.HasPrefix(patch, "heavy:")
 }
 
 // Saturates says that the scenario's patch takes much of the time that two processors have for it. Somebody else's machine was
@@ -192,13 +194,16 @@ func mix(all []*Scenario) error {
 	return nil
 }
 
-// In returns the scenarios that are part of a profile, with its limits.
+// In returns the scenarios that are part of a profile, with its patches and limits.
 func In(all []*Scenario, profile string) []*Scenario {
 	var in []*Scenario
 	for _, s := range all {
 		if load, ok := s.Profile[profile]; ok {
 			limited := *s
 			limited.Judge.Limit = load.Limit
+			if load.Patch != "" {
+				limited.Patch = load.Patch
+			}
 			in = append(in, &limited)
 		}
 	}

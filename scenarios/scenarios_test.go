@@ -203,6 +203,7 @@ func TestEveryMistakeIsOneLineWithThePlace(t *testing.T) {
 		{`[profile.full]`, `[profile.fool]`, `scenario: my.toml:18: "profile.fool": unknown profile (known: quick, full, soak)`},
 		{"[profile.full]\nprocesses = 6", "[profile.full]\nprocesses = 0", `scenario: my.toml:19: "profile.full.processes": must be 1 or more`},
 		{"[profile.soak]\nprocesses = 6", "[profile.soak]\npause = 61.0\nprocesses = 6", `scenario: my.toml:22: "profile.soak.pause": must be 0 to 60 seconds`},
+		{"[profile.soak]\nprocesses = 6", "[profile.soak]\npatch = \"sine\"\nprocesses = 6", `scenario: my.toml:22: "profile.soak.patch": the sound of "sine" shows no commands (steps and heavy do)`},
 		{"[profile.soak]\nprocesses = 6", "[profile.soak]\nminutes = -1.0\nprocesses = 6", `scenario: my.toml:22: "profile.soak.minutes": must be 0 to 1440`},
 		{`sink = "wav"`, `sink = "wav"` + "\n" + `mix = ["a", "b"]`, `scenario: my.toml:6: "mix": two or more scenarios, whose faults, expect and cause are all there is`},
 		{"kind = \"kill\"\ntarget = \"primary\"", `kind = "command"`, `scenario: my.toml:4: "commands": fault "command" sends them`},
@@ -226,6 +227,17 @@ func TestEveryMistakeIsOneLineWithThePlace(t *testing.T) {
 	}
 	_, err := Parse("my.toml", make([]byte, maxSize+1))
 	require.EqualError(t, err, "scenario: my.toml: 16385 bytes, at most 16384")
+}
+
+func TestAProfileMayHaveAPatchOfItsOwn(t *testing.T) {
+	patches := map[string]string{}
+	for _, profile := range []string{"quick", "full"} {
+		for _, s := range Select(In(all(t), profile), regexp.MustCompile("^kill-primary$")) {
+			patches[profile] = s.PatchFor(true)
+			require.Equal(t, "heavy:15%", s.PatchFor(false))
+		}
+	}
+	require.Equal(t, map[string]string{"quick": "heavy:25%", "full": "heavy:50%"}, patches)
 }
 
 func TestCount(t *testing.T) {
