@@ -33,7 +33,7 @@ endif
 # What the three executables must agree on to share memory. Without git, or where git refuses, they are built all the same.
 BUILD_ID := $(or $(shell git describe --always --dirty 2>/dev/null),unversioned)
 VCS      := $(if $(filter unversioned,$(BUILD_ID)),false,true)
-LDFLAGS  := -X chronus/engine/shm.Build=$(BUILD_ID)
+LDFLAGS  := -X chronus/engine/internal/shm.Build=$(BUILD_ID)
 PROGRAMS := ./cmd/chronus ./cmd/chronus-worker ./cmd/chronus-player
 
 # GOAMD64=v1 because v3 fuses multiply-adds, and then two machines would not make the same bits.

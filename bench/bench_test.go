@@ -3,142 +3,20 @@
 package bench
 
 import (
-	"runtime"
 	"testing"
-	"time"
 
-	"github.com/stretchr/testify/require"
-
-	"chronus/engine/cmdlog"
-	"chronus/engine/osc"
-	"chronus/engine/patch"
-	"chronus/engine/player"
-	"chronus/engine/rig"
-	"chronus/engine/ring"
-	"chronus/engine/shm"
+	"chronus/engine/hotpath"
 )
 
-// engine is the regions of one, with two replicas that somebody else's code renders for: what they publish is noise.
-type engine struct {
-	*rig.Rig
-	code    *patch.Compiled
-	player  *player.Player
-	samples []float32
-	state   []uint64
-	out     []float32
-}
-
-func start(b *testing.B, name string) *engine {
-	p, err := patch.Load(name)
-	require.NoError(b, err)
-	code, err := p.Compile(44100, 256)
-	require.NoError(b, err)
-	g, err := shm.NewGeometry(44100, 256, 1, 3, 2, 2, code.Program.Words(), false)
-	require.NoError(b, err)
-	e := &engine{
-		Rig: rig.New(b, g), code: code,
-		samples: make([]float32, g.Samples()), state: make([]uint64, g.StateWords), out: make([]float32, g.Samples()),
-	}
-	for i := range e.samples {
-		e.samples[i] = float32(i%17)/17 - 0.5
-	}
-	copy(e.state, code.Program.Initial)
-	for slot := range 2 {
-		e.Own(slot, shm.StateRendering)
-		e.Activate(slot)
-	}
-	e.player = player.New(e.Roster)
-	return e
-}
-
-func (e *engine) publish(slot int, block uint64) {
-	ring.Publish(e.Rings[slot], e.Host.Stamp.Fold(), ring.Block{Number: block, Prev: block}, e.samples, e.state)
-}
-
-// BenchmarkCallback is one call: "steady" with the block in both rings, "failover" with the block in the other ring only, so that each
-// call switches.
 func BenchmarkCallback(b *testing.B) {
-	for _, name := range []string{"steady", "failover"} {
-		b.Run(name, func(b *testing.B) {
-			e := start(b, "voice")
-			var spent time.Duration
-			b.ReportAllocs()
-			for b.Loop() {
-				block := e.player.Next()
-				for slot := range 2 {
-					if name == "steady" || slot == int(block%2) {
-						e.publish(slot, block)
-					}
-				}
-				begun := time.Now()
-				e.player.Callback(e.out)
-				spent += time.Since(begun)
-			}
-			b.ReportMetric(float64(spent.Nanoseconds())/float64(b.N), "ns/op") // without the publishing
-			require.Zero(b, e.Player.Lost.Load())
-			if name == "failover" {
-				require.EqualValues(b, b.N-1, e.Player.Switches.Load())
-			}
-		})
-	}
+	b.Run("steady", func(b *testing.B) { hotpath.Callback(b, false) })
+	b.Run("failover", func(b *testing.B) { hotpath.Callback(b, true) })
 }
 
-// BenchmarkRestore is what a spare takes from another's ring, verified.
 func BenchmarkRestore(b *testing.B) {
-	for _, name := range []string{"sine", "voice", "heavy:1000"} {
-		b.Run(name, func(b *testing.B) {
-			e := start(b, name)
-			e.publish(0, 0)
-			var h shm.EntryHeader
-			b.SetBytes(int64(4*len(e.samples) + 8*len(e.state)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if !ring.CopyState(e.Rings[0], e.Host.Stamp.Fold(), 0, &h, e.out, e.state) {
-					b.Fatal("the entry does not verify")
-				}
-			}
-		})
+	for _, patch := range []string{"sine", "voice", "heavy:1000"} {
+		b.Run(patch, func(b *testing.B) { hotpath.Restore(b, patch) })
 	}
 }
 
-// BenchmarkCommand is one datagram, from just before it is sent until the command is in the log: the socket, the host's goroutine that
-// reads it, parser, router and queue.
-func BenchmarkCommand(b *testing.B) {
-	const room = 128 // commands between two seals, which make room in the log
-	e := start(b, "voice")
-	queue := cmdlog.NewQueue(cmdlog.NewWriter(e.Host, e.Player, e.Rings), nil)
-	server, err := osc.Listen("127.0.0.1", 0)
-	require.NoError(b, err)
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		server.Serve(&osc.Router{Resolve: e.code.Address, ResolveGate: e.code.Gate, Sink: func(c osc.Command) bool {
-			return queue.Push(cmdlog.Command{Address: c.Address, Value: c.Value, RecvNS: c.RecvNS, At: c.At})
-		}})
-	}()
-	defer func() {
-		require.NoError(b, server.Close())
-		<-served
-	}()
-	client, err := osc.Dial(server.Addr())
-	require.NoError(b, err)
-	defer client.Close()
-	var spent time.Duration
-	for n := uint64(0); b.Loop(); n++ {
-		if n%room == 0 {
-			block := e.player.Next()
-			e.publish(0, block)
-			e.publish(1, block)
-			e.player.Callback(e.out)
-		}
-		begun := time.Now()
-		if err := client.Send("/mod/filter1/freq", float32(500)); err != nil {
-			b.Fatal(err)
-		}
-		for e.Host.Head.Load() == n {
-			runtime.Gosched()
-		}
-		spent += time.Since(begun)
-	}
-	b.ReportMetric(float64(spent.Nanoseconds())/float64(b.N), "ns/op")
-}
+func BenchmarkCommand(b *testing.B) { hotpath.Command(b) }

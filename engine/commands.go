@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
-	"chronus/engine/cmdlog"
 	"chronus/engine/control"
 	"chronus/engine/dsp"
+	"chronus/engine/internal/cmdlog"
 	"chronus/engine/osc"
 	"chronus/engine/patch"
 )

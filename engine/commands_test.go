@@ -16,13 +16,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"chronus/engine/cmdlog"
+	"chronus/engine/clock"
 	"chronus/engine/control"
+	"chronus/engine/internal/cmdlog"
+	"chronus/engine/internal/shm"
+	"chronus/engine/internal/supervisor"
 	"chronus/engine/osc"
 	"chronus/engine/patch"
 	"chronus/engine/rig"
-	"chronus/engine/shm"
-	"chronus/engine/supervisor"
 )
 
 const patience = 30 * time.Second // how long a test waits for what must happen; nothing is timed
@@ -118,7 +119,7 @@ func bench(t *testing.T) (*Engine, *rig.Rig) {
 	g, err := shm.NewGeometry(44100, 256, code.Program.Channels, 3, 2, 2, code.Program.Words(), false)
 	require.NoError(t, err)
 	r := rig.New(t, g)
-	r.Player.SetAnchor(0, shm.Now())
+	r.Player.SetAnchor(0, clock.Now())
 	cfg, err := Config{Log: slog.New(slog.DiscardHandler)}.Defaults()
 	require.NoError(t, err)
 	e := &Engine{cfg: cfg, patch: p, code: code, pool: &supervisor.Pool{Roster: r.Roster}, stopRequest: make(chan struct{})}
@@ -179,7 +180,7 @@ func TestBundleWithATimeTagCarriesItsFrameIntoTheLog(t *testing.T) {
 	e, r := bench(t)
 	conn := serve(t, e, e.router())
 	play(r, 100)
-	r.Player.SetAnchor(100, shm.Now())
+	r.Player.SetAnchor(100, clock.Now())
 	start := time.Now()
 	for i := range 3 {
 		_, err := conn.Write(bundle(osc.TimeTag(start.Add(time.Duration(i)*100*time.Millisecond)), message("/mod/sine1/freq", "f", float(440)...)))

@@ -20,13 +20,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"chronus/engine/cmdlog"
+	"chronus/engine/clock"
 	"chronus/engine/control"
+	"chronus/engine/internal/cmdlog"
+	"chronus/engine/internal/quiet"
+	"chronus/engine/internal/shm"
+	"chronus/engine/internal/supervisor"
 	"chronus/engine/osc"
 	"chronus/engine/patch"
-	"chronus/engine/quiet"
-	"chronus/engine/shm"
-	"chronus/engine/supervisor"
 )
 
 const minProcs = 4
@@ -156,7 +157,7 @@ func (e *Engine) receive() error {
 	if e.phase != started {
 		return ErrStopped
 	}
-	e.hub.Publish(control.Event{TNS: shm.Now(), Kind: control.EngineStarted, Slot: -1, PID: os.Getpid()})
+	e.hub.Publish(control.Event{TNS: clock.Now(), Kind: control.EngineStarted, Slot: -1, PID: os.Getpid()})
 	route := e.router()
 	e.osc.OnBad = func(line string) { e.cfg.Log.Warn("OSC: " + line) }
 	e.done.Go(func() { e.osc.Serve(route) })
@@ -208,7 +209,7 @@ func (e *Engine) end() {
 	if e.rec != nil {
 		e.rec.finish()
 	}
-	e.hub.Publish(control.Event{TNS: shm.Now(), Block: e.pool.Player.Playout.Load(), Kind: control.EngineStopped, Slot: -1, PID: os.Getpid()})
+	e.hub.Publish(control.Event{TNS: clock.Now(), Block: e.pool.Player.Playout.Load(), Kind: control.EngineStopped, Slot: -1, PID: os.Getpid()})
 	close(e.closing)
 	_ = e.ctl.Close()
 	e.done.Wait()

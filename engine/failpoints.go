@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"strconv"
 
-	"chronus/engine/failpoint"
-	"chronus/engine/supervisor"
+	"chronus/engine/internal/failpoint"
+	"chronus/engine/internal/supervisor"
 )
 
 // failpointHandlers let the harness arm a failpoint, in builds that have them:

@@ -8,10 +8,11 @@ import (
 	"sync"
 	"time"
 
+	"chronus/engine/clock"
 	"chronus/engine/control"
 	"chronus/engine/dsp"
-	"chronus/engine/shm"
-	"chronus/engine/supervisor"
+	"chronus/engine/internal/shm"
+	"chronus/engine/internal/supervisor"
 )
 
 // figures are what a status has to compute or to read elsewhere. Nothing is done until somebody asks, and whoever asks a
@@ -33,7 +34,7 @@ func (f *figures) fill(st *control.Status, p *shm.Player, g *shm.Geometry) {
 	defer f.mu.Unlock()
 	if now := time.Now(); f.levels == nil || now.Sub(f.at) > figuresKept {
 		f.at, f.rss = now, map[int]uint64{}
-		f.levels, f.callback = heard(p, g, shm.Now())
+		f.levels, f.callback = heard(p, g, clock.Now())
 	}
 	st.LatencyNS = due(int64(g.Lead), g)
 	st.Levels, st.Callback = f.levels, f.callback

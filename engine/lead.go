@@ -6,8 +6,8 @@ import (
 	"runtime"
 	"slices"
 
+	"chronus/engine/clock"
 	"chronus/engine/dsp"
-	"chronus/engine/shm"
 )
 
 const (
@@ -32,11 +32,11 @@ func chooseLead(fifo bool, prog *dsp.Program) int {
 	measured := make(chan int)
 	go func() {
 		runtime.LockOSThread()
-		late, at := int64(0), shm.Now()
+		late, at := int64(0), clock.Now()
 		for range sleeps {
-			at = max(at, shm.Now()) + 1e6
-			shm.SleepUntil(at)
-			late = max(late, shm.Now()-at)
+			at = max(at, clock.Now()) + 1e6
+			clock.SleepUntil(at)
+			late = max(late, clock.Now()-at)
 		}
 		measured <- defaultLead + 2*int(late/block+1) + int(shareLead*renderNS(prog)/block)
 	}()
@@ -48,9 +48,9 @@ func renderNS(prog *dsp.Program) int64 {
 	st, out := slices.Clone(prog.Initial), make([]float32, prog.Frames*prog.Channels)
 	var times [9]int64
 	for i := range times {
-		start := shm.Now()
+		start := clock.Now()
 		prog.Render(st, out)
-		times[i] = shm.Now() - start
+		times[i] = clock.Now() - start
 	}
 	slices.Sort(times[:])
 	return times[len(times)/2]

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"chronus/engine/control"
-	"chronus/engine/shm"
+	"chronus/engine/internal/shm"
 )
 
 // second is how far back the figures of the sound go, ns.

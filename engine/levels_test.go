@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chronus/engine/control"
+	"chronus/engine/internal/shm"
 	"chronus/engine/rig"
-	"chronus/engine/shm"
 )
 
 const testNow = int64(100e9)

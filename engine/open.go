@@ -10,15 +10,16 @@ import (
 	"strings"
 	"time"
 
-	"chronus/engine/cmdlog"
+	"chronus/engine/clock"
 	"chronus/engine/control"
+	"chronus/engine/internal/cmdlog"
+	"chronus/engine/internal/shm"
+	"chronus/engine/internal/supervisor"
 	"chronus/engine/osc"
 	"chronus/engine/patch"
 	"chronus/engine/player"
-	"chronus/engine/shm"
 	"chronus/engine/sink"
 	"chronus/engine/sink/wavfile"
-	"chronus/engine/supervisor"
 	"chronus/engine/tape"
 )
 
@@ -181,6 +182,6 @@ func (e *Engine) header() tape.Header {
 	return tape.Header{
 		Version: tape.Version, Rate: c.Rate, Frames: c.Frames, Channels: int(g.Channels), Lead: c.Lead, Replicas: c.Replicas, Spares: c.Spares,
 		Slots: int(g.Slots), Ring: int(g.Ring), Patch: e.patch.Name(), PatchText: string(e.patch.Text()), Build: shm.Build,
-		StartedNS: shm.Now(), Date: time.Now().UTC().Format(time.RFC3339),
+		StartedNS: clock.Now(), Date: time.Now().UTC().Format(time.RFC3339),
 	}
 }

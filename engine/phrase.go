@@ -6,9 +6,9 @@ import (
 	"sync"
 	"time"
 
-	"chronus/engine/cmdlog"
+	"chronus/engine/clock"
+	"chronus/engine/internal/cmdlog"
 	"chronus/engine/patch"
-	"chronus/engine/shm"
 )
 
 // phrase plays a few notes while nobody else does, so that whoever starts the engine hears something. Its notes are commands like
@@ -149,7 +149,7 @@ func (p *phrase) giveBack() {
 
 func (p *phrase) set(commands ...cmdlog.Command) bool {
 	for i := range commands {
-		commands[i].RecvNS = shm.Now()
+		commands[i].RecvNS = clock.Now()
 	}
 	return p.push(commands...)
 }

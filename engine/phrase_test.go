@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"chronus/engine/cmdlog"
+	"chronus/engine/internal/cmdlog"
 )
 
 const gateAt, freqAt = 7, 3

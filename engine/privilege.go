@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"chronus/engine/shm"
+	"chronus/engine/internal/shm"
 )
 
 // fifoGranted says whether SCHED_FIFO may be used, by using it.

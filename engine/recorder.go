@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"chronus/engine/cmdlog"
-	"chronus/engine/shm"
+	"chronus/engine/internal/cmdlog"
+	"chronus/engine/internal/shm"
 	"chronus/engine/tape"
 )
 

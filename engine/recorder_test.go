@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"chronus/engine/cmdlog"
+	"chronus/engine/internal/cmdlog"
+	"chronus/engine/internal/shm"
 	"chronus/engine/rig"
-	"chronus/engine/shm"
 	"chronus/engine/tape"
 )
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"chronus/engine/control"
-	"chronus/engine/shm"
+	"chronus/engine/internal/shm"
 )
 
 // Status is a snapshot: "starting" before Start and until the first block, after Stop the last one.

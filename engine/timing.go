@@ -5,8 +5,9 @@ package engine
 import (
 	"golang.org/x/sys/unix"
 
+	"chronus/engine/clock"
+	"chronus/engine/internal/shm"
 	"chronus/engine/osc"
-	"chronus/engine/shm"
 )
 
 // timing reads time tags by the player's grid: which block is due when, as the region says it at that moment.
@@ -60,7 +61,7 @@ func (w *wallClock) offset() int64 {
 // readClocks reads CLOCK_REALTIME between two readings of CLOCK_MONOTONIC.
 func readClocks() (before, wall, after int64) {
 	var t unix.Timespec
-	before = shm.Now()
+	before = clock.Now()
 	_ = unix.ClockGettime(unix.CLOCK_REALTIME, &t) // no Linux lacks this clock
-	return before, t.Nano(), shm.Now()
+	return before, t.Nano(), clock.Now()
 }

@@ -9,9 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"chronus/engine/clock"
+	"chronus/engine/internal/shm"
 	"chronus/engine/osc"
 	"chronus/engine/rig"
-	"chronus/engine/shm"
 )
 
 // clocks is a machine whose wall clock is off ns ahead, and on which reading a clock takes a while.
@@ -62,7 +63,7 @@ func TestTightestReadingCounts(t *testing.T) {
 
 func TestOffsetOfThisMachine(t *testing.T) {
 	var w wallClock
-	before := time.Now().UnixNano() - shm.Now()
+	before := time.Now().UnixNano() - clock.Now()
 	require.InDelta(t, 0, w.offset()-before, float64(time.Second))
 }
 

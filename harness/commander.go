@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"chronus/engine/clock"
 	"chronus/engine/osc"
 	"chronus/engine/sink/wavfile"
 	"chronus/harness/oracle"
@@ -87,7 +88,7 @@ func (c *commander) loop() {
 func (c *commander) Send() error {
 	seq := len(c.sent) + 1
 	value := float32(seq) / commandSteps
-	c.sent = append(c.sent, oracle.Sent{Seq: seq, Value: float64(value), SentNS: schedule.Now()})
+	c.sent = append(c.sent, oracle.Sent{Seq: seq, Value: float64(value), SentNS: clock.Now()})
 	return c.client.Send(commandAddress, value)
 }
 

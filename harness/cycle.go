@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"chronus/engine/clock"
 	"chronus/engine/control"
 	"chronus/harness/fault"
 	"chronus/harness/report"
@@ -109,7 +110,7 @@ func (s *session) inject(
 	if victims, err = f.Setup(ctx, subject{s.target, s.commands, &s.garbage}); err != nil {
 		return victims, m, err
 	}
-	c.DueNS = times.Next(schedule.Now())
+	c.DueNS = times.Next(clock.Now())
 	err = schedule.At(ctx, c.DueNS, func() (err error) {
 		m, err = f.Inject(ctx)
 		return err
@@ -122,7 +123,7 @@ func (s *session) inject(
 		return victims, m, err
 	}
 	if m.Exact && !victims[0].Survives {
-		c.Values[report.Exit] = float64(schedule.Now() - m.Before)
+		c.Values[report.Exit] = float64(clock.Now() - m.Before)
 	}
 	return victims, m, f.Recover(ctx)
 }

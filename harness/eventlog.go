@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"sync"
 
+	"chronus/engine/clock"
 	"chronus/engine/control"
 	"chronus/harness/probe"
 	"chronus/harness/report"
-	"chronus/harness/schedule"
 )
 
 // received is an event and when the harness had it.
@@ -51,7 +51,7 @@ func (l *eventLog) end(err error) {
 }
 
 func (l *eventLog) add(e control.Event) {
-	r := received{e, schedule.Now()}
+	r := received{e, clock.Now()}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all = append(l.all, r)

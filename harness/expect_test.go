@@ -6,13 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
+	"chronus/engine/clock"
 	"chronus/engine/control"
 	"chronus/harness/fault"
 	"chronus/harness/floor"
 	"chronus/harness/report"
-	"chronus/harness/schedule"
 	"chronus/scenarios"
-	"github.com/stretchr/testify/require"
 )
 
 const (
@@ -252,7 +253,7 @@ func TestARingChangesHandsOnlyAfterADeath(t *testing.T) {
 
 func TestAnEventOfTheFutureIsFound(t *testing.T) {
 	l := newEventLog()
-	l.add(control.Event{Kind: control.WorkerDown, TNS: schedule.Now() + int64(time.Hour)})
+	l.add(control.Event{Kind: control.WorkerDown, TNS: clock.Now() + int64(time.Hour)})
 	require.Len(t, l.findings, 1)
 	require.Equal(t, report.TimestampErrors, l.findings[0].Assertion)
 }

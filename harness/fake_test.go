@@ -9,13 +9,14 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"chronus/engine/clock"
 	"chronus/engine/control"
 	"chronus/engine/osc"
 	"chronus/engine/patch"
 	"chronus/engine/sink/wavfile"
 	"chronus/engine/tape"
-	"chronus/harness/schedule"
-	"golang.org/x/sys/unix"
 )
 
 // The fake engine is this test binary, started as an engine. It plays the patch steps at the true pace, its workers are
@@ -129,11 +130,9 @@ func (e *fakeEngine) play(flags map[string]string, p *patch.Patch, code *patch.C
 	}
 	state := append([]uint64{}, code.Program.Initial...)
 	out := make([]float32, frames*code.Program.Channels)
-	begin := schedule.Now()
+	begin := clock.Now()
 	for n := uint64(0); len(signals) == 0; n++ {
-		if err := schedule.SleepUntil(begin + int64(n)*frames*1e9/rate); err != nil {
-			return err
-		}
+		clock.ParkUntil(begin + int64(n)*frames*1e9/rate)
 		b := e.next(n, rec, code, state)
 		code.Program.Render(state, out)
 		b.Samples = out
@@ -145,7 +144,7 @@ func (e *fakeEngine) play(flags map[string]string, p *patch.Patch, code *patch.C
 		if n == 30 && e.bug == "another sound" {
 			out[5] = 0.25
 		}
-		b.ReturnNS = schedule.Now()
+		b.ReturnNS = clock.Now()
 		if !(n == 30 && e.bug == "skip a block") {
 			if err := rec.Block(b); err != nil {
 				return err
@@ -168,7 +167,7 @@ func (e *fakeEngine) play(flags map[string]string, p *patch.Patch, code *patch.C
 func (e *fakeEngine) next(n uint64, rec *tape.Writer, code *patch.Compiled, state []uint64) *tape.Block {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	entry := schedule.Now()
+	entry := clock.Now()
 	for _, c := range e.commands {
 		rec.Command(&tape.Command{Index: e.taken, Address: c.Address, Value: c.Value, Frame: -1, RecvNS: c.RecvNS})
 		code.Program.Set(state, c.Address, c.Value)
@@ -215,7 +214,7 @@ func (e *fakeEngine) command(c osc.Command) bool {
 
 func (e *fakeEngine) publish(ev control.Event) {
 	if ev.TNS == 0 {
-		ev.TNS = schedule.Now()
+		ev.TNS = clock.Now()
 	}
 	if e.bug == "times of the past" && ev.Kind == control.WorkerDown {
 		ev.TNS -= int64(time.Second)
@@ -250,7 +249,7 @@ func (e *fakeEngine) elect(from int) {
 		}
 		primary = primary || w.role == control.RolePrimary
 	}
-	now := schedule.Now()
+	now := clock.Now()
 	for _, w := range e.workers {
 		if w.role == control.RoleSpare && rendering < fakeReplicas {
 			rendering++

@@ -4,9 +4,9 @@ import (
 	"context"
 	"sync"
 
+	"chronus/engine/clock"
 	"chronus/engine/control"
 	"chronus/harness/report"
-	"chronus/harness/schedule"
 	"chronus/harness/target"
 )
 
@@ -54,9 +54,9 @@ func (g *garbage) host(ctx context.Context, t *target.Target) error {
 	case err != nil:
 		return err
 	case g.before == nil:
-		g.before, g.begin = r, schedule.Now()
+		g.before, g.begin = r, clock.Now()
 	default:
-		g.after, g.end = r, schedule.Now()
+		g.after, g.end = r, clock.Now()
 	}
 	return nil
 }

@@ -11,13 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"chronus/harness/floor"
 	"chronus/harness/gate"
 	"chronus/harness/oracle"
 	"chronus/harness/report"
 	"chronus/harness/schedule"
 	"chronus/scenarios"
-	"github.com/stretchr/testify/require"
 )
 
 // The test binary is also the fake engine and the floor process.

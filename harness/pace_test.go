@@ -5,10 +5,11 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"chronus/engine/tape"
 	"chronus/harness/oracle"
 	"chronus/harness/report"
-	"github.com/stretchr/testify/require"
 )
 
 // paced is n blocks whose callbacks are entered off by ppm of their pace and late by up to late ns.

@@ -6,10 +6,11 @@ import (
 	"math"
 	"os"
 
-	"chronus/harness/report"
-	"chronus/scenarios"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"chronus/harness/report"
+	"chronus/scenarios"
 )
 
 // NewProgress shows a verification's progress: a bar where out is a terminal, else one line for each scenario as it ends.

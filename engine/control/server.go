@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"chronus/engine/clock"
 )
 
 const (
@@ -148,7 +148,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, hub *Hub) {
 	select {
 	case <-sub.Dropped():
 		_ = enc.Encode(Event{
-			TNS: monotonicNS(), Block: last.Block, Kind: EventsDropped, Slot: -1,
+			TNS: clock.Now(), Block: last.Block, Kind: EventsDropped, Slot: -1,
 			Cause: "reader too slow: " + strconv.Itoa(queued) + " events were waiting",
 		})
 	default:
@@ -169,10 +169,4 @@ func (s *Server) watch(ctx context.Context, sub *Subscription, out *http.Respons
 	}
 	sub.Close()
 	_ = out.SetWriteDeadline(time.Now().Add(grace))
-}
-
-func monotonicNS() int64 {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // no Linux lacks this clock
-	return t.Nano()
 }

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"chronus/engine/clock"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -94,7 +96,7 @@ func Listen(host string, port int) (*Server, error) {
 		return nil, fmt.Errorf("osc: %s: %w", where, cause(err))
 	}
 	prepare(c)
-	return &Server{Now: monotonicNS, conn: c}, nil
+	return &Server{Now: clock.Now, conn: c}, nil
 }
 
 // prepare asks the kernel for a large buffer, and to say how much it threw away. Both are best effort: without them
@@ -240,10 +242,4 @@ func cause(err error) error {
 		return errors.New(addr.Err)
 	}
 	return err
-}
-
-func monotonicNS() int64 {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // no Linux lacks this clock
-	return t.Nano()
 }

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"chronus/engine/shm"
+	"chronus/engine/internal/shm"
 	"chronus/engine/sink"
 )
 

@@ -12,11 +12,12 @@ package player
 import (
 	"sync/atomic"
 
+	"chronus/engine/clock"
 	"chronus/engine/dsp"
-	"chronus/engine/failpoint"
-	"chronus/engine/ring"
-	"chronus/engine/roster"
-	"chronus/engine/shm"
+	"chronus/engine/internal/failpoint"
+	"chronus/engine/internal/ring"
+	"chronus/engine/internal/roster"
+	"chronus/engine/internal/shm"
 )
 
 // Player is the state of the callback. Its methods belong to the thread that calls back, Stop may come from anywhere.
@@ -73,7 +74,7 @@ func New(r roster.Roster) *Player {
 	if geo.Lead > 1 {
 		p.late = p.block * int64(geo.Lead-1)
 	}
-	now := shm.Now()
+	now := clock.Now()
 	for i := range p.sealedAt {
 		p.sealedAt[i] = now
 	}
@@ -101,13 +102,13 @@ func (p *Player) Xrun(ns int64) {
 	p.Player.Xruns.Add(1)
 	p.Player.XrunNS.Add(uint64(ns))
 	p.flags |= shm.FlagXrun
-	now := shm.Now()
+	now := clock.Now()
 	p.emit(event{kind: shm.EventXrun, block: p.next, entry: now, ret: now, value: ns, slot: -1, from: -1})
 }
 
 // Callback hands out the next block: len(out) is frames x channels. False: it was the last.
 func (p *Player) Callback(out []float32) bool {
-	entry := shm.Now()
+	entry := clock.Now()
 	n := p.next
 	flags := p.flags
 	p.flags = 0
@@ -196,7 +197,7 @@ func (p *Player) await(n uint64, until int64) (int, bool) {
 		if slot, ok := p.take(n); ok {
 			return slot, true
 		}
-		left := until - shm.Now()
+		left := until - clock.Now()
 		if left <= 0 {
 			return -1, false
 		}
@@ -324,7 +325,7 @@ func (p *Player) finish(n uint64, entry int64) {
 	d, _ := p.Player.Delivered(n)
 	d.Sealed = p.Player.Sealed.Load()
 	failpoint.Hit(failpoint.SealCount)
-	d.ReturnNS = shm.Now()
+	d.ReturnNS = clock.Now()
 	failpoint.Hit(failpoint.SealReturn)
 	p.Player.EntryNS.Store(entry)
 	if p.pending.kind != 0 {
@@ -366,7 +367,7 @@ func (p *Player) fill(now int64) {
 			return
 		}
 		s := &p.Player.Slots[slot]
-		s.AtNS.Store(shm.Now())
+		s.AtNS.Store(clock.Now())
 		s.Activate.Store(p.Activation(slot))
 		shm.Wake(&s.Activate)
 		p.emit(event{kind: shm.EventActivated, block: p.next, entry: now, ret: s.AtNS.Load(), slot: int32(slot), from: -1})

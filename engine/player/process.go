@@ -11,10 +11,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"chronus/engine/failpoint"
-	"chronus/engine/quiet"
-	"chronus/engine/roster"
-	"chronus/engine/shm"
+	"chronus/engine/internal/failpoint"
+	"chronus/engine/internal/quiet"
+	"chronus/engine/internal/roster"
+	"chronus/engine/internal/shm"
 	"chronus/engine/sink"
 )
 

@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"chronus/engine/quiet"
-	"chronus/engine/shm"
+	"chronus/engine/internal/quiet"
+	"chronus/engine/internal/shm"
 	"chronus/engine/sink/wavfile"
 )
 

@@ -10,8 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"chronus/engine/roster"
-	"chronus/engine/shm"
+	"chronus/engine/clock"
+	"chronus/engine/internal/roster"
+	"chronus/engine/internal/shm"
 )
 
 // Rig is the regions, all of them writable.
@@ -67,5 +68,5 @@ func (r *Rig) Kill(slot int) {
 // Activate makes the host want the slot's worker to render.
 func (r *Rig) Activate(slot int) {
 	r.Host.Slots[slot].Activate.Store(r.Activation(slot))
-	r.Host.Slots[slot].AtNS.Store(shm.Now())
+	r.Host.Slots[slot].AtNS.Store(clock.Now())
 }

@@ -4,7 +4,8 @@
 package sink
 
 import (
-	"chronus/engine/shm"
+	"chronus/engine/clock"
+	"chronus/engine/internal/shm"
 )
 
 // Source hands out blocks.
@@ -38,11 +39,11 @@ func Clock(src Source, g shm.Geometry, dev *Device, anchored func(Grid)) {
 		grid.At, grid.NS = src.Next(), ns
 		anchored(grid)
 	}
-	anchor(shm.Now() + int64(g.Lead)*g.BlockNS()) // the workers' time to fill the lead
+	anchor(clock.Now() + int64(g.Lead)*g.BlockNS()) // the workers' time to fill the lead
 	for {
 		due := grid.Due(src.Next())
-		shm.SleepUntil(due)
-		if late := shm.Now() - due; late > int64(g.Lead)*g.BlockNS() {
+		clock.SleepUntil(due)
+		if late := clock.Now() - due; late > int64(g.Lead)*g.BlockNS() {
 			anchor(due + late)
 			src.Xrun(late)
 		}
@@ -53,7 +54,7 @@ func Clock(src Source, g shm.Geometry, dev *Device, anchored func(Grid)) {
 			if dev.await() {
 				return
 			}
-			anchor(shm.Now()) // whatever was due while it was silent is late already
+			anchor(clock.Now()) // whatever was due while it was silent is late already
 		}
 	}
 }

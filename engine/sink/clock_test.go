@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"chronus/engine/shm"
+	"chronus/engine/clock"
+	"chronus/engine/internal/shm"
 )
 
 func TestGridNeverDrifts(t *testing.T) {
@@ -37,7 +38,7 @@ func (s *source) Xrun(ns int64) { s.xruns = append(s.xruns, ns) }
 
 func (s *source) Callback([]float32) bool {
 	if ns := s.stall[s.next]; ns > 0 {
-		shm.SleepUntil(shm.Now() + ns)
+		clock.SleepUntil(clock.Now() + ns)
 	}
 	s.next++
 	return s.next <= s.last

@@ -3,7 +3,7 @@ package sink
 import (
 	"math"
 
-	"chronus/engine/shm"
+	"chronus/engine/internal/shm"
 )
 
 // bandwidth of the loop in Hz: what is slower than a few seconds is the device's clock, what is faster is jitter of its calls.

@@ -3,7 +3,8 @@ package sink
 import (
 	"sync/atomic"
 
-	"chronus/engine/shm"
+	"chronus/engine/clock"
+	"chronus/engine/internal/shm"
 )
 
 // Who asks the source for blocks. The device changes the word only from turnDevice to turnCall and back, or to turnOver; the
@@ -62,7 +63,7 @@ func NewDevice(src Source, g shm.Geometry, entered func(), anchored func(g Grid,
 func (d *Device) Opened(channels int) {
 	d.channels = channels
 	d.calls.Store(0)
-	now := shm.Now()
+	now := clock.Now()
 	d.beat.Store(now)
 	d.opened.Store(now)
 }
@@ -85,7 +86,7 @@ func (d *Device) Silent() bool {
 	if !d.Playing() {
 		limit = firstNS
 	}
-	return d.opened.Load() != 0 && shm.Now()-d.beat.Load() > limit
+	return d.opened.Load() != 0 && clock.Now()-d.beat.Load() > limit
 }
 
 // Panics counts the calls that ended in a panic. None should; the device heard silence.
@@ -94,7 +95,7 @@ func (d *Device) Panics() uint64 { return d.panics.Load() }
 // Call fills out, frames x the stream's channels, interleaved. dry says that the device had nothing to play before this call, for a
 // time it does not tell: an xrun. It allocates nothing and never blocks for longer than the source's Callback does.
 func (d *Device) Call(out []float32, dry bool) {
-	now := shm.Now()
+	now := clock.Now()
 	if d.calls.Add(1) == 1 {
 		d.entered()
 	}
@@ -146,7 +147,7 @@ func (d *Device) pace(now int64, dry bool) {
 
 // offer hands over to a device that calls steadily. It belongs to the clock's thread.
 func (d *Device) offer() bool {
-	opened, now := d.opened.Load(), shm.Now()
+	opened, now := d.opened.Load(), clock.Now()
 	if opened == 0 || d.calls.Load() < steadyCalls || now-opened < steadyNS || now-d.beat.Load() > silenceNS+d.geo.BlockNS() {
 		return false
 	}

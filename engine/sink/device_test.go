@@ -7,7 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"chronus/engine/shm"
+	"chronus/engine/clock"
+	"chronus/engine/internal/shm"
 )
 
 // blocks is a source whose block n is full of n+1, and whose call after stop is the last. Two threads in it at once are a data
@@ -45,9 +46,9 @@ func testGeometry(t testing.TB, channels int) shm.Geometry {
 // open makes the device look as if it had called steadily for long enough.
 func open(d *Device, channels int) {
 	d.Opened(channels)
-	d.opened.Store(shm.Now() - 2*steadyNS)
+	d.opened.Store(clock.Now() - 2*steadyNS)
 	d.calls.Store(steadyCalls)
-	d.beat.Store(shm.Now() + 10e9) // however long the test is kept
+	d.beat.Store(clock.Now() + 10e9) // however long the test is kept
 }
 
 func TestEveryBlockIsAskedForOnceWhoeverPaces(t *testing.T) {
@@ -71,9 +72,9 @@ func TestEveryBlockIsAskedForOnceWhoeverPaces(t *testing.T) {
 		require.Zero(t, out[0])
 		require.False(t, d.offer(), "it has only begun")
 		beat := d.beat.Load()
-		d.beat.Store(shm.Now() - silentNS - 1)
+		d.beat.Store(clock.Now() - silentNS - 1)
 		require.False(t, d.Silent(), "it has filled its buffer and may take its time")
-		d.beat.Store(shm.Now() - firstNS - 1)
+		d.beat.Store(clock.Now() - firstNS - 1)
 		require.True(t, d.Silent())
 		d.beat.Store(beat)
 		require.EqualValues(t, want, src.next, "nothing was asked for")
@@ -89,7 +90,7 @@ func TestEveryBlockIsAskedForOnceWhoeverPaces(t *testing.T) {
 			want++
 		}
 		// It falls silent.
-		d.beat.Store(shm.Now() - silentNS - 1)
+		d.beat.Store(clock.Now() - silentNS - 1)
 		require.True(t, d.Silent())
 		require.False(t, d.await(), "not over, the clock's turn")
 		require.False(t, d.Playing())
@@ -177,7 +178,7 @@ func TestClockHandsOverAndTakesBack(t *testing.T) {
 		for turn := range turns {
 			open(d, 1)
 			for !d.Playing() {
-				d.beat.Store(shm.Now())
+				d.beat.Store(clock.Now())
 				runtime.Gosched()
 			}
 			for range 10 {
@@ -188,7 +189,7 @@ func TestClockHandsOverAndTakesBack(t *testing.T) {
 				d.Call(out, false)
 				return
 			}
-			d.beat.Store(shm.Now() - silentNS - 1)
+			d.beat.Store(clock.Now() - silentNS - 1)
 			for d.Playing() {
 				runtime.Gosched()
 			}

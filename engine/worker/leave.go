@@ -8,7 +8,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"chronus/engine/shm"
+	"chronus/engine/clock"
+	"chronus/engine/internal/shm"
 )
 
 // onTerm has SIGTERM give the leave notice.
@@ -17,7 +18,7 @@ func onTerm(own *shm.Ring) error {
 	signal.Notify(term, unix.SIGTERM)
 	go func() {
 		for range term {
-			own.LeaveNS.Store(shm.Now())
+			own.LeaveNS.Store(clock.Now())
 			own.Leave.Store(1)
 			shm.Wake(&own.Leave)
 		}

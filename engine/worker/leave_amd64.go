@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"chronus/engine/shm"
+	"chronus/engine/internal/shm"
 )
 
 // What the signal handler, in assembly, writes to.

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"chronus/engine/shm"
+	"chronus/engine/clock"
+	"chronus/engine/internal/shm"
 )
 
 func TestSigtermGivesTheNoticeAndWakesWhoWaitsForIt(t *testing.T) {
@@ -28,7 +29,7 @@ func TestSigtermGivesTheNoticeAndWakesWhoWaitsForIt(t *testing.T) {
 	for range 20 { // whatever the thread is doing that takes it
 		own.Leave.Store(0)
 		woken := sleeper(t, own)
-		before := shm.Now()
+		before := clock.Now()
 		require.NoError(t, unix.Kill(os.Getpid(), unix.SIGTERM))
 		select {
 		case <-woken:
@@ -36,7 +37,7 @@ func TestSigtermGivesTheNoticeAndWakesWhoWaitsForIt(t *testing.T) {
 			t.Fatal("nobody was woken")
 		}
 		require.GreaterOrEqual(t, own.LeaveNS.Load(), before)
-		require.LessOrEqual(t, own.LeaveNS.Load(), shm.Now())
+		require.LessOrEqual(t, own.LeaveNS.Load(), clock.Now())
 	}
 }
 

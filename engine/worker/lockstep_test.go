@@ -10,13 +10,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"chronus/engine/cmdlog"
 	"chronus/engine/dsp"
+	"chronus/engine/internal/cmdlog"
+	"chronus/engine/internal/ring"
+	"chronus/engine/internal/shm"
 	"chronus/engine/patch"
 	"chronus/engine/player"
 	"chronus/engine/rig"
-	"chronus/engine/ring"
-	"chronus/engine/shm"
 	"chronus/engine/tape"
 )
 

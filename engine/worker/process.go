@@ -10,12 +10,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"chronus/engine/clock"
 	"chronus/engine/dsp"
-	"chronus/engine/failpoint"
-	"chronus/engine/quiet"
-	"chronus/engine/ring"
-	"chronus/engine/roster"
-	"chronus/engine/shm"
+	"chronus/engine/internal/failpoint"
+	"chronus/engine/internal/quiet"
+	"chronus/engine/internal/ring"
+	"chronus/engine/internal/roster"
+	"chronus/engine/internal/shm"
 )
 
 // Descriptors a worker is started with.
@@ -109,7 +110,7 @@ func run(slot int, generation uint32) error {
 	if host.Geo.Fifo != 0 {
 		_ = shm.FifoAll(shm.PriorityRuntime)
 	}
-	own.ReadyNS.Store(shm.Now())
+	own.ReadyNS.Store(clock.Now())
 	return w.Run()
 }
 

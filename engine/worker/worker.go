@@ -13,12 +13,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"chronus/engine/cmdlog"
+	"chronus/engine/clock"
 	"chronus/engine/dsp"
-	"chronus/engine/failpoint"
-	"chronus/engine/ring"
-	"chronus/engine/roster"
-	"chronus/engine/shm"
+	"chronus/engine/internal/cmdlog"
+	"chronus/engine/internal/failpoint"
+	"chronus/engine/internal/ring"
+	"chronus/engine/internal/roster"
+	"chronus/engine/internal/shm"
 )
 
 // RLIMIT_RTTIME counts processor time since the last sleep, and a worker that catches up under SCHED_FIFO must not look like
@@ -105,7 +106,7 @@ func (w *Worker) Run() error {
 		if w.own.Leave.Load() != 0 {
 			return nil
 		}
-		w.rested = shm.Now()
+		w.rested = clock.Now()
 		w.rank()
 		for !w.restore() && w.Wanted(w.slot) && w.own.Leave.Load() == 0 {
 			w.pause()
@@ -195,7 +196,7 @@ func (w *Worker) surplus() bool {
 	if !w.Wanted(w.slot) {
 		return false
 	}
-	now, sealed, since := shm.Now(), w.Player.Sealed.Load(), w.ActivatedNS(w.slot)
+	now, sealed, since := clock.Now(), w.Player.Sealed.Load(), w.ActivatedNS(w.slot)
 	before := 0
 	for slot, r := range w.Rings {
 		if slot == w.slot || !w.Renders(slot) {
@@ -249,7 +250,7 @@ func (w *Worker) Step() error {
 		w.set.Add(shm.Low(&w.Player.Sealed), uint32(sealed))
 		w.set.Add(&w.own.Leave, 0)
 		w.set.Wait(-1)
-		w.rested = shm.Now()
+		w.rested = clock.Now()
 		return nil
 	}
 	seal := &w.Player.Seals[block%shm.SealCount]
@@ -267,7 +268,7 @@ func (w *Worker) Step() error {
 		}
 		return fmt.Errorf("worker: block %d goes on from %d blocks, the state has %d", block, prev, w.next)
 	}
-	start := shm.Now()
+	start := clock.Now()
 	w.own.Cursor.Store(ring.Cursor(shm.PhaseRendering, block))
 	if err := w.apply(cutoff); err != nil {
 		if w.restore() {
@@ -276,7 +277,7 @@ func (w *Worker) Step() error {
 		return err
 	}
 	w.prog.RenderBlock(w.state, block, w.out)
-	w.publish(ring.Block{Number: block, Prev: prev, Cutoff: cutoff, RenderNS: shm.Now() - start})
+	w.publish(ring.Block{Number: block, Prev: prev, Cutoff: cutoff, RenderNS: clock.Now() - start})
 	w.breathe()
 	return nil
 }
@@ -330,7 +331,7 @@ func (w *Worker) publish(b ring.Block) {
 	if w.fresh {
 		w.fresh, w.settled = false, true
 		failpoint.Hit(failpoint.RestoreFirst)
-		w.own.FirstNS.Store(shm.Now())
+		w.own.FirstNS.Store(clock.Now())
 		failpoint.Hit(failpoint.RestoreStamp)
 		w.own.FirstAt.Store(b.Number)
 		failpoint.Hit(failpoint.RestoreAt)
@@ -342,15 +343,15 @@ func (w *Worker) publish(b ring.Block) {
 }
 
 func (w *Worker) breathe() {
-	if now := shm.Now(); now-w.rested > breatheAfter {
+	if now := clock.Now(); now-w.rested > breatheAfter {
 		shm.Wait(&w.nobody, 0, breath)
-		w.rested = shm.Now()
+		w.rested = clock.Now()
 	}
 }
 
 func (w *Worker) pause() {
 	shm.Wait(&w.nobody, 0, 1e6)
-	w.rested = shm.Now()
+	w.rested = clock.Now()
 }
 
 // newest is the number of blocks that the most advanced ring claims to have.
@@ -375,7 +376,7 @@ func (w *Worker) restore() bool {
 	w.fresh = true
 	found := w.search()
 	failpoint.Hit(failpoint.RestoreState)
-	w.own.ActiveNS.Store(shm.Now())
+	w.own.ActiveNS.Store(clock.Now())
 	failpoint.Hit(failpoint.RestoreTime)
 	w.own.Restores.Add(1)
 	failpoint.Hit(failpoint.RestoreCount)

@@ -2,10 +2,10 @@ package fault
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"chronus/harness/schedule"
+	"chronus/engine/clock"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -53,7 +53,8 @@ func (f *alone) Inject(ctx context.Context) (Moment, error) {
 func (f *alone) Wait(ctx context.Context) error { return f.workers.Wait(ctx) }
 
 func (f *alone) Recover(context.Context) error {
-	return errors.Join(schedule.SleepUntil(f.killed+int64(f.hold)), f.resume())
+	clock.ParkUntil(f.killed + int64(f.hold))
+	return f.resume()
 }
 
 func (f *alone) resume() error {

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"chronus/engine/control"
 	"golang.org/x/sys/unix"
+
+	"chronus/engine/control"
 )
 
 // crash arms a failpoint in its victim, which kills itself when it passes it. A spare passes its points only when it is

@@ -12,8 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"chronus/engine/control"
 	"golang.org/x/sys/unix"
+
+	"chronus/engine/control"
 )
 
 // Engine is what a fault sees of a running engine.

@@ -8,11 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"chronus/engine/control"
-	"chronus/harness/probe"
-	"chronus/harness/schedule"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"chronus/engine/clock"
+	"chronus/engine/control"
+	"chronus/harness/probe"
 )
 
 // fakeEngine has sleeping processes for its host, its player and its workers.
@@ -111,7 +112,7 @@ func TestFaultsHitExactlyTheirVictims(t *testing.T) {
 				require.Contains(t, tc.want, v.Slot)
 			}
 			require.Len(t, victims, len(tc.want))
-			before := schedule.Now()
+			before := clock.Now()
 			m, err := s.Inject(ctx)
 			require.NoError(t, err)
 			require.Equal(t, tc.exact, m.Exact)

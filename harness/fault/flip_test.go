@@ -8,9 +8,10 @@ import (
 	"time"
 	"unsafe"
 
-	"chronus/engine/control"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"chronus/engine/control"
 )
 
 // memory makes a memfd of n samples of this process and maps it.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"chronus/harness/schedule"
+	"chronus/engine/clock"
 )
 
 // none is the control experiment: an engine that nothing happens to.
@@ -18,7 +18,7 @@ func newNone(_ Spec, block time.Duration, _ Point) Fault { return none{block} }
 func (none) Setup(context.Context, Engine) ([]Victim, error) { return nil, nil }
 
 func (none) Inject(context.Context) (Moment, error) {
-	now := schedule.Now()
+	now := clock.Now()
 	return Moment{Before: now, After: now}, nil
 }
 

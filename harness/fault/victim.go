@@ -7,9 +7,10 @@ import (
 	"os"
 	"time"
 
-	"chronus/engine/control"
-	"chronus/harness/schedule"
 	"golang.org/x/sys/unix"
+
+	"chronus/engine/clock"
+	"chronus/engine/control"
 )
 
 // both stands for the primary and the first standby.
@@ -150,8 +151,8 @@ func (g grip) release() { unix.Close(g.pidfd) }
 
 // strike runs act between two readings of the clock.
 func strike(act func() error) (Moment, error) {
-	m := Moment{Before: schedule.Now(), Exact: true}
+	m := Moment{Before: clock.Now(), Exact: true}
 	err := act()
-	m.After = schedule.Now()
+	m.After = clock.Now()
 	return m, err
 }

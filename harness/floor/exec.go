@@ -6,7 +6,8 @@ import (
 	"os/exec"
 	"syscall"
 
-	"chronus/harness/schedule"
+	"chronus/engine/clock"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -17,7 +18,7 @@ func execute() (int64, error) {
 	cmd := exec.Command("sleep", "2147483647")
 	cmd.SysProcAttr = deathSignal(nil)
 	cmd.SysProcAttr.Ptrace = true
-	before := schedule.Now()
+	before := clock.Now()
 	if err := cmd.Start(); err != nil {
 		return 0, fmt.Errorf("floor: exec: %w", err)
 	}
@@ -26,7 +27,7 @@ func execute() (int64, error) {
 		_, err := syscall.Wait4(cmd.Process.Pid, &status, 0, nil)
 		return err
 	})
-	after := schedule.Now()
+	after := clock.Now()
 	cmd.Process.Kill()
 	cmd.Wait() // its error is the signal
 	switch {

@@ -7,8 +7,10 @@ import (
 	"sync"
 	"time"
 
-	"chronus/harness/schedule"
 	"golang.org/x/sys/unix"
+
+	"chronus/engine/clock"
+	"chronus/harness/schedule"
 )
 
 // tickers sleep to absolute times, a thread for each processor, and note how late they wake.
@@ -51,13 +53,11 @@ func (t *tickers) tick(cpu int, period time.Duration, started *sync.WaitGroup) {
 		t.mu.Unlock()
 	}
 	started.Done()
-	due := schedule.Now()
+	due := clock.Now()
 	for {
 		due += int64(period)
-		if schedule.SleepUntil(due) != nil {
-			return // CLOCK_MONOTONIC and absolute times are nothing that Linux refuses
-		}
-		woke := schedule.Now()
+		clock.ParkUntil(due)
+		woke := clock.Now()
 		t.add(cpu, due, woke, period)
 		if woke > due+int64(period) {
 			due = woke // what was missed is one stall, not many

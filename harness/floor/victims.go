@@ -7,8 +7,10 @@ import (
 	"runtime"
 	"time"
 
-	"chronus/harness/schedule"
 	"golang.org/x/sys/unix"
+
+	"chronus/engine/clock"
+	"chronus/harness/schedule"
 )
 
 // victims are trivial processes that wait to be killed.
@@ -56,14 +58,14 @@ func (v *victims) kill() (int64, error) {
 		fds := []unix.PollFd{{Fd: int32(one.pidfd), Events: unix.POLLIN}}
 		for {
 			if _, err := unix.Poll(fds, -1); !errors.Is(err, unix.EINTR) {
-				known <- schedule.Now()
+				known <- clock.Now()
 				return
 			}
 		}
 	}()
 	<-ready
 	time.Sleep(time.Millisecond) // long enough for the waiter to wait
-	before := schedule.Now()
+	before := clock.Now()
 	if err := one.cmd.Process.Kill(); err != nil {
 		return 0, fmt.Errorf("floor: kill: %w", err)
 	}

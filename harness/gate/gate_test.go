@@ -5,11 +5,12 @@ import (
 	"math"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"chronus/harness/floor"
 	"chronus/harness/oracle"
 	"chronus/harness/report"
 	"chronus/scenarios"
-	"github.com/stretchr/testify/require"
 )
 
 const (

@@ -31,7 +31,7 @@ var All = []Mutant{
 	},
 	{
 		Name:     "a copied block's checksum is not checked",
-		Edits:    []Edit{{"engine/ring/ring.go", "return into.Sum == shm.EntrySum(into, samples)", "return true"}},
+		Edits:    []Edit{{"engine/internal/ring/ring.go", "return into.Sum == shm.EntrySum(into, samples)", "return true"}},
 		Scenario: "flip-primary", Assertion: "wrong-frames", Cycles: 6,
 	},
 	{
@@ -74,7 +74,7 @@ var All = []Mutant{
 	{
 		Name: "a ring is given to a new worker before the death of its last one is certain",
 		Edits: []Edit{{
-			"engine/supervisor/slot.go",
+			"engine/internal/supervisor/slot.go",
 			"(w.state != exited || !s.pool.drained(i))",
 			"w.state != down && (w.state != exited || !s.pool.drained(i))",
 		}},
@@ -101,7 +101,7 @@ var All = []Mutant{
 	{
 		Name: "a respawn leaks a descriptor",
 		Edits: []Edit{{
-			"engine/supervisor/spawn.go",
+			"engine/internal/supervisor/spawn.go",
 			"	attr := &syscall.SysProcAttr{Setpgid: true, ",
 			"	_, _ = syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)\n	attr := &syscall.SysProcAttr{Setpgid: true, ",
 		}},
@@ -110,7 +110,7 @@ var All = []Mutant{
 	{
 		Name: "a respawn leaks a goroutine",
 		Edits: []Edit{{
-			"engine/supervisor/spawn.go",
+			"engine/internal/supervisor/spawn.go",
 			"	attr := &syscall.SysProcAttr{Setpgid: true, ",
 			"	go func() { select {} }()\n	attr := &syscall.SysProcAttr{Setpgid: true, ",
 		}},
@@ -133,7 +133,7 @@ var All = []Mutant{
 	{
 		Name: "an event is stamped early: a death was known before the kill",
 		Edits: []Edit{{
-			"engine/supervisor/slot.go",
+			"engine/internal/supervisor/slot.go",
 			"control.Event{TNS: w.knownNS, Kind: control.WorkerDown,",
 			"control.Event{TNS: w.knownNS - 2e6, Kind: control.WorkerDown,",
 		}},
@@ -147,7 +147,7 @@ var All = []Mutant{
 	{
 		Name: "the callback allocates",
 		Edits: []Edit{
-			{"engine/player/player.go", "	entry := shm.Now()\n	n := p.next\n", "	entry := shm.Now()\n	p.spare = append([]float32(nil), p.spare...)\n	n := p.next\n"},
+			{"engine/player/player.go", "	entry := clock.Now()\n	n := p.next\n", "	entry := clock.Now()\n	p.spare = append([]float32(nil), p.spare...)\n	n := p.next\n"},
 		},
 		Scenario: "alloc", Assertion: "allocs", Cycles: 1,
 	},

@@ -9,10 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"chronus/harness/oracle"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchunit"
+
+	"chronus/harness/oracle"
 )
 
 // planted is a scenario of two engine processes.

@@ -2,10 +2,10 @@ package schedule
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"runtime"
 	"time"
+
+	"chronus/engine/clock"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,15 +13,6 @@ import (
 // Priority is the SCHED_FIFO priority of a thread that injects faults: above every thread of the engine. A lower one would
 // only ever run while no renderer does, and no fault would hit a worker while it renders.
 const Priority = 30
-
-// Now is raw CLOCK_MONOTONIC in nanoseconds, the clock that the engine stamps its events with.
-func Now() int64 {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		panic(fmt.Sprintf("schedule: CLOCK_MONOTONIC: %v", err)) // cannot fail on Linux
-	}
-	return ts.Nano()
-}
 
 // At sleeps to the absolute time due (ns) and calls act at once, on a thread under SCHED_FIFO where that is allowed. It
 // returns act's error, or ctx's when ctx ended before the sleep began; a sleep that has begun is finished, so due should lie
@@ -34,24 +25,10 @@ func At(ctx context.Context, due int64, act func() error) error {
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and its priority with it
 		Fifo(0, Priority)
-		if err := SleepUntil(due); err != nil {
-			done <- err
-			return
-		}
+		clock.ParkUntil(due)
 		done <- act()
 	}()
 	return <-done
-}
-
-// SleepUntil sleeps to the absolute time due (ns).
-func SleepUntil(due int64) error {
-	ts := unix.NsecToTimespec(due)
-	for {
-		err := unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &ts, nil)
-		if !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
 }
 
 // FreeProcs keeps some of Go's processors free (GOMAXPROCS) beside those that the machine's can keep busy, so that a thread

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"chronus/engine/clock"
+
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -67,21 +69,21 @@ func TestPhaseIsUniformOverTheBlock(t *testing.T) {
 }
 
 func TestAtActsNotBeforeItsTime(t *testing.T) {
-	due := Now() + int64(2*time.Millisecond)
+	due := clock.Now() + int64(2*time.Millisecond)
 	var at int64
-	require.NoError(t, At(context.Background(), due, func() error { at = Now(); return nil }))
+	require.NoError(t, At(context.Background(), due, func() error { at = clock.Now(); return nil }))
 	require.GreaterOrEqual(t, at, due)
 }
 
 func TestAtReturnsTheErrorOfTheAct(t *testing.T) {
 	want := errors.New("no such process")
-	require.ErrorIs(t, At(context.Background(), Now(), func() error { return want }), want)
+	require.ErrorIs(t, At(context.Background(), clock.Now(), func() error { return want }), want)
 }
 
 func TestAtDoesNothingOnceCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	require.ErrorIs(t, At(ctx, Now(), func() error { t.Error("acted"); return nil }), context.Canceled)
+	require.ErrorIs(t, At(ctx, clock.Now(), func() error { t.Error("acted"); return nil }), context.Canceled)
 }
 
 func TestBlockDuration(t *testing.T) {

@@ -16,10 +16,11 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"chronus/engine/clock"
 	"chronus/engine/control"
 	"chronus/harness/probe"
-	"chronus/harness/schedule"
-	"golang.org/x/sys/unix"
 )
 
 // Config is how an engine is started.
@@ -113,7 +114,7 @@ func (t *Target) exec() error {
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		t.execNS = schedule.Now()
+		t.execNS = clock.Now()
 		err := t.cmd.Start()
 		started <- err
 		if err == nil {
@@ -206,7 +207,7 @@ func (t *Target) Stop() (Leftovers, error) {
 		return t.clean(), fmt.Errorf("target: the engine had ended before it was asked to, with %s: %s", t.cmd.ProcessState, t.lastWords())
 	}
 	t.remember()
-	asked := schedule.Now()
+	asked := clock.Now()
 	if err := t.cmd.Process.Signal(unix.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return t.clean(), fmt.Errorf("target: %w", err)
 	}
@@ -216,7 +217,7 @@ func (t *Target) Stop() (Leftovers, error) {
 		t.Kill()
 		return t.clean(), fmt.Errorf("target: the engine did not end within %s of SIGTERM", stopLimit)
 	}
-	t.stopNS = schedule.Now() - asked
+	t.stopNS = clock.Now() - asked
 	left := t.clean()
 	if code := t.cmd.ProcessState.ExitCode(); code != 0 {
 		return left, fmt.Errorf("target: the engine ended with %s: %s", t.cmd.ProcessState, t.lastWords())

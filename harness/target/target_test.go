@@ -13,11 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"chronus/engine/control"
-	"chronus/harness/fault"
-	"chronus/harness/schedule"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"chronus/engine/clock"
+	"chronus/engine/control"
+	"chronus/harness/fault"
 )
 
 // The test binary is the engine too: what it does is in its patch.
@@ -169,14 +170,14 @@ func TestAMemfdThatOutlivesTheEngineIsNoted(t *testing.T) {
 }
 
 func TestTimesOfStartAndEndAreTakenFromOutside(t *testing.T) {
-	before := schedule.Now()
+	before := clock.Now()
 	e := started(t, "play")
 	require.Zero(t, e.StopNS())
 	_, err := e.Stop()
 	require.NoError(t, err)
 	require.Positive(t, e.StopNS())
 	require.Greater(t, e.ExecNS(), before)
-	require.Less(t, e.ExecNS(), schedule.Now()-e.StopNS())
+	require.Less(t, e.ExecNS(), clock.Now()-e.StopNS())
 }
 
 func TestHowAnEngineDoesNotEndAsItMust(t *testing.T) {

@@ -3,8 +3,8 @@ package supervisor
 import (
 	"os"
 
-	"chronus/engine/roster"
-	"chronus/engine/shm"
+	"chronus/engine/internal/roster"
+	"chronus/engine/internal/shm"
 )
 
 // Pool holds the memory regions of an engine: one for the host, one for the player, one ring a slot, and the compiled

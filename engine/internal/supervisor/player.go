@@ -12,10 +12,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"chronus/engine/clock"
 	"chronus/engine/control"
-	"chronus/engine/failpoint"
+	"chronus/engine/internal/failpoint"
+	"chronus/engine/internal/shm"
 	"chronus/engine/player"
-	"chronus/engine/shm"
 )
 
 // playerProc is what the loop knows of the player.
@@ -67,7 +68,7 @@ func (s *Supervisor) startPlayer() {
 				return
 			}
 			if gen > 1 {
-				s.publishAs(-1, gen, proc.Pid, control.Event{TNS: shm.Now(), Kind: control.PlayerStarted})
+				s.publishAs(-1, gen, proc.Pid, control.Event{TNS: clock.Now(), Kind: control.PlayerStarted})
 			}
 			s.asks <- func() {
 				s.player.proc, s.player.pid = proc, proc.Pid
@@ -109,7 +110,7 @@ func (s *Supervisor) heard(gen uint32, state string, latency int64, detail strin
 	switch state {
 	case player.DevicePlaying:
 		p.device = control.Device{State: control.DevicePlaying, Name: detail, LatencyNS: latency}
-		s.publish(-1, control.Event{TNS: shm.Now(), Kind: control.SinkRestored, Cause: detail})
+		s.publish(-1, control.Event{TNS: clock.Now(), Kind: control.SinkRestored, Cause: detail})
 		s.cfg.Log.Info("the device plays", append(args, "device", detail, "latency_ms", float64(latency)/1e6)...)
 	case player.DeviceLost:
 		s.loseDevice(detail, args)
@@ -119,7 +120,7 @@ func (s *Supervisor) heard(gen uint32, state string, latency int64, detail strin
 // loseDevice notes that the clock paces now, for want of a device.
 func (s *Supervisor) loseDevice(why string, args []any) {
 	s.player.device = control.Device{State: control.DeviceWaiting, Why: why}
-	s.publish(-1, control.Event{TNS: shm.Now(), Kind: control.SinkLost, Cause: why})
+	s.publish(-1, control.Event{TNS: clock.Now(), Kind: control.SinkLost, Cause: why})
 	s.cfg.Log.Warn("no device: the clock paces and the music goes on, unheard", append(args, "cause", why)...)
 }
 
@@ -187,7 +188,7 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 			s.cfg.Log.Debug("player plays", "role", "player", "pid", p.pid, "generation", p.generation)
 		} else {
 			s.cfg.Log.Info("player plays again", "role", "player", "pid", p.pid, "generation", p.generation,
-				"silent_ms", ms(shm.Now()-p.downNS), "block", playout)
+				"silent_ms", ms(clock.Now()-p.downNS), "block", playout)
 		}
 	}
 	// A player asks for blocks by itself: there is always demand.
@@ -203,7 +204,7 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 		if e != 0 {
 			kind, level, cause = control.SinkLost, slog.LevelError, fmt.Sprintf("%s: %v", s.cfg.Sink, unix.Errno(e))
 		}
-		s.publish(-1, control.Event{TNS: shm.Now(), Kind: kind, Cause: cause})
+		s.publish(-1, control.Event{TNS: clock.Now(), Kind: kind, Cause: cause})
 		s.cfg.Log.Log(context.Background(), level, kind, "role", "player", "pid", p.pid, "generation", p.generation, "cause", cause)
 	}
 }

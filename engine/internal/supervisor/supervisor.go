@@ -15,8 +15,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"chronus/engine/clock"
 	"chronus/engine/control"
-	"chronus/engine/shm"
+	"chronus/engine/internal/shm"
 )
 
 // Config is what a supervisor needs.
@@ -280,7 +281,7 @@ func ms(ns int64) float64 { return float64(ns/1e4) / 100 }
 
 // mended reports that there are as many workers and spares as before the deaths that were being mended.
 func (s *Supervisor) mended() {
-	now := shm.Now()
+	now := clock.Now()
 	s.mending, s.figures.MendNS = false, now-s.mendFrom
 	s.publish(-1, control.Event{TNS: now, Kind: control.RedundancyRestored})
 	s.cfg.Log.Info("redundancy restored", "role", "host", "pid", os.Getpid(), "took_ms", ms(s.figures.MendNS), "lost_frames", s.cost())

@@ -4,9 +4,9 @@ import (
 	"log/slog"
 	"time"
 
+	"chronus/engine/clock"
 	"chronus/engine/control"
-	"chronus/engine/ring"
-	"chronus/engine/shm"
+	"chronus/engine/internal/ring"
 )
 
 const (
@@ -33,7 +33,7 @@ func (s *Supervisor) tick(now time.Time, dt time.Duration) {
 		case starting:
 			if now.Sub(w.since) > startLimit && !w.hung {
 				w.hung = true
-				s.publish(i, control.Event{TNS: shm.Now(), Kind: control.WorkerHung, Cause: "not ready in time"})
+				s.publish(i, control.Event{TNS: clock.Now(), Kind: control.WorkerHung, Cause: "not ready in time"})
 				if w.proc != nil { // else it is killed as soon as it is there
 					_ = w.proc.Kill()
 				}
@@ -47,7 +47,7 @@ func (s *Supervisor) tick(now time.Time, dt time.Duration) {
 			if w.progress.observe(done, sealed, dt, s.pool.hangLimit(), late) && !w.hung {
 				w.hung = true
 				s.publish(i, control.Event{
-					TNS: shm.Now(), Kind: control.WorkerHung, Cause: "no progress for " + s.pool.hangLimit().String(),
+					TNS: clock.Now(), Kind: control.WorkerHung, Cause: "no progress for " + s.pool.hangLimit().String(),
 					Phase: ring.Phase(s.pool.Rings[i].Cursor.Load()),
 				})
 				s.log(i, slog.LevelWarn, "hung, killing it", "blocks_behind", sealed-done)
@@ -94,6 +94,6 @@ func (s *Supervisor) retire(sealed uint64) {
 	s.roll.Lock()
 	s.pool.Host.Slots[pick].Idle.Store(s.pool.Term(pick))
 	s.roll.Unlock()
-	s.publish(pick, control.Event{TNS: shm.Now(), Kind: control.WorkerRetired})
+	s.publish(pick, control.Event{TNS: clock.Now(), Kind: control.WorkerRetired})
 	s.log(pick, slog.LevelInfo, "idle again: more workers than replicas rendered")
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"os"
 
-	"chronus/engine/shm"
+	"chronus/engine/internal/shm"
 )
 
 // Open maps the regions that a worker or a player inherits as descriptors: the host's, the player's, and those of all slots in

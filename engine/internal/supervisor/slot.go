@@ -6,10 +6,10 @@ import (
 	"os"
 	"time"
 
+	"chronus/engine/clock"
 	"chronus/engine/control"
-	"chronus/engine/failpoint"
-	"chronus/engine/ring"
-	"chronus/engine/shm"
+	"chronus/engine/internal/failpoint"
+	"chronus/engine/internal/ring"
 )
 
 // slotState is how far the process in a slot has come.
@@ -88,7 +88,7 @@ func (s *Supervisor) spawned(i int, gen uint32, p *os.Process, err error) {
 		}
 		return
 	}
-	s.publishAs(i, gen, p.Pid, control.Event{TNS: shm.Now(), Kind: control.WorkerSpawned})
+	s.publishAs(i, gen, p.Pid, control.Event{TNS: clock.Now(), Kind: control.WorkerSpawned})
 	s.asks <- func() {
 		w := &s.slots[i]
 		w.proc, w.pid = p, p.Pid
@@ -104,7 +104,7 @@ func (s *Supervisor) reap(i int, gen uint32, p *os.Process) {
 	if err != nil {
 		s.cfg.Log.Error("wait for a process", "slot", i, "pid", p.Pid, "generation", gen, "error", err)
 	}
-	s.exits <- exit{slot: i, generation: gen, state: st, ns: shm.Now()}
+	s.exits <- exit{slot: i, generation: gen, state: st, ns: clock.Now()}
 }
 
 // note takes what the watching thread saw.
@@ -153,7 +153,7 @@ func (s *Supervisor) promoted(i int) {
 	} else {
 		s.figures.PromoteNS = r.FirstNS.Load() - at
 	}
-	s.publish(i, control.Event{TNS: shm.Now(), Kind: control.WorkerPromoted, KnownNS: at, FirstNS: r.FirstNS.Load(), By: by})
+	s.publish(i, control.Event{TNS: clock.Now(), Kind: control.WorkerPromoted, KnownNS: at, FirstNS: r.FirstNS.Load(), By: by})
 	s.log(i, slog.LevelInfo, "renders", "first_block", r.FirstAt.Load(), "after_us", (r.FirstNS.Load()-at)/1000, "restored_us", (r.ActiveNS.Load()-at)/1000)
 }
 

@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"chronus/engine/cmdlog"
+	"chronus/engine/internal/cmdlog"
+	"chronus/engine/internal/shm"
 	"chronus/engine/rig"
-	"chronus/engine/shm"
 )
 
 // ahead is how far before the last seal a timed command of small's geometry gets into the log: 44100/4 + 3*16 frames.

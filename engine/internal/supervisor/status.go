@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"chronus/engine/control"
-	"chronus/engine/shm"
+	"chronus/engine/internal/shm"
 )
 
 // publish sends an event of a slot (-1: of none), with the process that owns it now.

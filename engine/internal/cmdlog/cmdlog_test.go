@@ -5,9 +5,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"chronus/engine/cmdlog"
+	"chronus/engine/internal/cmdlog"
+	"chronus/engine/internal/shm"
 	"chronus/engine/rig"
-	"chronus/engine/shm"
 )
 
 func small(t testing.TB) (*rig.Rig, *cmdlog.Writer) {

@@ -5,8 +5,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"chronus/engine/internal/shm"
 	"chronus/engine/rig"
-	"chronus/engine/shm"
 )
 
 func TestSpareIsTheLowestIdleOne(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"syscall"
 
-	"chronus/engine/quiet"
+	"chronus/engine/internal/quiet"
 )
 
 // spawner starts processes from one thread that lives as long as the host: PR_SET_PDEATHSIG follows the thread that

@@ -6,9 +6,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"chronus/engine/internal/ring"
+	"chronus/engine/internal/shm"
 	"chronus/engine/rig"
-	"chronus/engine/ring"
-	"chronus/engine/shm"
 )
 
 func small(t testing.TB) (*rig.Rig, shm.Geometry) {

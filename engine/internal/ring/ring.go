@@ -5,8 +5,8 @@
 package ring
 
 import (
-	"chronus/engine/failpoint"
-	"chronus/engine/shm"
+	"chronus/engine/internal/failpoint"
+	"chronus/engine/internal/shm"
 )
 
 // Block is what a worker publishes besides samples and state.

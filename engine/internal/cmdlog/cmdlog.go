@@ -11,7 +11,7 @@ import (
 	"math"
 	"slices"
 
-	"chronus/engine/shm"
+	"chronus/engine/internal/shm"
 )
 
 // Command is a new value for one word of the state arena.

@@ -3,7 +3,8 @@ package supervisor
 import (
 	"runtime"
 
-	"chronus/engine/shm"
+	"chronus/engine/clock"
+	"chronus/engine/internal/shm"
 )
 
 // noteKind says what the watching thread has seen.
@@ -49,10 +50,10 @@ func (s *Supervisor) watch() {
 	known := make([]seen, len(s.pool.Rings))
 	set := shm.NewWaitSet(3*len(known) + 2)
 	events := uint64(0)
-	for last := shm.Now(); !s.closed.Load(); {
+	for last := clock.Now(); !s.closed.Load(); {
 		set.Reset()
 		set.Add(&s.nudge, s.nudge.Load())
-		now := shm.Now()
+		now := clock.Now()
 		if now-last > watchWait+watchLate {
 			s.overslept.Store(true)
 		}
@@ -122,7 +123,7 @@ func (s *Supervisor) fill() {
 			return
 		}
 		h := &s.pool.Host.Slots[slot]
-		h.AtNS.Store(shm.Now())
+		h.AtNS.Store(clock.Now())
 		h.Activate.Store(s.pool.Activation(slot))
 		shm.Wake(&h.Activate)
 	}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"testing"
 
+	"chronus/engine/clock"
+
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
@@ -213,7 +215,7 @@ func holdUntilKilled(t *testing.T) {
 	require.NoError(t, HoldRobust(&r.Robust))
 	r.State.Store(StateIdle)
 	Wake(&r.State)
-	SleepUntil(Now() + 60e9)
+	clock.SleepUntil(clock.Now() + 60e9)
 }
 
 func TestDeliveredBlocksDoNotOverlap(t *testing.T) {

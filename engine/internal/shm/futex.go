@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"unsafe"
 
+	"chronus/engine/clock"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -22,27 +24,9 @@ const (
 	sizeU32 = 2 // FUTEX2_SIZE_U32
 )
 
-// Now is raw CLOCK_MONOTONIC in ns, the one clock that all processes stamp with.
-func Now() int64 {
-	var ts unix.Timespec
-	_, _, _ = unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&ts)), 0)
-	return ts.Nano()
-}
-
 // The waits below are for real-time threads: raw system calls, which tell the Go scheduler nothing, so that coming back
 // depends on no lock that a thread of lower priority might hold. A goroutine in one keeps its P and holds up a garbage
 // collection; where there is one, the wait must be short.
-
-// SleepUntil sleeps to an absolute time on CLOCK_MONOTONIC, in ns.
-func SleepUntil(t int64) {
-	ts := unix.NsecToTimespec(t)
-	for {
-		_, _, e := unix.RawSyscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
-		if e != syscall.EINTR {
-			return
-		}
-	}
-}
 
 // Wait sleeps while *word is val, until woken, for at most ns nanoseconds (negative: for ever). It may return early.
 func Wait(word *atomic.Uint32, val uint32, ns int64) {
@@ -118,7 +102,7 @@ func (s *WaitSet) until(ns int64) uintptr {
 	if ns < 0 {
 		return 0
 	}
-	s.ts = unix.NsecToTimespec(Now() + ns)
+	s.ts = unix.NsecToTimespec(clock.Now() + ns)
 	return uintptr(unsafe.Pointer(&s.ts))
 }
 

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"sync"
 
-	"chronus/engine/shm"
+	"chronus/engine/internal/shm"
 )
 
 const (

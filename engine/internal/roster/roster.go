@@ -3,7 +3,7 @@
 // the same answer from the same words. But for Open it allocates nothing and makes no system call.
 package roster
 
-import "chronus/engine/shm"
+import "chronus/engine/internal/shm"
 
 // Roster is a view of all slots.
 type Roster struct {
