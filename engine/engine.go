@@ -28,6 +28,7 @@ import (
 	"chronus/engine/internal/supervisor"
 	"chronus/engine/osc"
 	"chronus/engine/patch"
+	"chronus/engine/sink"
 )
 
 const minProcs = 4
@@ -41,6 +42,7 @@ var (
 // Engine is one run of the engine. Its methods may be called from any goroutine, in any order, any number of times.
 type Engine struct {
 	cfg     Config
+	spec    sink.Spec // of the sink that plays: "auto" is settled by New
 	patch   *patch.Patch
 	code    *patch.Compiled
 	pool    *supervisor.Pool

@@ -11,7 +11,6 @@ import (
 
 	pa "github.com/gordonklaus/portaudio"
 
-	"chronus/engine/player"
 	"chronus/engine/sink"
 )
 
@@ -33,7 +32,7 @@ const (
 const Stuck = 75
 
 // Drive is the player's driver.
-func Drive(s player.Stream) {
+func Drive(s sink.Stream) {
 	d := &driver{Stream: s}
 	for !d.done() {
 		err := d.play()
@@ -47,7 +46,7 @@ func Drive(s player.Stream) {
 }
 
 type driver struct {
-	player.Stream
+	sink.Stream
 	said string // why there is no device, as last reported
 }
 
@@ -71,7 +70,7 @@ func (d *driver) pause(t time.Duration) {
 func (d *driver) lost(err error) {
 	if why := err.Error(); why != d.said {
 		d.said = why
-		d.Report(player.DeviceLost, why, 0)
+		d.Report(sink.DeviceLost, why, 0)
 	}
 }
 
@@ -101,7 +100,7 @@ func (d *driver) play() error {
 			err = errSilent
 		case d.Device.Playing() && !playing:
 			playing, d.said = true, ""
-			d.Report(player.DevicePlaying, name, latency)
+			d.Report(sink.DevicePlaying, name, latency)
 			d.Busy.Store(true)
 		case playing && !d.Device.Playing() && !d.Device.Over():
 			err = errSilent // it fell silent, and calls again: not where it was
