@@ -47,18 +47,6 @@ type Player struct {
 	stop       atomic.Bool
 }
 
-// event is what shm.PlayerEvent carries.
-type event struct {
-	block      uint64
-	entry, ret int64
-	value      int64
-	kind       uint32
-	slot, from int32
-}
-
-// sealedMemory is for how many blocks the time of their seal is remembered; a power of two above shm.MaxLead.
-const sealedMemory = 128
-
 // New is a player that goes on where the region stands: at the first block that was not handed out. It makes up for what
 // a predecessor that died may have left undone, seals up to the lead, and wakes the workers.
 func New(r roster.Roster) *Player {
@@ -179,12 +167,6 @@ func (p *Player) read(slot int, n uint64) bool {
 	return p.Host.Slots[slot].Condemned.Load() == 0 && ring.Copy(p.Rings[slot], p.fold, n, &p.header, p.buf)
 }
 
-// given says whether block n was given up: the music goes on at a later block from an earlier state.
-func (p *Player) given(n uint64) bool {
-	skip := p.Player.SkipTo.Load()
-	return n < skip && n >= p.Player.Seals[skip%shm.SealCount].Prev.Load()
-}
-
 // await waits for somebody to publish block n, until the call has used half a block's time: waiting longer is losing too.
 func (p *Player) await(n uint64, until int64) (int, bool) {
 	p.Player.Waiting.Store(1)
@@ -252,73 +234,6 @@ func (p *Player) info(n uint64, slot int, flags uint32, entry int64) shm.Deliver
 	return info
 }
 
-// seal says for every block below count which commands it takes. A word is written once: blocks below the sealed count
-// exist, others do not.
-func (p *Player) seal(count uint64, now int64) {
-	cutoff := p.Host.Head.Load()
-	for b := p.Player.Sealed.Load(); b < count; b++ {
-		prev := b
-		if base, skip := p.outage(b); skip {
-			prev = base
-		}
-		s := &p.Player.Seals[b%shm.SealCount]
-		s.Prev.Store(prev)
-		failpoint.Hit(failpoint.SealPrev)
-		s.Word.Store(shm.SealWord(p.fold, b, cutoff))
-		failpoint.Hit(failpoint.SealWord)
-		if prev != b {
-			p.skip = b
-		}
-		p.Player.SkipTo.Store(p.skip)
-		failpoint.Hit(failpoint.SealSkip)
-		p.sealedAt[b%sealedMemory] = now
-		p.Player.Sealed.Store(b + 1)
-		failpoint.Hit(failpoint.SealSealed)
-	}
-}
-
-// outage decides whether to give up what nobody has rendered: when block b would be further from the newest published one
-// than a worker may catch up by rendering, the music goes on at b from that state. Only the player decides it, in the
-// seal, so that every worker does the same. The next decision waits until the last one had its chance.
-func (p *Player) outage(b uint64) (base uint64, skip bool) {
-	for i, r := range p.Rings {
-		if p.Host.Slots[i].Condemned.Load() == 0 {
-			base = max(base, r.Published.Load())
-		}
-	}
-	return base, b > max(base, p.skip)+p.Host.Geo.Behind()
-}
-
-// look compares what the other rings say of the block a few before n: by then a standby that was late has it too.
-func (p *Player) look(n uint64) {
-	if n < shm.LateLook {
-		return
-	}
-	b := n - shm.LateLook
-	d, _ := p.Player.Delivered(b)
-	diverged := false
-	for i := range p.Rings {
-		if s := p.sum(i, b, d.Sum); s != 0 {
-			d.Sums[i] = s
-			failpoint.Hit(failpoint.SealLate)
-		}
-		diverged = diverged || d.Sum != 0 && d.Sums[i] != 0 && d.Sums[i] != d.Sum
-	}
-	if diverged {
-		p.Player.Diverged.Add(1)
-	}
-}
-
-// sum is what a slot's ring says of block n, 0 where it says nothing that can be believed. One that is as it was heard needs no
-// proof; one that differs is worth the look whether its entry verifies: a flipped bit is no disagreement.
-func (p *Player) sum(slot int, n, heard uint64) uint64 {
-	s := ring.Sum(p.Rings[slot], n)
-	if s != 0 && s != heard && !ring.Copy(p.Rings[slot], p.fold, n, &p.other, p.spare) {
-		return 0
-	}
-	return s
-}
-
 // finish keeps the redundancy up and stamps the time of return.
 func (p *Player) finish(n uint64, entry int64) {
 	p.fill(entry)
@@ -332,64 +247,4 @@ func (p *Player) finish(n uint64, entry int64) {
 		p.pending.ret = d.ReturnNS
 		p.emit(p.pending)
 	}
-}
-
-// fill activates spares until as many workers keep up as there should be replicas. Late is not dead: nobody is stopped. But
-// one who is late and works is helped by one more at most, however many are late: what is short then is processor time, and
-// every further renderer takes it from the others. Without real-time priorities, of which a surplus renderer has none, even one
-// more does, so there only who stands still is replaced.
-func (p *Player) fill(now int64) {
-	keep, work := 0, 0
-	for slot := range p.Rings {
-		if !p.Renders(slot) {
-			continue
-		}
-		published := p.Rings[slot].Published.Load()
-		if published != p.published[slot] {
-			p.published[slot], p.progressed[slot] = published, now
-		}
-		fresh := now-p.ActivatedNS(slot) < 2*p.block
-		if fresh || now-p.progressed[slot] <= p.late+p.block {
-			work++
-		}
-		if fresh || p.keepsUp(published, now) {
-			keep++
-		}
-	}
-	replicas := int(p.Host.Geo.Replicas)
-	most := replicas
-	if p.Host.Geo.Fifo != 0 {
-		most++
-	}
-	for ; keep < replicas && work < most; keep, work = keep+1, work+1 {
-		slot := p.Spare()
-		if slot < 0 {
-			return
-		}
-		s := &p.Player.Slots[slot]
-		s.AtNS.Store(clock.Now())
-		s.Activate.Store(p.Activation(slot))
-		shm.Wake(&s.Activate)
-		p.emit(event{kind: shm.EventActivated, block: p.next, entry: now, ret: s.AtNS.Load(), slot: int32(slot), from: -1})
-	}
-}
-
-func (p *Player) keepsUp(published uint64, now int64) bool {
-	sealed := p.Player.Sealed.Load()
-	if published >= sealed {
-		return true
-	}
-	return sealed-published < sealedMemory && now-p.sealedAt[published%sealedMemory] <= p.late
-}
-
-// emit puts an event where the host reads it; the oldest is overwritten, the host counts what it missed.
-func (p *Player) emit(e event) {
-	q := &p.Player.Queue[p.events%shm.EventCount]
-	q.Index.Store(0)
-	q.Block, q.EntryNS, q.ReturnNS, q.Value = e.block, e.entry, e.ret, e.value
-	q.Kind, q.Slot, q.From = e.kind, e.slot, e.from
-	p.events++
-	q.Index.Store(p.events)
-	p.Player.Events.Store(p.events)
-	shm.Wake(shm.Low(&p.Player.Events))
 }
