@@ -32,7 +32,10 @@ func TestSinksAreParsed(t *testing.T) {
 func TestSinkThatDoesNotParseIsOneLineThatNamesWhatDoes(t *testing.T) {
 	for _, name := range []string{"", "trumpet", "Clock", "clocks", "clock:", "clock:1", "auto:1", "wav", "wav:", "portaudio2", ":", ":wav"} {
 		_, err := Parse(name)
-		require.EqualError(t, err, `sink "`+name+`": want auto, clock, wav:FILE or portaudio[:DEVICE]`)
+		require.EqualError(t, err, `sink "`+name+`": want `+Usage())
+	}
+	for _, form := range []string{"auto, ", "clock, ", "wav:FILE", "portaudio[:DEVICE]"} {
+		require.Contains(t, Usage(), form)
 	}
 }
 
