@@ -6,7 +6,8 @@ import (
 	"chronus/engine/internal/shm"
 )
 
-// look compares what the other rings say of the block a few before n: by then a standby that was late has it too.
+// look compares the rings' checksums of the block shm.LateLook before n: by
+// then a standby that was late has published it as well.
 func (p *Player) look(n uint64) {
 	if n < shm.LateLook {
 		return
@@ -26,8 +27,10 @@ func (p *Player) look(n uint64) {
 	}
 }
 
-// sum is what a slot's ring says of block n, 0 where it says nothing that can be believed. One that is as it was heard needs no
-// proof; one that differs is worth the look whether its entry verifies: a flipped bit is no disagreement.
+// sum returns the checksum of block n in a slot's ring, or 0 if the ring has
+// none that can be believed. A checksum equal to that of the block heard needs
+// no proof. If it differs, the entry must verify: a flipped bit is not a
+// disagreement.
 func (p *Player) sum(slot int, n, heard uint64) uint64 {
 	s := ring.Sum(p.Rings[slot], n)
 	if s != 0 && s != heard && !ring.Copy(p.Rings[slot], p.fold, n, &p.other, p.spare) {

@@ -2,7 +2,7 @@ package player
 
 import "chronus/engine/internal/shm"
 
-// event is what shm.PlayerEvent carries.
+// event is the content of a shm.PlayerEvent.
 type event struct {
 	block      uint64
 	entry, ret int64
@@ -11,7 +11,8 @@ type event struct {
 	slot, from int32
 }
 
-// emit puts an event where the host reads it; the oldest is overwritten, the host counts what it missed.
+// emit puts an event where the host reads it. It overwrites the oldest one; the
+// host counts what it missed.
 func (p *Player) emit(e event) {
 	q := &p.Player.Queue[p.events%shm.EventCount]
 	q.Index.Store(0)

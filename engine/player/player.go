@@ -1,12 +1,17 @@
-// Package player is the player process: its callback picks a ring for each block, hands the samples to the sink, seals
-// the blocks ahead and wakes the workers. It must not render, nor wait for anybody who may be dead. Who asks it for a block,
-// the device or the clock in its stead, is the clock of the whole engine.
+// Package player is the player process: its callback picks a ring for each
+// block, hands the samples to the sink, seals the blocks ahead and wakes the
+// workers. It must not render, nor wait for a process that may be dead.
+// Whatever asks it for blocks, a device or the clock in its stead, is the clock
+// of the whole engine.
 //
-// The callback is wait-free but for one bounded wait: when no ring has the block yet, it waits until the call has used
-// half a block's time. It allocates nothing, takes no lock, logs nothing and makes no system call but futex and the clock
-// read. What the host should know leaves through a ring of events in the player's region. Files and devices belong to other
-// threads of the process: a sound file is written from the region behind the callback (soundfile.go), a device is opened by a
-// Driver, which one executable brings and the other does not have.
+// The callback is wait-free except for one bounded wait: when no ring has the
+// block yet, it waits until the call has used half a block's time. It allocates
+// nothing, takes no lock, logs nothing, and makes no system call but futex and
+// the clock read. What the host needs to hear of leaves through a ring of
+// events in the player's region. Files and devices belong to other threads of
+// the process: a sound file is written from the region behind the callback
+// (soundfile.go), and a device is opened by a sink.Driver, which only one of
+// the executables brings.
 package player
 
 import (
@@ -20,44 +25,48 @@ import (
 	"chronus/engine/internal/shm"
 )
 
-// Player is the state of the callback. Its methods belong to the thread that calls back, Stop may come from anywhere.
+// Player is the state of the callback. Its methods belong to the thread that
+// calls back, except Stop, which any thread may call.
 type Player struct {
 	roster.Roster
 	fold  uint64
-	block int64 // time of a block, ns
-	late  int64 // a block not published so long after its seal makes its worker late
+	block int64 // length of a block, ns
+	late  int64 // ns from a block's seal after which it is late
 
 	next     uint64
 	buf      []float32
 	header   shm.EntryHeader
 	spare    []float32 // a copy that is not heard, and its header
 	other    shm.EntryHeader
-	last     []float32 // last frame handed out, one sample a channel
+	last     []float32 // last frame handed out, one sample per channel
 	sealedAt [sealedMemory]int64
-	// What each ring had published when it was last looked at, and when that had changed.
+	// What each ring had published when the callback last looked, and when that
+	// had last changed.
 	published  [shm.MaxSlots]uint64
 	progressed [shm.MaxSlots]int64
 	events     uint64
 	switches   uint64
 	skip       uint64 // the first block after the last outage
 	lost       uint64 // frames
-	pending    event  // an event that wants the time of return
+	pending    event  // an event that is missing its time of return
 	flags      uint32
 	set        *shm.WaitSet
 	stop       atomic.Bool
 }
 
-// New is a player that goes on where the region stands: at the first block that was not handed out. It makes up for what
-// a predecessor that died may have left undone, seals up to the lead, and wakes the workers.
+// New returns a player that goes on where the region stands: at the first block
+// that was not handed out. It makes up for what a predecessor that died may
+// have left undone, seals up to the lead, and wakes the workers.
 func New(r roster.Roster) *Player {
 	geo := r.Host.Geo
 	p := &Player{
 		Roster: r, fold: r.Host.Stamp.Fold(), block: geo.BlockNS(),
-		buf: make([]float32, geo.Samples()), spare: make([]float32, geo.Samples()), last: make([]float32, geo.Channels),
-		next: r.Player.Playout.Load(), events: r.Player.Events.Load(),
-		switches: r.Player.Switches.Load(), lost: r.Player.Lost.Load(), skip: r.Player.SkipTo.Load(), set: shm.NewWaitSet(shm.MaxSlots),
+		buf: make([]float32, geo.Samples()), spare: make([]float32, geo.Samples()),
+		last: make([]float32, geo.Channels), set: shm.NewWaitSet(shm.MaxSlots),
+		next: r.Player.Playout.Load(), events: r.Player.Events.Load(), switches: r.Player.Switches.Load(),
+		lost: r.Player.Lost.Load(), skip: r.Player.SkipTo.Load(),
 	}
-	// The last block of the lead is the spare's to come in.
+	// The last block of the lead is left for a spare to come in.
 	p.late = p.block / 2
 	if geo.Lead > 1 {
 		p.late = p.block * int64(geo.Lead-1)
@@ -79,13 +88,14 @@ func New(r roster.Roster) *Player {
 	return p
 }
 
-// Next is the block that the next call hands out.
+// Next returns the number of the block that the next call hands out.
 func (p *Player) Next() uint64 { return p.next }
 
 // Stop makes the next call the last: it fades its block to silence.
 func (p *Player) Stop() { p.stop.Store(true) }
 
-// Xrun tells the callback that the machine let it come late by ns, more than the lead, and that its grid starts anew.
+// Xrun counts an xrun: the machine let the next call come ns late, more than
+// the lead, and the grid starts anew.
 func (p *Player) Xrun(ns int64) {
 	p.Player.Xruns.Add(1)
 	p.Player.XrunNS.Add(uint64(ns))
@@ -94,7 +104,8 @@ func (p *Player) Xrun(ns int64) {
 	p.emit(event{kind: shm.EventXrun, block: p.next, entry: now, ret: now, value: ns, slot: -1, from: -1})
 }
 
-// Callback hands out the next block: len(out) is frames x channels. False: it was the last.
+// Callback hands out the next block; len(out) is frames x channels. It returns
+// false if that was the last.
 func (p *Player) Callback(out []float32) bool {
 	entry := clock.Now()
 	n := p.next
@@ -122,7 +133,9 @@ func (p *Player) Callback(out []float32) bool {
 		p.conceal(out)
 		flags |= shm.FlagLost
 		slot = -1
-		p.pending = event{kind: shm.EventLost, block: n, entry: entry, slot: -1, from: primary, value: int64(p.Host.Geo.Frames)}
+		p.pending = event{
+			kind: shm.EventLost, block: n, entry: entry, slot: -1, from: primary, value: int64(p.Host.Geo.Frames),
+		}
 	}
 	last := p.stop.Load()
 	if last {
@@ -140,8 +153,9 @@ func (p *Player) Callback(out []float32) bool {
 	return !last
 }
 
-// take copies block n out of a ring, verified. The primary comes first, then who else is alive, then the dead: what they
-// had finished is as good.
+// take copies block n out of a ring, verified, and returns the ring's slot. The
+// primary comes first, then the other live workers, then the dead ones: what
+// they had finished is as good.
 func (p *Player) take(n uint64) (int, bool) {
 	primary := int(p.Player.Primary.Load())
 	if primary >= 0 && p.Alive(primary) && p.read(primary, n) {
@@ -167,7 +181,9 @@ func (p *Player) read(slot int, n uint64) bool {
 	return p.Host.Slots[slot].Condemned.Load() == 0 && ring.Copy(p.Rings[slot], p.fold, n, &p.header, p.buf)
 }
 
-// await waits for somebody to publish block n, until the call has used half a block's time: waiting longer is losing too.
+// await waits for any worker to publish block n, at most until the time given,
+// in ns: half a block into the call, since to wait longer would lose the block
+// as well.
 func (p *Player) await(n uint64, until int64) (int, bool) {
 	p.Player.Waiting.Store(1)
 	defer p.Player.Waiting.Store(0)
@@ -187,7 +203,8 @@ func (p *Player) await(n uint64, until int64) (int, bool) {
 	}
 }
 
-// deliver writes block n where the recording and a file sink find it, and moves playout.
+// deliver writes block n where the recorder and a file sink find it, and
+// advances playout.
 func (p *Player) deliver(n uint64, slot int, flags uint32, entry int64, primary int32, out []float32) {
 	d, samples := p.Player.Delivered(n)
 	d.Block.Store(0)
@@ -234,7 +251,7 @@ func (p *Player) info(n uint64, slot int, flags uint32, entry int64) shm.Deliver
 	return info
 }
 
-// finish keeps the redundancy up and stamps the time of return.
+// finish restores redundancy and stamps the time of return.
 func (p *Player) finish(n uint64, entry int64) {
 	p.fill(entry)
 	d, _ := p.Player.Delivered(n)

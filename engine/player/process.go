@@ -22,19 +22,20 @@ import (
 const (
 	FDHost    = 3 + iota // host region, read-only
 	FDPlayer             // player region, writable
-	FDControl            // a socket to the host: a byte stops the player, end of file means that the host is gone
+	FDControl            // a socket to the host, see listen
 	FDRings              // all rings in the order of slots, read-only
 )
 
-// Main is a player executable, with the descriptors above. args are the name of a
-// sink, such as "clock" or "wav:FILE", and optionally "verbose", which lets the
-// libraries of a device write to stderr. drive opens the device of a sink that has
-// one; nil in an executable without devices. Error messages go to log. Main
-// returns the exit code: 0 after an ordered stop or the host's end.
+// Main is a player executable, with the descriptors above. args are the name of
+// a sink, such as "clock" or "wav:FILE", and optionally "verbose", which lets
+// the libraries of a device write to stderr. drive opens the device of a sink
+// that has one; nil in an executable without devices. Error messages go to log.
+// Main returns the exit code: 0 after an ordered stop or the host's end.
 func Main(args []string, drive sink.Driver, log *os.File) int {
 	runtime.LockOSThread()
 	quiet.Begin()
-	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGPIPE) // the terminal is the host's affair, and may be gone
+	// The terminal is the host's business, and may be gone.
+	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGPIPE)
 	if len(args) == 0 || len(args) > 2 {
 		fmt.Fprintln(log, "started by chronus, with a sink; not by hand")
 		return 2
@@ -72,17 +73,20 @@ func run(spec sink.Spec, drive sink.Driver, verbose bool, log *os.File) error {
 		close(kept)
 	}()
 	term := make(chan os.Signal, 1)
-	signal.Notify(term, unix.SIGTERM) // sent to every process when a container ends: fade out then too
+	signal.Notify(term, unix.SIGTERM) // every process gets it when a container ends: fade out
 	go func() {
 		<-term
 		p.Stop()
 	}()
 	var dev *sink.Device
 	if spec.Device && drive != nil {
-		dev = sink.NewDevice(p, host.Geo, entered(host), func(g sink.Grid, begins bool) { anchor(region, g, begins) })
+		dev = sink.NewDevice(p, host.Geo, entered(host), func(g sink.Grid, begins bool) {
+			anchor(region, g, begins)
+		})
 		stream := sink.Stream{
 			Device: dev, Name: spec.Value, Done: done, Log: log, Verbose: verbose, Busy: &busy,
-			Rate: int(host.Geo.Rate), Frames: int(host.Geo.Frames), Block: time.Duration(host.Geo.BlockNS()),
+			Rate: int(host.Geo.Rate), Frames: int(host.Geo.Frames),
+			Block: time.Duration(host.Geo.BlockNS()),
 			Report: func(state, detail string, latency time.Duration) {
 				_, _ = fmt.Fprintf(socket, "%s\t%d\t%s\n", state, latency, detail)
 			},
@@ -101,10 +105,11 @@ func run(spec sink.Spec, drive sink.Driver, verbose bool, log *os.File) error {
 	return nil
 }
 
-// prioritize locks the memory of the process and raises its threads, the calling
-// one to the priority of the callback. The host has already reported what is not
-// granted, so errors are dropped. With a device, only what is mapped by now is
-// locked: its libraries map more than a limit may allow, and fail if they cannot.
+// prioritize locks the memory of the process and raises its threads, the
+// calling one to the priority of the callback. The host has already reported
+// what is not granted, so errors are dropped. With a device, only what is
+// mapped by now is locked: its libraries map more than a limit may allow, and
+// fail if they cannot.
 func prioritize(host *shm.Host, region *shm.Player, device bool) {
 	if device {
 		_ = shm.LockPresent()
@@ -131,8 +136,8 @@ func entered(host *shm.Host) func() {
 	}
 }
 
-// anchor publishes a point of the grid that blocks are due on, and where the grid
-// began.
+// anchor publishes a point of the grid that blocks are due on, and where the
+// grid began.
 func anchor(region *shm.Player, g sink.Grid, begins bool) {
 	region.SetAnchor(g.At, g.NS)
 	if begins {
@@ -141,8 +146,8 @@ func anchor(region *shm.Player, g sink.Grid, begins bool) {
 	}
 }
 
-// listen waits for the host. Whatever arrives on the socket stops the player, and
-// so does its end: with the host gone nothing else would ever stop it.
+// listen waits for the host. Whatever arrives on the socket stops the player,
+// and so does its end: with the host gone nothing else would ever stop it.
 func listen(control *os.File, p *Player) {
 	var b [1]byte
 	for {

@@ -5,13 +5,17 @@ import (
 	"chronus/engine/internal/shm"
 )
 
-// sealedMemory is for how many blocks the time of their seal is remembered; a power of two above shm.MaxLead.
+// sealedMemory is the number of blocks whose time of sealing is remembered, a
+// power of two above shm.MaxLead.
 const sealedMemory = 128
 
-// fill activates spares until as many workers keep up as there should be replicas. Late is not dead: nobody is stopped. But
-// one who is late and works is helped by one more at most, however many are late: what is short then is processor time, and
-// every further renderer takes it from the others. Without real-time priorities, of which a surplus renderer has none, even one
-// more does, so there only who stands still is replaced.
+// fill activates spares until as many workers keep up as there should be
+// replicas. Late is not dead: no worker is stopped. But however many workers
+// are late and still make progress, at most one more is activated to help: what
+// is short then is CPU time, which every further renderer takes from the
+// others. A surplus renderer has no real-time priority and so takes nothing
+// from those that have. Without real-time priorities even one more would: then
+// only a worker that stands still is replaced.
 func (p *Player) fill(now int64) {
 	keep, work := 0, 0
 	for slot := range p.Rings {
@@ -44,7 +48,9 @@ func (p *Player) fill(now int64) {
 		s.AtNS.Store(clock.Now())
 		s.Activate.Store(p.Activation(slot))
 		shm.Wake(&s.Activate)
-		p.emit(event{kind: shm.EventActivated, block: p.next, entry: now, ret: s.AtNS.Load(), slot: int32(slot), from: -1})
+		p.emit(event{
+			kind: shm.EventActivated, block: p.next, entry: now, ret: s.AtNS.Load(), slot: int32(slot), from: -1,
+		})
 	}
 }
 

@@ -5,8 +5,8 @@ import (
 	"chronus/engine/internal/shm"
 )
 
-// seal says for every block below count which commands it takes. A word is written once: blocks below the sealed count
-// exist, others do not.
+// seal fixes for every block below count which commands it takes. A seal word
+// is written once: blocks below the sealed count exist, others do not.
 func (p *Player) seal(count uint64, now int64) {
 	cutoff := p.Host.Head.Load()
 	for b := p.Player.Sealed.Load(); b < count; b++ {
@@ -30,9 +30,12 @@ func (p *Player) seal(count uint64, now int64) {
 	}
 }
 
-// outage decides whether to give up what nobody has rendered: when block b would be further from the newest published one
-// than a worker may catch up by rendering, the music goes on at b from that state. Only the player decides it, in the
-// seal, so that every worker does the same. The next decision waits until the last one had its chance.
+// outage decides whether to give up the blocks that no worker has rendered. If
+// b lies further beyond the newest published block than a worker may catch up
+// by rendering, the music goes on at b from the state after that block. Only
+// the player decides this, in the seal, so that every worker does the same.
+// After one such decision, the next waits until the workers have had their
+// chance.
 func (p *Player) outage(b uint64) (base uint64, skip bool) {
 	for i, r := range p.Rings {
 		if p.Host.Slots[i].Condemned.Load() == 0 {
@@ -42,7 +45,8 @@ func (p *Player) outage(b uint64) (base uint64, skip bool) {
 	return base, b > max(base, p.skip)+p.Host.Geo.Behind()
 }
 
-// given says whether block n was given up: the music goes on at a later block from an earlier state.
+// given reports whether block n was given up: the music goes on at a later
+// block from an earlier state.
 func (p *Player) given(n uint64) bool {
 	skip := p.Player.SkipTo.Load()
 	return n < skip && n >= p.Player.Seals[skip%shm.SealCount].Prev.Load()

@@ -25,10 +25,10 @@ const (
 )
 
 // soundFile copies the delivered blocks to the file of a sink that has one. The
-// blocks lie in shared memory: what a player had delivered when it died is written
-// by the next one, and what a full or slow disk does not take is tried again for
-// as long as it lies there. The music goes on meanwhile; blocks that are given up
-// are silence in the file, and counted.
+// blocks lie in shared memory: what a player had delivered when it died is
+// written by the next one, and what a full or slow disk does not take is tried
+// again for as long as it lies there. The music goes on meanwhile; blocks that
+// are given up are silence in the file, and counted.
 type soundFile struct {
 	region *shm.Player
 	sink   sink.Spec
@@ -36,9 +36,10 @@ type soundFile struct {
 	failed bool      // the host has been told so
 }
 
-// open resumes the file that the host, or a player that died, has begun. Emptying
-// it would take the header away for a moment, under the eyes of a reader. It is
-// begun anew only if nothing has been written yet: then it has been removed.
+// open resumes the file that the host, or a player that died, has begun.
+// Emptying it would take the header away for a moment, under the eyes of a
+// reader. It is begun anew only if nothing has been written yet: then it has
+// been removed.
 func (s *soundFile) open() error {
 	g := &s.region.Geo
 	shape := sink.Shape{Rate: int(g.Rate), Channels: int(g.Channels), Frames: int(g.Frames)}
@@ -54,9 +55,9 @@ func (s *soundFile) open() error {
 }
 
 // keep copies delivered blocks to the file, if the sink has one, until done is
-// closed and all of them are written. It has a thread of its own, so that a slow
-// disk is never heard. Once per second it also publishes what the process has
-// allocated, except for what a driver allocated while busy was set.
+// closed and all of them are written. It has a thread of its own, so that a
+// slow disk is never heard. Once per second it also publishes what the process
+// has allocated, except for what a driver allocated while busy was set.
 func (s *soundFile) keep(busy *atomic.Bool, done <-chan struct{}) {
 	var allocs quiet.Allocs
 	every, tidyEvery := keepEvery, tidyEvery
@@ -107,7 +108,7 @@ func (s *soundFile) write(last, tidy bool) error {
 
 func (s *soundFile) blocks() error {
 	for b := s.region.Written.Load(); ; b++ {
-		playout := s.region.Playout.Load() // anew each time: the disk may have held up the previous block for long
+		playout := s.region.Playout.Load() // each time: the disk may have held up the block before
 		if b >= playout {
 			return nil
 		}
@@ -124,8 +125,8 @@ func (s *soundFile) blocks() error {
 	}
 }
 
-// report tells the host that the file cannot be written, or, with nil, that it can
-// again.
+// report tells the host that the file cannot be written, or, with nil, that it
+// can again.
 func (s *soundFile) report(err error) {
 	if s.failed = err != nil; !s.failed {
 		s.region.SinkError.Store(0)

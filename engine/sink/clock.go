@@ -8,12 +8,12 @@ import (
 // clockKind is paced and silent.
 var clockKind = &Kind{Name: "clock", Player: LeanPlayer}
 
-// Clock calls src for blocks at absolute deadlines on CLOCK_MONOTONIC, until src
-// hands out its last. A call that comes later than the lead does not race to catch
-// up: the grid is anchored anew, which is an xrun of the machine and loses no
-// frame. anchored is called with every anchor. Clock hands over to dev, which may
-// be nil, as soon as it calls steadily, and takes over again when it falls silent.
-// It runs on the calling thread.
+// Clock calls src for blocks at absolute deadlines on CLOCK_MONOTONIC, until
+// src hands out its last. A call that comes later than the lead does not race
+// to catch up: the grid is anchored anew, which is an xrun of the machine and
+// loses no frame. anchored is called with every anchor. Clock hands over to
+// dev, which may be nil, as soon as it calls steadily, and takes over again
+// when it falls silent. It runs on the calling thread.
 func Clock(src Source, g shm.Geometry, dev *Device, anchored func(Grid)) {
 	buf := make([]float32, g.Samples())
 	grid := Grid{Rate: uint64(g.Rate), Frames: uint64(g.Frames)}
@@ -21,7 +21,7 @@ func Clock(src Source, g shm.Geometry, dev *Device, anchored func(Grid)) {
 		grid.At, grid.NS = src.Next(), ns
 		anchored(grid)
 	}
-	anchor(clock.Now() + int64(g.Lead)*g.BlockNS()) // the workers' time to fill the lead
+	anchor(clock.Now() + int64(g.Lead)*g.BlockNS()) // time for the workers to fill the lead
 	for {
 		due := grid.Due(src.Next())
 		clock.SleepUntil(due)
@@ -36,7 +36,7 @@ func Clock(src Source, g shm.Geometry, dev *Device, anchored func(Grid)) {
 			if dev.await() {
 				return
 			}
-			anchor(clock.Now()) // whatever was due while it was silent is late already
+			anchor(clock.Now()) // what was due during its silence is late already
 		}
 	}
 }

@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// Driver opens the sound device that Stream.Name names and reopens it whenever it
-// is lost. It returns once the device has played the last block, or Done is
-// closed. It runs on a goroutine of its own, so whatever may hang belongs in it.
+// Driver opens the sound device that Stream.Name names and reopens it whenever
+// it is lost. It returns once the device has played the last block, or Done is
+// closed. It runs on a goroutine of its own, so whatever may hang belongs in
+// it.
 type Driver func(Stream)
 
 // Stream is what a driver works on.
@@ -24,8 +25,8 @@ type Stream struct {
 	// Report tells the host what became of the device: see DevicePlaying,
 	// DeviceLost.
 	Report func(state, detail string, latency time.Duration)
-	// Busy is set by the driver when it has allocated. What it allocates while no
-	// device plays is not counted against the callback.
+	// Busy is set by the driver when it has allocated. What it allocates while
+	// no device plays is not counted against the callback.
 	Busy *atomic.Bool
 }
 

@@ -11,35 +11,36 @@ var kinds = []*Kind{auto, clockKind, wav, portAudio}
 
 // Executables that a player may be, found beside the engine's own.
 const (
-	LeanPlayer      = "chronus-player"    // static, for every sink without a device
+	LeanPlayer      = "chronus-player"    // static; for sinks without a device
 	PortAudioPlayer = "chronus-portaudio" // the only one that links C
 )
 
-// Kind is one kind of sink: what its name looks like, what the host does about it
-// before an engine starts, and what the player does with it. Unless a device calls
-// for blocks, every kind is paced by Clock.
+// Kind is one kind of sink: what its name looks like, what the host does about
+// it before an engine starts, and what the player does with it. Unless a device
+// calls for blocks, every kind is paced by Clock.
 type Kind struct {
 	Name string // "wav"
-	Arg  string // what may follow "NAME:", as usage shows it, "FILE"; "": nothing may
+	Arg  string // what may follow "NAME:", "FILE" in usage; "": nothing may
 	Bare bool   // the name alone will do, although an argument may follow
 
 	// Player is the executable that plays the kind.
 	Player string
-	// Device reports whether that executable brings a Driver, whose device calls
-	// for blocks whenever it plays.
+	// Device reports whether that executable brings a Driver, whose device
+	// calls for blocks whenever it plays.
 	Device bool
-	// File opens the file that the argument names, which then receives every block.
-	// nil: no file is written.
+	// File opens the file that the argument names, which then receives every
+	// block. nil: no file is written.
 	File *FileFormat
 
 	// Settle, in the host and before anything is taken, checks the sink against
-	// the machine and returns the one that will be played, which may be of another
-	// kind. latency is what its device is asked for, 0 without a device. nil: the
-	// sink is played as named.
+	// the machine and returns the one that will be played, which may be of
+	// another kind. latency is what its device is asked for, 0 without a
+	// device. nil: the sink is played as named.
 	Settle func(s Spec, m Machine) (to Spec, latency time.Duration, err error)
 }
 
-// Machine is what Settle may ask of the machine that an engine is about to play on.
+// Machine is what Settle may ask of the machine that an engine is about to play
+// on.
 type Machine struct {
 	Block time.Duration // length of a block
 	// Devices lists the output devices that a player executable can open.
@@ -75,7 +76,8 @@ type File interface {
 	Close() error
 }
 
-// usage returns how the kind is written: "clock", "wav:FILE", "portaudio[:DEVICE]".
+// usage returns how the kind is written: "clock", "wav:FILE",
+// "portaudio[:DEVICE]".
 func (k *Kind) usage() string {
 	switch {
 	case k.Arg == "":
@@ -86,7 +88,8 @@ func (k *Kind) usage() string {
 	return k.Name + ":" + k.Arg
 }
 
-// Usage lists how sinks are written: "auto, clock, wav:FILE or portaudio[:DEVICE]".
+// Usage lists how sinks are written: "auto, clock, wav:FILE or
+// portaudio[:DEVICE]".
 func Usage() string {
 	forms := make([]string, len(kinds))
 	for i, k := range kinds {
@@ -99,7 +102,9 @@ func Usage() string {
 // Spec is the parsed name of a sink.
 type Spec struct {
 	*Kind
-	Value string // what followed the colon: the path of a file, the name or index of a device
+	// Value is what followed the colon: the path of a file, the name or index of a
+	// device.
+	Value string
 }
 
 // Parse parses the name of a sink. The error is one line that says what is

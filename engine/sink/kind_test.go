@@ -30,7 +30,9 @@ func TestSinksAreParsed(t *testing.T) {
 }
 
 func TestSinkThatDoesNotParseIsOneLineThatNamesWhatDoes(t *testing.T) {
-	for _, name := range []string{"", "trumpet", "Clock", "clocks", "clock:", "clock:1", "auto:1", "wav", "wav:", "portaudio2", ":", ":wav"} {
+	for _, name := range []string{
+		"", "trumpet", "Clock", "clocks", "clock:", "clock:1", "auto:1", "wav", "wav:", "portaudio2", ":", ":wav",
+	} {
 		_, err := Parse(name)
 		require.EqualError(t, err, `sink "`+name+`": want `+Usage())
 	}
@@ -54,7 +56,9 @@ func TestEveryKindCanBePlayedOrSettlesOnOneThatCan(t *testing.T) {
 
 // settle settles the sink on a machine with those devices, where listing them
 // fails with cannot. said is what the user was told.
-func settle(t *testing.T, name string, list []DeviceInfo, cannot error) (to Spec, latency time.Duration, said string, err error) {
+func settle(t *testing.T, name string, list []DeviceInfo, cannot error) (
+	to Spec, latency time.Duration, said string, err error,
+) {
 	t.Helper()
 	s, err := Parse(name)
 	require.NoError(t, err)

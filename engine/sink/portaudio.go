@@ -9,12 +9,13 @@ import (
 // portAudio is a sound device, named by its name, a part of it or its index, or
 // the default device. Package portaudio is its Driver.
 var portAudio = &Kind{
-	Name: "portaudio", Arg: "DEVICE", Bare: true, Player: PortAudioPlayer, Device: true, Settle: settlePortAudio,
+	Name: "portaudio", Arg: "DEVICE", Bare: true,
+	Player: PortAudioPlayer, Device: true, Settle: settlePortAudio,
 }
 
 // settlePortAudio asks for the latency that the device needs. While the machine
-// has no output device at all, one may still come, and the player waits for it. A
-// name that fits none of several devices is a mistake.
+// has no output device at all, one may still come, and the player waits for it.
+// A name that fits none of several devices is a mistake.
 func settlePortAudio(s Spec, m Machine) (Spec, time.Duration, error) {
 	device, err := findDevice(s, m)
 	if err != nil && !errors.Is(err, ErrNoDevice) {

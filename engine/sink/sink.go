@@ -1,11 +1,11 @@
-// Package sink is where an engine's sound goes. It names the kinds of sink, parses
-// the name of one into a Spec, and holds what asks the player for blocks: the
-// clock, and a sound device for as long as one calls. It must not touch what a
-// block holds, which is the player's business.
+// Package sink is where an engine's sound goes. It names the kinds of sink,
+// parses the name of one into a Spec, and holds what asks the player for
+// blocks: the clock, and a sound device for as long as one calls. It must not
+// touch what a block holds, which is the player's business.
 //
 // A kind of sink has a file of its own here and an entry in the table of kinds;
-// engine and player read the rest off its Kind. What reaches the outside world has
-// a package below: portaudio drives a device, wavfile writes a file.
+// engine and player read the rest off its Kind. What reaches the outside world
+// has a package below: portaudio drives a device, wavfile writes a file.
 package sink
 
 // Source hands out blocks.
@@ -15,8 +15,8 @@ type Source interface {
 	// Callback fills out with the next block, frames x channels interleaved
 	// samples, and returns false if that was the last.
 	Callback(out []float32) bool
-	// Xrun reports that the machine let the next call come ns late, so late that
-	// the grid starts anew.
+	// Xrun reports that the machine let the next call come ns late, so late
+	// that the grid starts anew.
 	Xrun(ns int64)
 }
 

@@ -6,7 +6,11 @@ import "chronus/engine/sink/wavfile"
 var wav = &Kind{
 	Name: "wav", Arg: "FILE", Player: LeanPlayer,
 	File: &FileFormat{
-		Create: func(path string, s Shape) (File, error) { return wavfile.Open(path, s.Rate, s.Channels, s.Frames) },
-		Resume: func(path string, s Shape) (File, error) { return wavfile.Reopen(path, s.Rate, s.Channels, s.Frames) },
+		Create: func(path string, s Shape) (File, error) {
+			return wavfile.Open(path, s.Rate, s.Channels, s.Frames)
+		},
+		Resume: func(path string, s Shape) (File, error) {
+			return wavfile.Reopen(path, s.Rate, s.Channels, s.Frames)
+		},
 	},
 }
