@@ -16,20 +16,24 @@ import (
 	"chronus/engine/sink"
 )
 
-// probeLimit is how long a list of devices may take: the stock ALSA configuration probes every card for half a second.
+// probeLimit is how long listing the devices may take: with its stock
+// configuration, ALSA probes every card for half a second.
 const probeLimit = 5 * time.Second
 
-// Devices lists the output devices that the sink "portaudio" can play on. bin is the folder of the executables, pulse the
-// PulseAudio server to ask, as in PULSE_SERVER; "": all there is. It asks a process of its own, as all of PortAudio lives in one.
+// Devices lists the output devices that the sink "portaudio" can play on. bin
+// is the folder of the executables, and pulse the PulseAudio server to ask, as
+// in PULSE_SERVER; "" asks every sound system there is. The list comes from a
+// process of its own, since all of PortAudio lives in one.
 func Devices(bin, pulse string) ([]sink.DeviceInfo, error) {
 	return devices(bin, sink.PortAudioPlayer, pulse)
 }
 
-// devices is Devices for any player executable with devices.
+// devices is Devices for any executable of a player with devices: run with the
+// argument "devices", it prints a JSON array of them.
 func devices(bin, player, pulse string) ([]sink.DeviceInfo, error) {
 	exe := filepath.Join(bin, player)
 	if _, err := os.Stat(exe); err != nil {
-		return nil, fmt.Errorf("%s is not there: make deps && make build makes it", player)
+		return nil, fmt.Errorf("%s is not there: make deps && make build builds it", player)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), probeLimit)
 	defer cancel()

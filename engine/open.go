@@ -20,7 +20,8 @@ import (
 	"chronus/engine/tape"
 )
 
-// open checks what New checks and takes what it takes, in an order in which the cheap mistakes are told before anything is taken.
+// open does the work of New. It checks what is cheap to check before it takes
+// anything.
 func (e *Engine) open() (err error) {
 	c := &e.cfg
 	if c.Replicas < 1 {
@@ -32,7 +33,7 @@ func (e *Engine) open() (err error) {
 	if e.patch, err = patch.Load(c.Patch); err != nil {
 		return err
 	}
-	// What the geometry refuses is said before anything is compiled for it.
+	// Report what the geometry refuses before anything is compiled for it.
 	fifo := fifoGranted()
 	probe := c.Lead
 	if probe == 0 {
@@ -96,7 +97,7 @@ func (e *Engine) open() (err error) {
 		if p, ok := newPhrase(e.code, e.queue.Push); ok {
 			e.phrase = p
 		} else {
-			c.Log.Warn("no idle phrase: the patch has nothing to play it on, which takes an adsr and a sine", "patch", e.patch.Name())
+			c.Log.Warn("no idle phrase: it needs an adsr and a sine, and the patch lacks them", "patch", e.patch.Name())
 		}
 	}
 	e.sup = supervisor.New(supervisor.Config{
@@ -125,9 +126,11 @@ func (e *Engine) settleSink() (err error) {
 	var latency time.Duration
 	if e.spec.Settle != nil {
 		e.spec, latency, err = e.spec.Settle(e.spec, sink.Machine{
-			Block:   block,
-			Devices: func(player string) ([]sink.DeviceInfo, error) { return devices(c.Bin, player, c.PulseServer) },
-			Say:     c.Log.Info,
+			Block: block,
+			Devices: func(player string) ([]sink.DeviceInfo, error) {
+				return devices(c.Bin, player, c.PulseServer)
+			},
+			Say: c.Log.Info,
 		})
 		if err != nil {
 			return err
@@ -140,8 +143,8 @@ func (e *Engine) settleSink() (err error) {
 	return e.reserve("sink "+e.spec.Name, e.spec.Value)
 }
 
-// beginSink empties the sink's file and writes its header, so that a full disk is
-// an error of New as well.
+// beginSink empties the sink's file and writes its header, so that a full disk
+// is an error of New as well.
 func (e *Engine) beginSink() error {
 	if e.spec.File == nil {
 		return nil
@@ -157,11 +160,13 @@ func (e *Engine) beginSink() error {
 	return nil
 }
 
-// reserve sees whether a file can be written, and makes it, before anything else is taken: what is in it stays until all the
-// rest is known to be right.
+// reserve checks that a file can be written, and creates it if need be, before
+// anything else is taken. What it holds stays until everything else is known to
+// be right.
 func (e *Engine) reserve(what, path string) error {
 	_, missing := os.Lstat(path)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) // not O_WRONLY: that waits for a named pipe's reader
+	// O_WRONLY would wait for the reader of a named pipe.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
@@ -171,7 +176,7 @@ func (e *Engine) reserve(what, path string) error {
 	return f.Close()
 }
 
-// same says whether two paths lead to one file.
+// same reports whether two paths lead to the same regular file.
 func same(a, b string) bool {
 	sa, errA := os.Stat(a)
 	sb, errB := os.Stat(b)
@@ -181,8 +186,10 @@ func same(a, b string) bool {
 func (e *Engine) header() tape.Header {
 	c, g := &e.cfg, &e.pool.Host.Geo
 	return tape.Header{
-		Version: tape.Version, Rate: c.Rate, Frames: c.Frames, Channels: int(g.Channels), Lead: c.Lead, Replicas: c.Replicas, Spares: c.Spares,
-		Slots: int(g.Slots), Ring: int(g.Ring), Patch: e.patch.Name(), PatchText: string(e.patch.Text()), Build: shm.Build,
+		Version: tape.Version, Build: shm.Build,
+		Rate: c.Rate, Frames: c.Frames, Channels: int(g.Channels), Lead: c.Lead,
+		Replicas: c.Replicas, Spares: c.Spares, Slots: int(g.Slots), Ring: int(g.Ring),
+		Patch: e.patch.Name(), PatchText: string(e.patch.Text()),
 		StartedNS: clock.Now(), Date: time.Now().UTC().Format(time.RFC3339),
 	}
 }

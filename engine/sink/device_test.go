@@ -246,8 +246,10 @@ func TestDelayLockFollowsTheDevicesRateThroughBursts(t *testing.T) {
 
 func TestDevicesAreFoundByIndexNameOrPartOfIt(t *testing.T) {
 	list := []DeviceInfo{
-		{Index: 0, Name: "HDA Intel: ALC"}, {Index: 3, Name: "pulse", Default: true},
-		{Index: 4, Name: "pulse 2"}, {Index: 5, Name: "USB DAC"},
+		{Index: 0, Name: "HDA Intel: ALC"},
+		{Index: 3, Name: "pulse", Default: true},
+		{Index: 4, Name: "pulse 2"},
+		{Index: 5, Name: "USB DAC"},
 	}
 	for name, want := range map[string]int{"": 3, "0": 0, "5": 5, "pulse": 3, "usb": 5, "alc": 0} {
 		d, err := Find(list, name)
