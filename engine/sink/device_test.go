@@ -188,8 +188,8 @@ func TestClockHandsOverAndTakesBack(t *testing.T) {
 				d.Call(out, false)
 			}
 			if turn == turns-1 {
-				// The next block is the last. It is the device's turn, so no other
-				// thread reads this.
+				// The next block is the last. It is the device's turn, so no
+				// other thread reads this.
 				src.last = 0
 				d.Call(out, false)
 				return

@@ -1,19 +1,13 @@
 package sink
 
-import (
-	"fmt"
-	"strings"
-	"time"
-)
+import "time"
 
 // kinds is the table of sinks, in the order in which usage names them.
 var kinds = []*Kind{auto, clockKind, wav, portAudio}
 
-// Executables that a player may be, found beside the engine's own.
-const (
-	LeanPlayer      = "chronus-player"    // static; for sinks without a device
-	PortAudioPlayer = "chronus-portaudio" // the only one that links C
-)
+// LeanPlayer is the executable of a player for sinks without a device: static,
+// and quick to start. A kind of device names another, found beside it.
+const LeanPlayer = "chronus-player"
 
 // Kind is one kind of sink: what its name looks like, what the host does about
 // it before an engine starts, and what the player does with it. Unless a device
@@ -49,33 +43,6 @@ type Machine struct {
 	Say func(msg string, args ...any)
 }
 
-// FileFormat opens sound files of one format. A file outlives its writer: what
-// one process has created, another resumes after a crash.
-type FileFormat struct {
-	// Create replaces the file of that name with an empty one.
-	Create func(path string, g Shape) (File, error)
-	// Resume goes on with a file that another process has created with the same
-	// shape: the blocks that it holds stay.
-	Resume func(path string, g Shape) (File, error)
-}
-
-// Shape is the shape of the sound in a file.
-type Shape struct {
-	Rate     int // Hz
-	Channels int
-	Frames   int // per block
-}
-
-// File is a sound file being written. It is not safe for concurrent use.
-type File interface {
-	// WriteBlock writes frames x channels interleaved samples at the place of
-	// that block. It does not allocate.
-	WriteBlock(block uint64, samples []float32) error
-	// Flush brings the file up to date for a reader. It does not allocate.
-	Flush() error
-	Close() error
-}
-
 // usage returns how the kind is written: "clock", "wav:FILE",
 // "portaudio[:DEVICE]".
 func (k *Kind) usage() string {
@@ -86,47 +53,4 @@ func (k *Kind) usage() string {
 		return k.Name + "[:" + k.Arg + "]"
 	}
 	return k.Name + ":" + k.Arg
-}
-
-// Usage lists how sinks are written: "auto, clock, wav:FILE or
-// portaudio[:DEVICE]".
-func Usage() string {
-	forms := make([]string, len(kinds))
-	for i, k := range kinds {
-		forms[i] = k.usage()
-	}
-	last := len(forms) - 1
-	return strings.Join(forms[:last], ", ") + " or " + forms[last]
-}
-
-// Spec is the parsed name of a sink.
-type Spec struct {
-	*Kind
-	// Value is what followed the colon: the path of a file, the name or index of a
-	// device.
-	Value string
-}
-
-// Parse parses the name of a sink. The error is one line that says what is
-// accepted.
-func Parse(name string) (Spec, error) {
-	kind, value, colon := strings.Cut(name, ":")
-	for _, k := range kinds {
-		if k.Name != kind {
-			continue
-		}
-		if colon && k.Arg == "" || value == "" && k.Arg != "" && !k.Bare {
-			break
-		}
-		return Spec{k, value}, nil
-	}
-	return Spec{}, fmt.Errorf("sink %q: want %s", name, Usage())
-}
-
-// String returns the name that Parse parses into s.
-func (s Spec) String() string {
-	if s.Value == "" {
-		return s.Name
-	}
-	return s.Name + ":" + s.Value
 }

@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// PortAudioPlayer is the executable of the player for sound devices, the only
+// one that links C.
+const PortAudioPlayer = "chronus-portaudio"
+
 // portAudio is a sound device, named by its name, a part of it or its index, or
 // the default device. Package portaudio is its Driver.
 var portAudio = &Kind{
