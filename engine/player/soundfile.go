@@ -116,6 +116,7 @@ func (s *soundFile) blocks() error {
 			given := playout - keepBehind - b
 			s.region.Unwritten.Add(given)
 			b += given
+			s.region.Written.Store(b) // now, so that no later try counts them again
 		}
 		_, samples := s.region.Delivered(b)
 		if err := s.file.WriteBlock(b, samples); err != nil {
