@@ -11,13 +11,14 @@ import (
 	"chronus/engine/control"
 )
 
-// Config says what to play and how. The zero value of a field means its default.
+// Config is what to play and how. The zero value of a field stands for its
+// default.
 type Config struct {
 	Patch    string // name of a built-in patch or path of a TOML file; default "sine"
-	Sink     string // "auto", "clock", "wav:FILE" (replaced), "portaudio" or "portaudio:DEVICE", by name or index; default "auto"
+	Sink     string // a name for sink.Parse; a file is replaced; default "auto"
 	Rate     int    // Hz; default 44100
-	Frames   int    // frames a block; default 256
-	Lead     int    // blocks sealed ahead of playout; 0: 3, more without SCHED_FIFO and on a device, as each needs
+	Frames   int    // per block; default 256
+	Lead     int    // blocks sealed ahead of playout; default 3, more without SCHED_FIFO or on a device
 	Replicas int    // workers that render; default 2
 	Spares   int    // idle workers; -1: none; default 2
 	OSCHost  string // default 127.0.0.1
@@ -27,14 +28,16 @@ type Config struct {
 	Bin      string // folder of the executables; default: the one of this program
 
 	PulseServer string // the PulseAudio server to play on, as in PULSE_SERVER; "": any device
-	Verbose     bool   // let the device's libraries speak on stderr
-	// IdlePhrase plays a few notes while nobody sends commands, on a patch that has an envelope and a sine.
+	Verbose     bool   // let the device's libraries write to stderr
+	// IdlePhrase plays a few notes while no commands come, on a patch that has
+	// an envelope and a sine.
 	IdlePhrase bool
-	// Log is told what happens, nil: nobody. Its handler should not wait for anything: the supervisor waits for it.
+	// Log receives what happens; nil discards it. Its handler should not wait
+	// for anything, because the supervisor waits for it.
 	Log *slog.Logger
 }
 
-// Defaults fills in what is not set.
+// Defaults returns c with the defaults filled in.
 func (c Config) Defaults() (Config, error) {
 	set := func(v *int, to int) {
 		if *v == 0 {

@@ -11,7 +11,7 @@ import (
 	"chronus/engine/control"
 )
 
-// A program that plays a patch and looks at what happened.
+// A program plays a patch and reads what happened.
 func ExampleEngine() {
 	e, err := engine.New(engine.Config{
 		Patch:   "sine",
@@ -25,7 +25,7 @@ func ExampleEngine() {
 	}
 	defer e.Stop()
 
-	events := e.Events().Subscribe(0) // those before it as well, were there any
+	events := e.Events().Subscribe(0) // earlier events as well, if there were any
 	defer events.Close()
 	if err := e.Start(); err != nil {
 		log.Print(err)
@@ -34,7 +34,8 @@ func ExampleEngine() {
 	st := e.Status()
 	fmt.Println(st.State, st.Patch, "at", st.Rate, "Hz,", st.Replicas, "replicas,", st.Spares, "spares")
 
-	// A real program waits for its own reason to stop here, or for e.Failed().
+	// Here a real program waits for a reason of its own to stop, or for
+	// e.Failed().
 
 	e.Stop()
 	fmt.Println(e.Status().State)

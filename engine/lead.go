@@ -12,18 +12,22 @@ import (
 
 const (
 	defaultLead = 3
-	// Without SCHED_FIFO a worker competes with everything else on the machine. A sample of bare sleeps shows how late a
-	// thread may wake; a worker needs that long twice, to notice a death and to catch up after it.
+	// Without SCHED_FIFO a worker competes with everything else on the machine.
+	// A sample of bare sleeps shows how late a thread may wake; a worker needs
+	// that long twice, to notice a death and to catch up after it.
 	minOtherLead = 8
 	maxOtherLead = 24
 	sleeps       = 60
-	// shareLead is how many blocks more a patch needs that takes all the time there is: the more of it a block takes, the
-	// longer a worker that has fallen behind stays behind.
+	// shareLead is how many more blocks of lead a patch would need if rendering
+	// took all the time there is. A patch that takes a share of the time needs
+	// that share of shareLead: the longer a block takes to render, the longer a
+	// worker that has fallen behind stays behind.
 	shareLead = 24
 )
 
-// chooseLead is 3 blocks under SCHED_FIFO. Without it, it follows from how late a thread of normal priority wakes now, and from
-// how much of its time a block takes to render.
+// chooseLead returns the lead in blocks, which is 3 under SCHED_FIFO. Without
+// SCHED_FIFO it depends on how late a thread of normal priority wakes at
+// present, and on the share of a block's time that it takes to render.
 func chooseLead(fifo bool, prog *dsp.Program) int {
 	if fifo {
 		return defaultLead
@@ -43,7 +47,8 @@ func chooseLead(fifo bool, prog *dsp.Program) int {
 	return min(max(<-measured, minOtherLead), maxOtherLead)
 }
 
-// renderNS is the time a block takes to render: the median of a few.
+// renderNS returns the time that a block takes to render, in ns: the median of
+// a few.
 func renderNS(prog *dsp.Program) int64 {
 	st, out := slices.Clone(prog.Initial), make([]float32, prog.Frames*prog.Channels)
 	var times [9]int64

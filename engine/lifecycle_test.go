@@ -21,10 +21,11 @@ import (
 
 const patience = 60 * time.Second // for what must happen; nothing is timed
 
-// config is an engine that nobody else gets in the way of.
+// config returns a configuration that no other engine collides with.
 func config(t *testing.T) engine.Config {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "chronus") // the name of a test's own folder is too long for a socket
+	// Not t.TempDir, whose name is too long for a socket.
+	dir, err := os.MkdirTemp("", "chronus")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	return engine.Config{Sink: "clock", OSCPort: -1, Lead: 24, Control: filepath.Join(dir, "s"), Bin: bin}
@@ -38,7 +39,7 @@ func build(t *testing.T, c engine.Config) *engine.Engine {
 	return e
 }
 
-// children are the processes of this one, zombies among them.
+// children returns the child processes of this one, including zombies.
 func children(t *testing.T) (pids []string) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc")
@@ -86,12 +87,15 @@ func TestStartsAndStopsLeaveNothing(t *testing.T) {
 	t.Logf("a start and stop takes %v", time.Since(begin)/40)
 	require.Empty(t, children(t))
 	require.LessOrEqual(t, count(t, "/proc/self/fd"), fds)
-	// A thread that ends with its goroutine takes a moment more, and Go's runtime keeps each that it ever needed: on a busy machine
-	// that may be some more. One that leaks with every start would be forty.
-	require.Eventually(t, func() bool { return count(t, "/proc/self/task") <= threads+10 }, patience, time.Millisecond)
+	// A thread that ends with its goroutine takes a moment longer, and Go's
+	// runtime keeps every thread that it ever needed, which may be a few more
+	// on a busy machine. A thread leaked by every start would make forty.
+	require.Eventually(t, func() bool {
+		return count(t, "/proc/self/task") <= threads+10
+	}, patience, time.Millisecond)
 }
 
-func TestStopWithoutStartTakesEverythingBack(t *testing.T) {
+func TestStopWithoutStartRemovesEverything(t *testing.T) {
 	c := config(t)
 	dir := filepath.Dir(c.Control)
 	c.Sink, c.Tape = "wav:"+filepath.Join(dir, "a.wav"), filepath.Join(dir, "a.tape")
@@ -106,9 +110,9 @@ func TestStopWithoutStartTakesEverythingBack(t *testing.T) {
 	e.Abort()
 }
 
-func TestStopWithoutStartLeavesOthersFilesAlone(t *testing.T) {
+func TestStopWithoutStartLeavesExistingFilesAlone(t *testing.T) {
 	c := config(t)
-	c.Tape = os.DevNull // as root it could be removed
+	c.Tape = os.DevNull // which root could remove
 	build(t, c).Stop()
 	_, err := os.Stat(os.DevNull)
 	require.NoError(t, err)
@@ -118,7 +122,7 @@ func TestStopWithoutStartLeavesOthersFilesAlone(t *testing.T) {
 	require.FileExists(t, c.Tape)
 }
 
-func TestSoundAndTapeInOneFileIsRefused(t *testing.T) {
+func TestSoundAndTapeInOneFileAreRefused(t *testing.T) {
 	c := config(t)
 	c.Tape = filepath.Join(filepath.Dir(c.Control), "a")
 	c.Sink = "wav:" + filepath.Dir(c.Control) + "/./a"
@@ -129,14 +133,15 @@ func TestSoundAndTapeInOneFileIsRefused(t *testing.T) {
 
 func TestNewThatFailsEmptiesNoFile(t *testing.T) {
 	c := config(t)
-	wav, tape := filepath.Join(filepath.Dir(c.Control), "a.wav"), filepath.Join(filepath.Dir(c.Control), "a.tape")
+	dir := filepath.Dir(c.Control)
+	wav, tape := filepath.Join(dir, "a.wav"), filepath.Join(dir, "a.tape")
 	for _, path := range []string{wav, tape} {
 		require.NoError(t, os.WriteFile(path, []byte("mine"), 0o600))
 	}
 	c.Sink, c.Tape, c.OSCHost = "wav:"+wav, tape, "not an address"
 	_, err := engine.New(c)
 	require.Error(t, err)
-	c.OSCHost, c.Tape = "", filepath.Join(filepath.Dir(c.Control), "no", "such.tape")
+	c.OSCHost, c.Tape = "", filepath.Join(dir, "no", "such.tape")
 	_, err = engine.New(c)
 	require.ErrorContains(t, err, "such.tape")
 	for _, path := range []string{wav, tape} {
@@ -157,16 +162,16 @@ func TestSecondStartIsRefusedAndHarmless(t *testing.T) {
 	require.Equal(t, control.StateStopped, st.State)
 	require.NotZero(t, st.Block)
 	require.Equal(t, addr, e.OSC())
-	require.Equal(t, st, e.Status(), "the last one stays")
+	require.Equal(t, st, e.Status(), "the last status stays")
 	require.ErrorIs(t, e.Start(), engine.ErrStopped)
 	select {
 	case err := <-e.Failed():
-		t.Fatal("a stop that was asked for is no failure: ", err)
+		t.Fatal("Stop was reported as a failure: ", err)
 	default:
 	}
 }
 
-func TestEverybodyMayStopAndLookAtOnce(t *testing.T) {
+func TestStopAndStatusMayBeCalledConcurrently(t *testing.T) {
 	c := config(t)
 	e := build(t, c)
 	require.NoError(t, e.Start())
@@ -175,7 +180,7 @@ func TestEverybodyMayStopAndLookAtOnce(t *testing.T) {
 		all.Go(func() {
 			e.Stop()
 			if _, err := os.Stat(c.Control); err == nil {
-				t.Error("whoever comes back finds it stopped")
+				t.Error("Stop returned before the engine was stopped")
 			}
 		})
 		all.Go(func() {
@@ -189,14 +194,14 @@ func TestEverybodyMayStopAndLookAtOnce(t *testing.T) {
 }
 
 func TestStopEndsAStart(t *testing.T) {
-	for range 5 { // it comes at another moment each time
+	for range 5 { // Stop comes at another moment each time
 		e := build(t, config(t))
 		started := make(chan error, 1)
 		go func() { started <- e.Start() }()
 		for e.Status().UptimeNS == 0 {
 		}
 		e.Stop()
-		if err := <-started; err != nil { // it may have been quicker
+		if err := <-started; err != nil { // Start may have been quicker
 			require.ErrorIs(t, err, engine.ErrStopped)
 		}
 		require.Empty(t, children(t))
@@ -222,7 +227,7 @@ func TestStartThatFailsIsOneLineAndStopped(t *testing.T) {
 			for _, exe := range []string{"chronus-worker", "chronus-player"} {
 				to := filepath.Join(c.Bin, exe)
 				if exe == name {
-					require.NoError(t, os.WriteFile(to, []byte("this is no program"), 0o755))
+					require.NoError(t, os.WriteFile(to, []byte("not a program"), 0o755))
 				} else {
 					require.NoError(t, os.Symlink(filepath.Join(bin, exe), to))
 				}

@@ -14,7 +14,8 @@ import (
 	"chronus/engine/worker"
 )
 
-// bin is a folder with the executables chronus-worker and chronus-player: links to the test binary, which looks at its name.
+// bin is a folder with the executables chronus-worker and chronus-player. They
+// are links to the test binary, which acts by the name that it is called by.
 var bin string
 
 func TestMain(m *testing.M) {
@@ -24,7 +25,9 @@ func TestMain(m *testing.M) {
 	case "chronus-player":
 		os.Exit(player.Main(os.Args[1:], nil, os.Stderr))
 	}
-	_ = os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // of the processes that are started: a second for each otherwise
+	// For the child processes: the race detector would let each of them sleep
+	// for a second as it exits.
+	_ = os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
 	if err := link(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

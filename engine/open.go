@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"chronus/engine/clock"
@@ -17,22 +16,24 @@ import (
 	"chronus/engine/internal/supervisor"
 	"chronus/engine/osc"
 	"chronus/engine/patch"
-	"chronus/engine/player"
 	"chronus/engine/sink"
-	"chronus/engine/sink/wavfile"
 	"chronus/engine/tape"
 )
 
-// open checks what New checks and takes what it takes, in an order in which the cheap mistakes are told before anything is taken.
+// open does the work of New. It checks what is cheap to check before it takes
+// anything.
 func (e *Engine) open() (err error) {
 	c := &e.cfg
 	if c.Replicas < 1 {
 		return fmt.Errorf("replicas %d: must be 1 or more", c.Replicas)
 	}
+	if e.spec, err = sink.Parse(c.Sink); err != nil {
+		return err
+	}
 	if e.patch, err = patch.Load(c.Patch); err != nil {
 		return err
 	}
-	// What the geometry refuses is said before anything is compiled for it.
+	// Report what the geometry refuses before anything is compiled for it.
 	fifo := fifoGranted()
 	probe := c.Lead
 	if probe == 0 {
@@ -44,15 +45,15 @@ func (e *Engine) open() (err error) {
 	if e.code, err = e.patch.Compile(c.Rate, c.Frames); err != nil {
 		return err
 	}
-	if err := e.chooseSink(); err != nil {
+	if err := e.settleSink(); err != nil {
 		return err
 	}
 	if c.Tape != "" {
 		if err := e.reserve("tape", c.Tape); err != nil {
 			return err
 		}
-		if path, wav := strings.CutPrefix(c.Sink, "wav:"); wav && same(path, c.Tape) {
-			return fmt.Errorf("sink wav: %s is the tape", path)
+		if e.spec.File != nil && same(e.spec.Value, c.Tape) {
+			return fmt.Errorf("sink %s: %s is the tape", e.spec.Name, e.spec.Value)
 		}
 	}
 	playerExe, playerArgs := e.player()
@@ -96,71 +97,76 @@ func (e *Engine) open() (err error) {
 		if p, ok := newPhrase(e.code, e.queue.Push); ok {
 			e.phrase = p
 		} else {
-			c.Log.Warn("no idle phrase: the patch has nothing to play it on, which takes an adsr and a sine", "patch", e.patch.Name())
+			c.Log.Warn("no idle phrase: it needs an adsr and a sine, and the patch lacks them", "patch", e.patch.Name())
 		}
 	}
 	e.sup = supervisor.New(supervisor.Config{
-		Pool: e.pool, Spares: c.Spares, Worker: e.worker(), Player: playerExe, PlayerArgs: playerArgs, Device: e.onDevice(),
-		Sink: c.Sink, Env: pulseEnv(c.PulseServer), Publish: e.hub.Publish, Log: c.Log,
+		Pool: e.pool, Spares: c.Spares, Worker: e.worker(), Player: playerExe, PlayerArgs: playerArgs,
+		Sink: e.spec, Env: pulseEnv(c.PulseServer), Publish: e.hub.Publish, Log: c.Log,
 	})
 	return nil
 }
 
 func (e *Engine) worker() string { return filepath.Join(e.cfg.Bin, "chronus-worker") }
 
-// player is the player's executable and its arguments.
+// player returns the player's executable and its arguments.
 func (e *Engine) player() (exe string, args []string) {
-	exe, args = "chronus-player", []string{e.cfg.Sink}
-	if e.onDevice() {
-		exe = "chronus-portaudio"
-		if e.cfg.Verbose {
-			args = append(args, "verbose")
-		}
+	args = []string{e.spec.String()}
+	if e.spec.Device && e.cfg.Verbose {
+		args = append(args, "verbose")
 	}
-	return filepath.Join(e.cfg.Bin, exe), args
+	return filepath.Join(e.cfg.Bin, e.spec.Player), args
 }
 
-func (e *Engine) onDevice() bool { return strings.HasPrefix(e.cfg.Sink, player.SinkPortAudio) }
-
-// chooseSink settles "auto".
-func (e *Engine) chooseSink() error {
+// settleSink checks the sink against the machine: what "auto" comes to, whether
+// its device exists, whether its file can be written.
+func (e *Engine) settleSink() (err error) {
 	c := &e.cfg
-	path, wav := strings.CutPrefix(c.Sink, "wav:")
-	e.burst = 1
-	switch {
-	case c.Sink == "auto" || c.Sink == player.SinkPortAudio || strings.HasPrefix(c.Sink, player.SinkPortAudio+":"):
-		latency, err := e.chooseDevice()
-		e.burst = sink.Burst(latency, time.Duration(int64(c.Frames)*int64(time.Second)/int64(c.Rate)))
-		return err
-	case c.Sink == "clock":
-	case wav && path != "":
-		if err := e.reserve("sink wav", path); err != nil {
+	block := time.Duration(int64(c.Frames) * int64(time.Second) / int64(c.Rate))
+	var latency time.Duration
+	if e.spec.Settle != nil {
+		e.spec, latency, err = e.spec.Settle(e.spec, sink.Machine{
+			Block: block,
+			Devices: func(player string) ([]sink.DeviceInfo, error) {
+				return devices(c.Bin, player, c.PulseServer)
+			},
+			Say: c.Log.Info,
+		})
+		if err != nil {
 			return err
 		}
-	default:
-		return fmt.Errorf("sink %q: want auto, clock, wav:FILE, portaudio or portaudio:DEVICE", c.Sink)
+	}
+	e.burst = sink.Burst(latency, block)
+	if e.spec.File == nil {
+		return nil
+	}
+	return e.reserve("sink "+e.spec.Name, e.spec.Value)
+}
+
+// beginSink empties the sink's file and writes its header, so that a full disk
+// is an error of New as well.
+func (e *Engine) beginSink() error {
+	if e.spec.File == nil {
+		return nil
+	}
+	shape := sink.Shape{Rate: e.cfg.Rate, Channels: e.code.Program.Channels, Frames: e.cfg.Frames}
+	f, err := e.spec.File.Create(e.spec.Value, shape)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("sink %s: %w", e.spec.Name, err)
 	}
 	return nil
 }
 
-// beginSink empties the sink's file and writes its header: a full disk is an error of New too.
-func (e *Engine) beginSink() error {
-	path, wav := strings.CutPrefix(e.cfg.Sink, "wav:")
-	if !wav {
-		return nil
-	}
-	f, err := wavfile.Open(path, e.cfg.Rate, e.code.Program.Channels, e.cfg.Frames)
-	if err != nil {
-		return fmt.Errorf("sink wav: %w", err)
-	}
-	return f.Close()
-}
-
-// reserve sees whether a file can be written, and makes it, before anything else is taken: what is in it stays until all the
-// rest is known to be right.
+// reserve checks that a file can be written, and creates it if need be, before
+// anything else is taken. What it holds stays until everything else is known to
+// be right.
 func (e *Engine) reserve(what, path string) error {
 	_, missing := os.Lstat(path)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) // not O_WRONLY: that waits for a named pipe's reader
+	// O_WRONLY would wait for the reader of a named pipe.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
@@ -170,7 +176,7 @@ func (e *Engine) reserve(what, path string) error {
 	return f.Close()
 }
 
-// same says whether two paths lead to one file.
+// same reports whether two paths lead to the same regular file.
 func same(a, b string) bool {
 	sa, errA := os.Stat(a)
 	sb, errB := os.Stat(b)
@@ -180,8 +186,10 @@ func same(a, b string) bool {
 func (e *Engine) header() tape.Header {
 	c, g := &e.cfg, &e.pool.Host.Geo
 	return tape.Header{
-		Version: tape.Version, Rate: c.Rate, Frames: c.Frames, Channels: int(g.Channels), Lead: c.Lead, Replicas: c.Replicas, Spares: c.Spares,
-		Slots: int(g.Slots), Ring: int(g.Ring), Patch: e.patch.Name(), PatchText: string(e.patch.Text()), Build: shm.Build,
+		Version: tape.Version, Build: shm.Build,
+		Rate: c.Rate, Frames: c.Frames, Channels: int(g.Channels), Lead: c.Lead,
+		Replicas: c.Replicas, Spares: c.Spares, Slots: int(g.Slots), Ring: int(g.Ring),
+		Patch: e.patch.Name(), PatchText: string(e.patch.Text()),
 		StartedNS: clock.Now(), Date: time.Now().UTC().Format(time.RFC3339),
 	}
 }

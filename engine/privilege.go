@@ -14,23 +14,24 @@ import (
 	"chronus/engine/internal/shm"
 )
 
-// fifoGranted says whether SCHED_FIFO may be used, by using it.
+// fifoGranted reports whether SCHED_FIFO may be used, by using it.
 func fifoGranted() bool {
 	ok := make(chan bool)
 	go func() {
-		runtime.LockOSThread() // never unlocked: the thread, whatever its priority now is, ends here
+		runtime.LockOSThread() // never unlocked: the thread ends here, and its priority with it
 		ok <- shm.Fifo(0, shm.PriorityPlayer) == nil
 	}()
 	return <-ok
 }
 
-// privilege is what the machine lets this process, and the children that inherit from it, have.
+// privilege is what the machine grants this process and the children that
+// inherit from it.
 type privilege struct {
 	fifo    bool
 	rtprio  uint64 // limit of the real-time priority
 	memlock uint64 // limit of locked memory, bytes; math.MaxUint64: none
-	space   uint64 // address space of a process of ours, bytes
-	ipcLock bool   // the limit of locked memory does not hold for this process
+	space   uint64 // address space of one of the engine's processes, bytes
+	ipcLock bool   // the limit of locked memory does not apply to this process
 }
 
 func measurePrivilege(fifo bool) privilege {
@@ -42,8 +43,9 @@ func measurePrivilege(fifo bool) privilege {
 	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &l) == nil {
 		p.memlock = l.Cur
 	}
-	// mlockall(2) holds the whole address space against the limit, reserved or used. What the Go runtime reserves is most of
-	// it, and about the same in each of our processes: more than a gigabyte.
+	// mlockall(2) counts the whole address space against the limit, reserved or
+	// used. Most of it is what the Go runtime reserves, which is about the same
+	// in each of the engine's processes: more than a gigabyte.
 	if text, err := os.ReadFile("/proc/self/statm"); err == nil {
 		_, _ = fmt.Sscan(string(text), &p.space)
 		p.space *= uint64(os.Getpagesize())
@@ -54,7 +56,7 @@ func measurePrivilege(fifo bool) privilege {
 	return p
 }
 
-// missing names what is not granted; "" where nothing is missing.
+// missing names what is not granted; "" if nothing is missing.
 func (p privilege) missing() string {
 	var all []string
 	switch {
@@ -62,7 +64,8 @@ func (p privilege) missing() string {
 	case p.rtprio < shm.PriorityPlayer:
 		all = append(all, fmt.Sprintf("SCHED_FIFO (rtprio limit %d, %d needed)", p.rtprio, shm.PriorityPlayer))
 	default:
-		all = append(all, fmt.Sprintf("SCHED_FIFO (refused in spite of an rtprio limit of %d: a container or control group forbids it)", p.rtprio))
+		all = append(all, fmt.Sprintf("SCHED_FIFO (refused despite an rtprio limit of %d: "+
+			"a container or control group forbids it)", p.rtprio))
 	}
 	if !p.ipcLock && p.memlock < p.space {
 		all = append(all, fmt.Sprintf("locked memory (memlock limit %d KiB)", p.memlock/1024))
@@ -70,7 +73,8 @@ func (p privilege) missing() string {
 	return strings.Join(all, " and ")
 }
 
-// warnPrivilege says in one line what is not granted, what that costs and how to grant it.
+// warnPrivilege logs in one line what is not granted, what that costs and how
+// to grant it.
 func warnPrivilege(c *Config, fifo bool) {
 	missing := measurePrivilege(fifo).missing()
 	if missing == "" {

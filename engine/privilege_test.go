@@ -25,7 +25,7 @@ func TestWhatIsNotGrantedIsNamed(t *testing.T) {
 		"no priority":             {privilege{memlock: math.MaxUint64, space: space}, "SCHED_FIFO (rtprio limit 0, 20 needed)"},
 		"too little priority":     {privilege{rtprio: 19, ipcLock: true}, "SCHED_FIFO (rtprio limit 19, 20 needed)"},
 		"neither":                 {privilege{memlock: 65536, space: space}, "SCHED_FIFO (rtprio limit 0, 20 needed) and locked memory (memlock limit 64 KiB)"},
-		"refused for all that":    {privilege{rtprio: 20, ipcLock: true}, "SCHED_FIFO (refused in spite of an rtprio limit of 20: a container or control group forbids it)"},
+		"refused all the same":    {privilege{rtprio: 20, ipcLock: true}, "SCHED_FIFO (refused despite an rtprio limit of 20: a container or control group forbids it)"},
 		"no address space figure": {privilege{fifo: true}, ""},
 	} {
 		require.Equal(t, c.want, c.has.missing(), name)

@@ -25,7 +25,7 @@ func (e *Engine) status() control.Status {
 	c := &e.cfg
 	st := control.Status{
 		Rate: c.Rate, Frames: c.Frames, Channels: e.code.Program.Channels, Lead: c.Lead, Replicas: c.Replicas, Spares: c.Spares,
-		Sink: c.Sink, OSC: e.osc.Addr(), Patch: e.patch.Name(), PID: os.Getpid(),
+		Sink: e.spec.String(), OSC: e.osc.Addr(), Patch: e.patch.Name(), PID: os.Getpid(),
 		Goroutines: runtime.NumGoroutine(), BadPackets: e.osc.Bad.Load(), Commands: e.pool.Host.Head.Load(),
 		DroppedCommands: e.dropped.Load(), DriftPPM: drift(e.pool.Player, &e.pool.Host.Geo), Tape: c.Tape,
 	}

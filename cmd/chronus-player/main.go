@@ -1,6 +1,7 @@
 //go:build linux
 
-// Command chronus-player owns the audio callback for the sinks without a device. It is started by chronus, never by hand.
+// Command chronus-player owns the audio callback for sinks without a device. It
+// is started by chronus, never by hand.
 package main
 
 import (

@@ -1,8 +1,10 @@
 //go:build linux && portaudio
 
-// Command chronus-portaudio owns the audio callback for a sound device, through PortAudio. It is the only program of the engine
-// that links C: what PortAudio and the libraries below it abort, hang or leak dies with it. It is started by chronus, never by
-// hand, but for `chronus-portaudio devices`, which lists the output devices as JSON.
+// Command chronus-portaudio owns the audio callback for a sound device, through
+// PortAudio. It is the only program of the engine that links C: whatever
+// PortAudio and the libraries below it abort, hang or leak ends with this
+// process. It is started by chronus, never by hand, except for
+// `chronus-portaudio devices`, which lists the output devices as JSON.
 package main
 
 import (

@@ -15,8 +15,8 @@ import (
 
 // devicesCmd is `chronus devices`.
 type devicesCmd struct {
-	PulseServer string `help:"PulseAudio server to ask, as in PULSE_SERVER; all there is unless given." placeholder:"SERVER"`
-	JSON        bool   `help:"A JSON array."`
+	PulseServer string `help:"PulseAudio server to ask, as in PULSE_SERVER; by default, every sound system." placeholder:"SERVER"`
+	JSON        bool   `help:"Print a JSON array."`
 }
 
 // Run lists the devices that --sink portaudio:DEVICE can name.
@@ -37,7 +37,7 @@ func (d *devicesCmd) Run(out io.Writer) error {
 		return json.NewEncoder(out).Encode(list)
 	}
 	if len(list) == 0 {
-		return fmt.Errorf("devices: there is no output device")
+		return fmt.Errorf("devices: no output device")
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "index\tname\tsystem\tchannels\trate\tlatency\t")
@@ -46,7 +46,8 @@ func (d *devicesCmd) Run(out io.Writer) error {
 		if i.Default {
 			mark = "default"
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%.0f Hz\t%.1f ms\t%s\n", i.Index, i.Name, i.HostAPI, i.Channels, i.Rate, i.LowLatency.Seconds()*1e3, mark)
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%.0f Hz\t%.1f ms\t%s\n",
+			i.Index, i.Name, i.HostAPI, i.Channels, i.Rate, i.LowLatency.Seconds()*1e3, mark)
 	}
 	return w.Flush()
 }

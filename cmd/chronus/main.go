@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"chronus/engine/sink"
 	"chronus/harness/gate"
 )
 
@@ -62,7 +63,7 @@ func options(out, errOut io.Writer) []kong.Option {
 		kong.Name("chronus"), kong.Description("A fault-tolerant real-time audio engine, and the harness that proves it."),
 		kong.DefaultEnvars("CHRONUS"), kong.Writers(out, errOut), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(help),
 		kong.Exit(func(c int) { panic(exitError{code: c}) }), // --help ends here
-		kong.Vars{"minRuns": strconv.Itoa(gate.MinRuns)},
+		kong.Vars{"minRuns": strconv.Itoa(gate.MinRuns), "sinks": sink.Usage()},
 		kong.BindTo(out, (*io.Writer)(nil)), kong.Bind(logTo{errOut}),
 	}
 }

@@ -20,14 +20,15 @@ import (
 	"chronus/harness/listener"
 )
 
-// portAudio builds the player for sound devices, or skips the test where it cannot be built or heard.
+// portAudio builds the player for sound devices and starts a sound server. It
+// skips the test if the player cannot be built or heard.
 func portAudio(t *testing.T) (exe string, pulse *listener.Pulse) {
 	t.Helper()
 	if why := listener.Missing(); why != "" {
 		t.Skip(why)
 	}
 	if out, err := exec.Command("pkg-config", "--exists", "--print-errors", "portaudio-2.0").CombinedOutput(); err != nil {
-		t.Skipf("no headers of PortAudio (make deps installs them): %v: %s", err, out)
+		t.Skipf("PortAudio's headers are missing (make deps installs them): %v: %s", err, out)
 	}
 	exe = filepath.Join(t.TempDir(), "chronus-portaudio")
 	build := exec.Command("go", "build", "-tags", "portaudio", "-o", exe, "chronus/cmd/chronus-portaudio")
@@ -40,12 +41,12 @@ func portAudio(t *testing.T) (exe string, pulse *listener.Pulse) {
 	list, err := engine.Devices(filepath.Dir(exe), pulse.Address())
 	require.NoError(t, err)
 	if len(list) == 0 {
-		t.Skip("no device on a PulseAudio server: ALSA's plugin for it is not there (make deps installs it)")
+		t.Skip("no device on a PulseAudio server: ALSA's plugin for PulseAudio is missing (make deps installs it)")
 	}
 	return exe, pulse
 }
 
-// beside puts the player beside the other executables.
+// beside puts the player for sound devices beside the command's executable.
 func beside(t *testing.T, exe string) func(*exec.Cmd) {
 	return func(c *exec.Cmd) {
 		require.NoError(t, os.Symlink(exe, filepath.Join(filepath.Dir(c.Path), "chronus-portaudio")))
@@ -55,14 +56,16 @@ func beside(t *testing.T, exe string) func(*exec.Cmd) {
 func TestSoundDevice(t *testing.T) {
 	exe, pulse := portAudio(t)
 
-	t.Run("what is heard is what was delivered, whoever dies, and the sound server too", func(t *testing.T) {
+	t.Run("what is heard is what was delivered, whichever process dies, even the sound server", func(t *testing.T) {
 		first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second")
 		r, err := pulse.Record(first)
 		require.NoError(t, err)
 		defer r.Stop()
 		h := play(t, beside(t, exe), "--patch", "noise", "--sink", "portaudio", "--pulse-server", pulse.Address())
 		events := follow(t, h)
-		onDevice := func(st *control.Status) bool { return st.Device != nil && st.Device.State == control.DevicePlaying }
+		onDevice := func(st *control.Status) bool {
+			return st.Device != nil && st.Device.State == control.DevicePlaying
+		}
 		whole := func(st *control.Status) bool {
 			n := 0
 			for _, w := range st.Workers {
@@ -80,13 +83,17 @@ func TestSoundDevice(t *testing.T) {
 			killed = append(killed, w.PID)
 			require.NoError(t, unix.Kill(w.PID, unix.SIGKILL))
 			st = h.until("it is whole again", func(st *control.Status) bool {
-				return whole(st) && !slices.ContainsFunc(st.Workers, func(o control.Worker) bool { return o.PID == w.PID })
+				return whole(st) && !slices.ContainsFunc(st.Workers, func(o control.Worker) bool {
+					return o.PID == w.PID
+				})
 			})
 		}
 		h.plays(50)
 
 		pulse.Kill()
-		h.until("it notices", func(st *control.Status) bool { return st.Device.State == control.DeviceWaiting && st.Device.Why != "" })
+		h.until("it notices", func(st *control.Status) bool {
+			return st.Device.State == control.DeviceWaiting && st.Device.Why != ""
+		})
 		h.plays(50)
 		require.NoError(t, pulse.Start())
 		r2, err := pulse.Record(second)
@@ -115,8 +122,10 @@ func TestSoundDevice(t *testing.T) {
 			}
 		}
 		require.Equal(t, killed, down)
-		// It may be lost for one reason, and then not be there for another. On a machine that starves the sound server for longer than
-		// anybody waits for it, it is lost more often, and what the clock then paces is not heard.
+		// The device may be lost for one reason and then be missing for
+		// another. If the machine starves the sound server for longer than the
+		// player waits for it, the device is lost more often, and the blocks
+		// that the clock then paces are not heard.
 		device = slices.Compact(device)
 		require.Equal(t, []string{control.SinkRestored, control.SinkLost, control.SinkRestored}, device[:3])
 		starved := len(device) > 3
@@ -130,7 +139,7 @@ func TestSoundDevice(t *testing.T) {
 		for _, part := range []struct {
 			path string
 			due  uint64
-			tail bool // it ends before the engine does
+			tail bool // the recording ends before the engine does
 		}{{first, due, true}, {second, again, false}} {
 			recording, err := listener.ReadRecording(part.path)
 			require.NoError(t, err)
@@ -139,7 +148,8 @@ func TestSoundDevice(t *testing.T) {
 			require.Zero(t, heard.Faults(), heard.Fault)
 			require.Positive(t, heard.Compared)
 			if part.tail {
-				heard, err = listener.Compare(delivered[:(heard.Last+1)*channels], channels, recording, int(part.due)*st.Frames)
+				until := (heard.Last + 1) * channels
+				heard, err = listener.Compare(delivered[:until], channels, recording, int(part.due)*st.Frames)
 				require.NoError(t, err)
 			}
 			if !starved {
@@ -148,7 +158,7 @@ func TestSoundDevice(t *testing.T) {
 		}
 	})
 
-	t.Run("a device that is not there is one line", func(t *testing.T) {
+	t.Run("a device that does not exist is an error of one line", func(t *testing.T) {
 		dir := bin(t)
 		require.NoError(t, os.Symlink(exe, filepath.Join(dir, "chronus-portaudio")))
 		runBin = dir
@@ -156,9 +166,9 @@ func TestSoundDevice(t *testing.T) {
 		files := t.TempDir()
 		list, err := engine.Devices(dir, pulse.Address())
 		require.NoError(t, err)
-		require.NotEmpty(t, list, "the sound server is gone: then any device is waited for")
-		code, out, errOut := call("run", "--sink", "portaudio:nosuch", "--pulse-server", pulse.Address(), "--osc-port", "0", "--duration", "5s",
-			"--control", filepath.Join(files, "s"), "--tape", filepath.Join(files, "a.tape"))
+		require.NotEmpty(t, list, "the sound server is gone, so the engine would wait for any device")
+		code, out, errOut := call("run", "--sink", "portaudio:nosuch", "--pulse-server", pulse.Address(),
+			"--osc-port", "0", "--duration", "5s", "--control", filepath.Join(files, "s"), "--tape", filepath.Join(files, "a.tape"))
 		require.Equal(t, exitUsage, code)
 		require.Empty(t, out)
 		require.Equal(t, 1, strings.Count(errOut, "\n"), errOut)
@@ -166,7 +176,7 @@ func TestSoundDevice(t *testing.T) {
 		require.Empty(t, names(t, files), "nothing is left behind")
 	})
 
-	t.Run("auto without a device plays on the clock and says so", func(t *testing.T) {
+	t.Run("auto without a device plays on the clock and logs that", func(t *testing.T) {
 		h := play(t, beside(t, exe), "--sink", "auto", "--pulse-server", "unix:"+filepath.Join(t.TempDir(), "none"))
 		require.Equal(t, "clock", h.until("it answers", func(*control.Status) bool { return true }).Sink)
 		require.Contains(t, h.log.String(), "pacing by the clock, in silence")
@@ -176,15 +186,17 @@ func TestSoundDevice(t *testing.T) {
 	})
 }
 
-// quietly checks that nobody but the engine has written to stderr: not ALSA, not JACK.
+// quietly checks that only the engine has written to stderr, and neither ALSA
+// nor JACK.
 func quietly(t *testing.T, h *host) {
 	t.Helper()
 	for line := range strings.Lines(h.log.String()) {
-		require.Contains(t, line, " level=", "no line of the log")
+		require.Contains(t, line, " level=", "not a line of the log")
 	}
 }
 
-// follow collects an engine's events, from the first on. What it returns waits for the engine's end.
+// follow collects an engine's events from the first on. The function that it
+// returns waits for the engine's end and returns them.
 func follow(t *testing.T, h *host) func() []control.Event {
 	t.Helper()
 	stream, err := h.client.Events(context.Background(), true)

@@ -19,7 +19,7 @@ import (
 // runCmd is `chronus run`.
 type runCmd struct {
 	Patch       string        `help:"Patch: built in (sine, voice, steps, noise, heavy) or a TOML file." default:"sine" placeholder:"FILE"`
-	Sink        string        `help:"Where the sound goes: auto, clock, wav:FILE or portaudio[:DEVICE]." default:"auto" placeholder:"SINK"`
+	Sink        string        `help:"Where the sound goes: ${sinks}." default:"auto" placeholder:"SINK"`
 	Rate        int           `help:"Sample rate in Hz." default:"44100"`
 	Frames      int           `help:"Frames a block." default:"256"`
 	Lead        int           `help:"Blocks sealed ahead; 3, or more without SCHED_FIFO." placeholder:"BLOCKS"`

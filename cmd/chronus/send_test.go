@@ -213,5 +213,5 @@ func TestEngineIsAskedAndStoppedByOSC(t *testing.T) {
 	said := <-done
 	require.True(t, strings.HasPrefix(said, "0\n"), said)
 	require.Contains(t, said, "told to stop by OSC")
-	require.Contains(t, said, "no idle phrase: the patch has nothing to play it on")
+	require.Contains(t, said, "no idle phrase: it needs an adsr and a sine")
 }

@@ -1,9 +1,11 @@
 package player
 
-// rampFrames is how many frames a lost block takes from the last sample heard down to silence: long enough not to click.
+// rampFrames is how many frames a lost block takes to go from the last sample
+// heard down to silence: long enough not to click.
 const rampFrames = 64
 
-// conceal fills a block that nobody has: a short ramp from where the sound stood, then silence.
+// conceal fills in for a block that no ring has: a short ramp down from the
+// last frame handed out, then silence.
 func (p *Player) conceal(out []float32) {
 	channels := len(p.last)
 	for i := range out {

@@ -18,55 +18,49 @@ import (
 	"chronus/engine/sink"
 )
 
-// Descriptors a player is started with.
+// Descriptors that a player is started with.
 const (
 	FDHost    = 3 + iota // host region, read-only
 	FDPlayer             // player region, writable
-	FDControl            // a socket to the host: a byte stops the player, its end says that the host is gone
+	FDControl            // a socket to the host, see listen
 	FDRings              // all rings in the order of slots, read-only
 )
 
-// Main is a player executable: `chronus-player clock` or `chronus-player wav:FILE`, with the descriptors above; with a driver
-// `chronus-portaudio portaudio`, or `portaudio:DEVICE`. A second argument, "verbose", lets the device's libraries speak. log is
-// for error messages. It returns the exit code: 0 after an ordered stop or the host's end.
-func Main(args []string, drive Driver, log *os.File) int {
+// Main is a player executable, with the descriptors above. args are the name of
+// a sink, such as "clock" or "wav:FILE", and optionally "verbose", which lets
+// the libraries of a device write to stderr. drive opens the device of a sink
+// that has one; nil in an executable without devices. Error messages go to log.
+// Main returns the exit code: 0 after an ordered stop or the host's end.
+func Main(args []string, drive sink.Driver, log *os.File) int {
 	runtime.LockOSThread()
 	quiet.Begin()
-	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGPIPE) // the terminal speaks to the host, and may be gone
+	// The terminal is the host's business, and may be gone.
+	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGPIPE)
 	if len(args) == 0 || len(args) > 2 {
 		fmt.Fprintln(log, "started by chronus, with a sink; not by hand")
 		return 2
 	}
-	if err := run(args[0], drive, len(args) == 2, log); err != nil {
+	spec, err := sink.Parse(args[0])
+	if err != nil {
+		fmt.Fprintln(log, err)
+		return 2
+	}
+	if err := run(spec, drive, len(args) == 2, log); err != nil {
 		fmt.Fprintf(log, "player pid %d: %v\n", os.Getpid(), err)
 		return 1
 	}
 	return 0
 }
 
-func run(name string, drive Driver, verbose bool, log *os.File) error {
+func run(spec sink.Spec, drive sink.Driver, verbose bool, log *os.File) error {
 	all, err := roster.Open(FDHost, FDPlayer, FDRings, true)
 	if err != nil {
 		return err
 	}
 	host, region := all.Host, all.Player
-	file := newSoundFile(name, region)
 	quiet.Threads(8)
 	failpoint.Watch(&host.Failpoint, failpoint.PlayerSlot)
-	// The host has said in one line what is not granted.
-	if drive == nil {
-		_ = shm.Lock()
-	} else {
-		_ = shm.LockPresent()
-	}
-	if host.Geo.Fifo != 0 {
-		_ = shm.FifoAll(shm.PriorityRenderer)
-	}
-	if host.Geo.Fifo != 0 && shm.Fifo(0, shm.PriorityPlayer) == nil {
-		region.Fifo.Store(1)
-	} else {
-		region.Fifo.Store(0)
-	}
+	prioritize(host, region, drive != nil)
 
 	p := New(all)
 	var busy atomic.Bool
@@ -74,21 +68,25 @@ func run(name string, drive Driver, verbose bool, log *os.File) error {
 	done, kept, driven := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go listen(socket, p)
 	go func() {
+		file := soundFile{region: region, sink: spec}
 		file.keep(&busy, done)
 		close(kept)
 	}()
 	term := make(chan os.Signal, 1)
-	signal.Notify(term, unix.SIGTERM) // to all processes at once, from whoever ends a container: a fade then too
+	signal.Notify(term, unix.SIGTERM) // every process gets it when a container ends: fade out
 	go func() {
 		<-term
 		p.Stop()
 	}()
 	var dev *sink.Device
-	if device, ok := deviceOf(name); ok && drive != nil {
-		dev = sink.NewDevice(p, host.Geo, entered(host), func(g sink.Grid, begins bool) { anchor(region, g, begins) })
-		stream := Stream{
-			Device: dev, Name: device, Rate: int(host.Geo.Rate), Frames: int(host.Geo.Frames), Block: time.Duration(host.Geo.BlockNS()),
-			Done: done, Log: log, Verbose: verbose, Busy: &busy,
+	if spec.Device && drive != nil {
+		dev = sink.NewDevice(p, host.Geo, entered(host), func(g sink.Grid, begins bool) {
+			anchor(region, g, begins)
+		})
+		stream := sink.Stream{
+			Device: dev, Name: spec.Value, Done: done, Log: log, Verbose: verbose, Busy: &busy,
+			Rate: int(host.Geo.Rate), Frames: int(host.Geo.Frames),
+			Block: time.Duration(host.Geo.BlockNS()),
 			Report: func(state, detail string, latency time.Duration) {
 				_, _ = fmt.Fprintf(socket, "%s\t%d\t%s\n", state, latency, detail)
 			},
@@ -107,7 +105,39 @@ func run(name string, drive Driver, verbose bool, log *os.File) error {
 	return nil
 }
 
-// anchor publishes a point of the grid that blocks are due on, and where the grid began.
+// prioritize locks the memory of the process and raises its threads, the
+// calling one to the priority of the callback. The host has already reported
+// what is not granted, so errors are dropped. With a device, only what is
+// mapped by now is locked: its libraries map more than a limit may allow, and
+// fail if they cannot.
+func prioritize(host *shm.Host, region *shm.Player, device bool) {
+	if device {
+		_ = shm.LockPresent()
+	} else {
+		_ = shm.Lock()
+	}
+	fifo := uint32(0)
+	if host.Geo.Fifo != 0 {
+		_ = shm.FifoAll(shm.PriorityRenderer)
+		if shm.Fifo(0, shm.PriorityPlayer) == nil {
+			fifo = 1
+		}
+	}
+	region.Fifo.Store(fifo)
+}
+
+// entered returns what a device's thread does first: take the priority of the
+// callback.
+func entered(host *shm.Host) func() {
+	return func() {
+		if host.Geo.Fifo != 0 {
+			_ = shm.Fifo(0, shm.PriorityPlayer)
+		}
+	}
+}
+
+// anchor publishes a point of the grid that blocks are due on, and where the
+// grid began.
 func anchor(region *shm.Player, g sink.Grid, begins bool) {
 	region.SetAnchor(g.At, g.NS)
 	if begins {
@@ -116,8 +146,8 @@ func anchor(region *shm.Player, g sink.Grid, begins bool) {
 	}
 }
 
-// listen waits for the host's word. Whatever arrives, or the end of the socket, stops the player: with the host gone
-// nobody would ever stop it.
+// listen waits for the host. Whatever arrives on the socket stops the player,
+// and so does its end: with the host gone nothing else would ever stop it.
 func listen(control *os.File, p *Player) {
 	var b [1]byte
 	for {

@@ -3,7 +3,6 @@ package player
 import (
 	"errors"
 	"io"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -11,55 +10,58 @@ import (
 
 	"chronus/engine/internal/quiet"
 	"chronus/engine/internal/shm"
-	"chronus/engine/sink/wavfile"
+	"chronus/engine/sink"
 )
 
 const (
 	keepEvery = 20 * time.Millisecond
-	// tidyEvery is after how many of these the file's header is brought up to date, and how often a file that cannot be
-	// written is tried again: 50 are a second.
+	// tidyEvery is after how many intervals of keepEvery the file's header is
+	// brought up to date, and a file that could not be written is tried again:
+	// once per second.
 	tidyEvery = 50
-	// keepBehind is how far the file may fall behind before blocks are given up for it: their place in the region is
-	// about to be used again.
+	// keepBehind is how many blocks the file may fall behind before blocks are
+	// given up: beyond it, their place in the region is about to be reused.
 	keepBehind = shm.DeliveredCount - 64
 )
 
-// soundFile is where the wav sink copies what was delivered to. The blocks lie in shared memory: what a player that died had
-// delivered is written by the next one, and what a full or slow disk does not take is tried again, for as long as it lies there.
-// The music goes on meanwhile, and blocks that are given up are silence in the file and counted.
+// soundFile copies the delivered blocks to the file of a sink that has one. The
+// blocks lie in shared memory: what a player had delivered when it died is
+// written by the next one, and what a full or slow disk does not take is tried
+// again for as long as it lies there. The music goes on meanwhile; blocks that
+// are given up are silence in the file, and counted.
 type soundFile struct {
 	region *shm.Player
-	path   string        // "": there is none
-	file   *wavfile.File // nil: not open yet, or it cannot be opened
-	failed bool          // the host has been told so
+	sink   sink.Spec
+	file   sink.File // nil: not open yet, or it cannot be opened
+	failed bool      // the host has been told so
 }
 
-func newSoundFile(sink string, region *shm.Player) *soundFile {
-	path, _ := strings.CutPrefix(sink, "wav:")
-	if path == sink {
-		path = ""
-	}
-	return &soundFile{region: region, path: path}
-}
-
-// open goes on with the file, which the host has begun, or a player that died. Emptying it would take the header away, for a
-// moment, from whoever reads along. Only where nothing was written yet it may be begun anew: somebody has removed it.
-func (s *soundFile) open() (err error) {
+// open resumes the file that the host, or a player that died, has begun.
+// Emptying it would take the header away for a moment, under the eyes of a
+// reader. It is begun anew only if nothing has been written yet: then it has
+// been removed.
+func (s *soundFile) open() error {
 	g := &s.region.Geo
-	s.file, err = wavfile.Reopen(s.path, int(g.Rate), int(g.Channels), int(g.Frames))
+	shape := sink.Shape{Rate: int(g.Rate), Channels: int(g.Channels), Frames: int(g.Frames)}
+	f, err := s.sink.File.Resume(s.sink.Value, shape)
 	if err != nil && s.region.Written.Load() == 0 {
-		s.file, err = wavfile.Open(s.path, int(g.Rate), int(g.Channels), int(g.Frames))
+		f, err = s.sink.File.Create(s.sink.Value, shape)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	s.file = f
+	return nil
 }
 
-// keep copies delivered blocks to the file, if there is one, until done is closed and all of them are there. It has a thread of
-// its own, so that a slow disk is never heard. Once a second it publishes what the process has allocated, but for what a driver did
-// while it said that it was busy.
+// keep copies delivered blocks to the file, if the sink has one, until done is
+// closed and all of them are written. It has a thread of its own, so that a
+// slow disk is never heard. Once per second it also publishes what the process
+// has allocated, except for what a driver allocated while busy was set.
 func (s *soundFile) keep(busy *atomic.Bool, done <-chan struct{}) {
 	var allocs quiet.Allocs
 	every, tidyEvery := keepEvery, tidyEvery
-	if s.path == "" { // nothing to do but to count
+	if s.sink.File == nil { // nothing to do but to count
 		every, tidyEvery = keepEvery*time.Duration(tidyEvery), 1
 	}
 	tick := time.NewTicker(every)
@@ -71,7 +73,7 @@ func (s *soundFile) keep(busy *atomic.Bool, done <-chan struct{}) {
 			last = true
 		case <-tick.C:
 		}
-		if s.path != "" && (last || tidy || !s.failed) {
+		if s.sink.File != nil && (last || tidy || !s.failed) {
 			s.report(s.write(last, tidy))
 		}
 		if last {
@@ -87,7 +89,7 @@ func (s *soundFile) keep(busy *atomic.Bool, done <-chan struct{}) {
 	}
 }
 
-// write brings the file up to what was delivered.
+// write brings the file up to what was delivered, and closes it if last is set.
 func (s *soundFile) write(last, tidy bool) error {
 	if s.file == nil {
 		if err := s.open(); err != nil {
@@ -106,7 +108,7 @@ func (s *soundFile) write(last, tidy bool) error {
 
 func (s *soundFile) blocks() error {
 	for b := s.region.Written.Load(); ; b++ {
-		playout := s.region.Playout.Load() // anew each time: the disk may have held up the block before for long
+		playout := s.region.Playout.Load() // each time: the disk may have held up the block before
 		if b >= playout {
 			return nil
 		}
@@ -114,22 +116,24 @@ func (s *soundFile) blocks() error {
 			given := playout - keepBehind - b
 			s.region.Unwritten.Add(given)
 			b += given
+			s.region.Written.Store(b) // now, so that no later try counts them again
 		}
 		_, samples := s.region.Delivered(b)
 		if err := s.file.WriteBlock(b, samples); err != nil {
-			return err // tried again, from where there is something left to write
+			return err // tried again, from the oldest block that is still there
 		}
 		s.region.Written.Store(b + 1)
 	}
 }
 
-// report tells the host of a file that cannot be written, or, with nil, can again.
+// report tells the host that the file cannot be written, or, with nil, that it
+// can again.
 func (s *soundFile) report(err error) {
 	if s.failed = err != nil; !s.failed {
 		s.region.SinkError.Store(0)
 		return
 	}
-	var errno unix.Errno // on the heap, so only where there is something to tell
+	var errno unix.Errno // errors.As moves it to the heap, so only after an error
 	switch {
 	case errors.As(err, &errno):
 		s.region.SinkError.Store(uint32(errno))

@@ -25,7 +25,7 @@ func TestGridNeverDrifts(t *testing.T) {
 	})
 }
 
-// source counts calls and can hold one up.
+// source counts calls and can delay one.
 type source struct {
 	next  uint64
 	stall map[uint64]int64 // ns before the block's call returns

@@ -11,11 +11,12 @@ import (
 	"chronus/engine/internal/shm"
 )
 
-// blocks is a source whose block n is full of n+1, and whose call after stop is the last. Two threads in it at once are a data
-// race, and so are two calls for one block.
+// blocks is a source whose block n is full of n+1 and which hands out no block
+// after last. It has no lock, so that the race detector sees two threads in it
+// at once.
 type blocks struct {
 	next  uint64
-	last  uint64 // no block after it
+	last  uint64
 	heard []uint64
 	panic bool
 	xruns int
@@ -48,10 +49,10 @@ func open(d *Device, channels int) {
 	d.Opened(channels)
 	d.opened.Store(clock.Now() - 2*steadyNS)
 	d.calls.Store(steadyCalls)
-	d.beat.Store(clock.Now() + 10e9) // however long the test is kept
+	d.beat.Store(clock.Now() + 10e9) // however long the test is held up
 }
 
-func TestEveryBlockIsAskedForOnceWhoeverPaces(t *testing.T) {
+func TestEveryBlockIsAskedForOnceWhicheverPaces(t *testing.T) {
 	g := testGeometry(t, 1)
 	src := &blocks{last: 1 << 40}
 	begins := 0
@@ -65,12 +66,13 @@ func TestEveryBlockIsAskedForOnceWhoeverPaces(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	want := uint64(0)
 	for range 200 {
-		// The clock's turn: the device is answered with silence, and is offered the turn only when it is steady.
+		// The clock's turn: the device is answered with silence, and is offered
+		// the turn only once it calls steadily.
 		require.False(t, d.offer(), "no stream")
 		d.Opened(2)
 		d.Call(out, false)
 		require.Zero(t, out[0])
-		require.False(t, d.offer(), "it has only begun")
+		require.False(t, d.offer(), "it has only just begun")
 		beat := d.beat.Load()
 		d.beat.Store(clock.Now() - silentNS - 1)
 		require.False(t, d.Silent(), "it has filled its buffer and may take its time")
@@ -95,7 +97,7 @@ func TestEveryBlockIsAskedForOnceWhoeverPaces(t *testing.T) {
 		require.False(t, d.await(), "not over, the clock's turn")
 		require.False(t, d.Playing())
 		d.Call(out, false)
-		require.Zero(t, out[0], "a device that comes back is not answered by itself")
+		require.Zero(t, out[0], "a device that comes back waits for the clock to hand over")
 		d.Closed()
 	}
 	for i, n := range src.heard {
@@ -153,11 +155,11 @@ func TestDeviceThatRanDryOrCameLateIsAnXrun(t *testing.T) {
 	require.True(t, d.offer())
 	out := make([]float32, 8192)
 	d.Call(out, true)
-	require.Zero(t, src.xruns, "what was before its turn does not count")
+	require.Zero(t, src.xruns, "running dry before its turn does not count")
 	d.Call(out, true)
 	require.Equal(t, 1, src.xruns)
 	d.Call(out, true)
-	require.Equal(t, 1, src.xruns, "the same once more")
+	require.Equal(t, 1, src.xruns, "the same xrun, reported again")
 	d.loop.base -= 1000 * int64(g.Lead+1) * g.BlockNS()
 	d.Call(out, false)
 	require.Equal(t, 2, src.xruns)
@@ -165,7 +167,8 @@ func TestDeviceThatRanDryOrCameLateIsAnXrun(t *testing.T) {
 	require.EqualValues(t, 3, grid.At)
 }
 
-// TestClockHandsOverAndTakesBack drives the real clock beside a device of another thread, through silences.
+// TestClockHandsOverAndTakesBack drives the real clock beside a device on
+// another thread that falls silent several times.
 func TestClockHandsOverAndTakesBack(t *testing.T) {
 	g := testGeometry(t, 1)
 	src := &blocks{last: 1 << 40}
@@ -185,7 +188,9 @@ func TestClockHandsOverAndTakesBack(t *testing.T) {
 				d.Call(out, false)
 			}
 			if turn == turns-1 {
-				src.last = 0 // whatever is next is the last; the device is in turn, so nobody else reads it
+				// The next block is the last. It is the device's turn, so no
+				// other thread reads this.
+				src.last = 0
 				d.Call(out, false)
 				return
 			}
@@ -199,7 +204,7 @@ func TestClockHandsOverAndTakesBack(t *testing.T) {
 	anchors := 0
 	Clock(src, g, d, func(Grid) { anchors++ })
 	<-ended
-	require.GreaterOrEqual(t, anchors, turns, "the first, and one for each take-over; more where the machine was late")
+	require.GreaterOrEqual(t, anchors, turns, "the first, and one per take-over; more if the machine was late")
 	for i, n := range src.heard {
 		require.EqualValues(t, i, n)
 	}
@@ -215,7 +220,8 @@ func TestCallAllocatesNothing(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(1000, func() { d.Call(out, false) }))
 }
 
-// TestDelayLockFollowsTheDevicesRateThroughBursts: a device 150 ppm fast that calls for three blocks at a time.
+// TestDelayLockFollowsTheDevicesRateThroughBursts has a device that runs 150
+// ppm fast and asks for three blocks at a time.
 func TestDelayLockFollowsTheDevicesRateThroughBursts(t *testing.T) {
 	g, err := shm.NewGeometry(44100, 256, 1, 3, 1, 0, 0, false)
 	require.NoError(t, err)
@@ -232,20 +238,26 @@ func TestDelayLockFollowsTheDevicesRateThroughBursts(t *testing.T) {
 		}
 	}
 	require.InDelta(t, period, float64(l.due(60_000)-half)/30_000, period*1e-6, "the rate within 1 ppm")
-	// The calls of a burst come one block early on average: that is where the grid is.
+	// The calls of a burst come one block early on average: that is where the
+	// grid is.
 	due := 1e12 + 60_000*period - period
 	require.InDelta(t, due, float64(l.due(60_000)), 0.3*period)
 }
 
 func TestDevicesAreFoundByIndexNameOrPartOfIt(t *testing.T) {
-	list := []DeviceInfo{{Index: 0, Name: "HDA Intel: ALC"}, {Index: 3, Name: "pulse", Default: true}, {Index: 4, Name: "pulse 2"}, {Index: 5, Name: "USB DAC"}}
+	list := []DeviceInfo{
+		{Index: 0, Name: "HDA Intel: ALC"},
+		{Index: 3, Name: "pulse", Default: true},
+		{Index: 4, Name: "pulse 2"},
+		{Index: 5, Name: "USB DAC"},
+	}
 	for name, want := range map[string]int{"": 3, "0": 0, "5": 5, "pulse": 3, "usb": 5, "alc": 0} {
 		d, err := Find(list, name)
 		require.NoError(t, err, name)
 		require.Equal(t, want, d.Index, name)
 	}
 	for name, want := range map[string]string{
-		"9":    `no output device of index 9 (there are: 0 HDA Intel: ALC, 3 pulse, 4 pulse 2, 5 USB DAC)`,
+		"9":    `no output device has index 9 (there are: 0 HDA Intel: ALC, 3 pulse, 4 pulse 2, 5 USB DAC)`,
 		"tape": `no output device "tape" (there are: 0 HDA Intel: ALC, 3 pulse, 4 pulse 2, 5 USB DAC)`,
 		"PUL":  `"PUL" is part of the names of several output devices: 3 pulse, 4 pulse 2`,
 	} {
@@ -256,7 +268,7 @@ func TestDevicesAreFoundByIndexNameOrPartOfIt(t *testing.T) {
 	require.ErrorIs(t, err, ErrNoDevice)
 	d, err := Find([]DeviceInfo{{Index: 2}}, "")
 	require.NoError(t, err)
-	require.Equal(t, 2, d.Index, "where none is the default, the first")
+	require.Equal(t, 2, d.Index, "without a default device, the first")
 }
 
 func TestBurstIsWhatTheBufferHolds(t *testing.T) {

@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,15 +13,16 @@ type DeviceInfo struct {
 	Index       int           `json:"index"`
 	Name        string        `json:"name"`
 	HostAPI     string        `json:"host_api"` // ALSA, JACK, ...
-	Channels    int           `json:"channels"` // at most
-	Rate        float64       `json:"rate"`     // Hz, its own choice
+	Channels    int           `json:"channels"` // the most it has
+	Rate        float64       `json:"rate"`     // the device's default, Hz
 	LowLatency  time.Duration `json:"low_latency_ns"`
 	HighLatency time.Duration `json:"high_latency_ns"`
 	Default     bool          `json:"default"`
 }
 
-// Find picks a device: by its index, its name, or a part of its name that no other has, in any case; "" is the default one. The
-// error names what there is.
+// Find picks a device by its index, its name, or a part of its name that no
+// other device has in its own, in upper or lower case; "" is the default
+// device. The error lists the devices there are, or is ErrNoDevice.
 func Find(devices []DeviceInfo, name string) (DeviceInfo, error) {
 	if len(devices) == 0 {
 		return DeviceInfo{}, ErrNoDevice
@@ -39,7 +41,7 @@ func Find(devices []DeviceInfo, name string) (DeviceInfo, error) {
 				return d, nil
 			}
 		}
-		return DeviceInfo{}, fmt.Errorf("no output device of index %d (there are: %s)", i, names(devices))
+		return DeviceInfo{}, fmt.Errorf("no output device has index %d (there are: %s)", i, names(devices))
 	}
 	var like []DeviceInfo
 	for _, d := range devices {
@@ -59,8 +61,8 @@ func Find(devices []DeviceInfo, name string) (DeviceInfo, error) {
 	return DeviceInfo{}, fmt.Errorf("%q is part of the names of several output devices: %s", name, names(like))
 }
 
-// ErrNoDevice is returned where there is no output device at all.
-var ErrNoDevice = fmt.Errorf("no output device")
+// ErrNoDevice is returned when there is no output device at all.
+var ErrNoDevice = errors.New("no output device")
 
 func names(devices []DeviceInfo) string {
 	var all []string
@@ -70,13 +72,16 @@ func names(devices []DeviceInfo) string {
 	return strings.Join(all, ", ")
 }
 
-// Latency is what is asked of a device: no less than four blocks and no less than it can do. With two, a PulseAudio server ran dry
-// one to six times in two seconds while a compiler kept both processors busy; with four, never.
+// Latency returns the latency to ask a device for: four blocks, or the lowest
+// that the device can do if that is more. With two blocks, a PulseAudio server
+// ran dry one to six times in two seconds while a compiler kept both CPUs busy;
+// with four, never.
 func Latency(d DeviceInfo, block time.Duration) time.Duration {
 	return max(minLatency*block, d.LowLatency)
 }
 
 const minLatency = 4 // blocks
 
-// Burst is how many blocks a device of that latency may ask for back to back: as many as its buffer holds.
+// Burst returns how many blocks a device of that latency may ask for back to
+// back: as many as its buffer holds.
 func Burst(latency, block time.Duration) int { return max(1, int((latency+block-1)/block)) }

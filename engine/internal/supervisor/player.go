@@ -16,7 +16,7 @@ import (
 	"chronus/engine/control"
 	"chronus/engine/internal/failpoint"
 	"chronus/engine/internal/shm"
-	"chronus/engine/player"
+	"chronus/engine/sink"
 )
 
 // playerProc is what the loop knows of the player.
@@ -108,11 +108,11 @@ func (s *Supervisor) heard(gen uint32, state string, latency int64, detail strin
 	}
 	args := []any{"role", "player", "pid", p.pid, "generation", p.generation}
 	switch state {
-	case player.DevicePlaying:
+	case sink.DevicePlaying:
 		p.device = control.Device{State: control.DevicePlaying, Name: detail, LatencyNS: latency}
 		s.publish(-1, control.Event{TNS: clock.Now(), Kind: control.SinkRestored, Cause: detail})
 		s.cfg.Log.Info("the device plays", append(args, "device", detail, "latency_ms", float64(latency)/1e6)...)
-	case player.DeviceLost:
+	case sink.DeviceLost:
 		s.loseDevice(detail, args)
 	}
 }
@@ -162,8 +162,8 @@ func (s *Supervisor) farewell(pid int) {
 		s.cfg.Log.Warn("the player did not fade out in time and was killed", "role", "player", "pid", pid)
 	}
 	region := s.pool.Player
-	if played, written := region.Playout.Load(), region.Written.Load(); strings.HasPrefix(s.cfg.Sink, "wav:") && written < played {
-		s.cfg.Log.Error("the last blocks are not in the file", "sink", s.cfg.Sink, "blocks", played-written)
+	if played, written := region.Playout.Load(), region.Written.Load(); s.cfg.Sink.File != nil && written < played {
+		s.cfg.Log.Error("the last blocks are not in the file", "sink", s.cfg.Sink.String(), "blocks", played-written)
 	}
 }
 

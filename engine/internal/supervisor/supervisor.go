@@ -18,6 +18,7 @@ import (
 	"chronus/engine/clock"
 	"chronus/engine/control"
 	"chronus/engine/internal/shm"
+	"chronus/engine/sink"
 )
 
 // Config is what a supervisor needs.
@@ -26,10 +27,9 @@ type Config struct {
 	Spares int
 	Worker string // path of the worker's executable
 	Player string // path of the player's
-	Sink   string // as it is named in messages
-	// PlayerArgs are the player's arguments. Device says that it has a device, or waits for one.
+	Sink   sink.Spec
+	// PlayerArgs are the player's arguments.
 	PlayerArgs []string
-	Device     bool
 	Env        []string // of all processes, beside the host's own
 	Publish    func(control.Event)
 	Log        *slog.Logger
@@ -84,7 +84,7 @@ func New(cfg Config) *Supervisor {
 		playing: make(chan struct{}), ended: make(chan struct{}), watched: make(chan struct{}), failed: make(chan error, 1),
 		events: cfg.Pool.Player.Events.Load(),
 	}
-	if cfg.Device {
+	if cfg.Sink.Device {
 		s.player.device = control.Device{State: control.DeviceWaiting}
 	}
 	return s

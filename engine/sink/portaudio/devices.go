@@ -20,7 +20,8 @@ func Devices() ([]sink.DeviceInfo, error) {
 	return list, err
 }
 
-// devices lists the output devices twice, in the same order. PortAudio is initialized.
+// devices lists the output devices as the engine and as PortAudio describe
+// them, in the same order. PortAudio must be initialized.
 func devices() ([]sink.DeviceInfo, []*pa.DeviceInfo, error) {
 	all, err := pa.Devices()
 	if err != nil {
@@ -36,8 +37,9 @@ func devices() ([]sink.DeviceInfo, []*pa.DeviceInfo, error) {
 			continue
 		}
 		list = append(list, sink.DeviceInfo{
-			Index: d.Index, Name: d.Name, HostAPI: d.HostApi.Name, Channels: d.MaxOutputChannels, Rate: d.DefaultSampleRate,
-			LowLatency: d.DefaultLowOutputLatency, HighLatency: d.DefaultHighOutputLatency, Default: d.Index == first,
+			Index: d.Index, Name: d.Name, HostAPI: d.HostApi.Name, Default: d.Index == first,
+			Channels: d.MaxOutputChannels, Rate: d.DefaultSampleRate,
+			LowLatency: d.DefaultLowOutputLatency, HighLatency: d.DefaultHighOutputLatency,
 		})
 		outputs = append(outputs, d)
 	}

@@ -1,6 +1,8 @@
-// Package portaudio drives a sound device through PortAudio: it finds and opens the device, notices when it is lost, and opens it
-// anew. It must not decide what is heard: its callback is sink.Device.Call and nothing else.
+// Package portaudio drives a sound device through PortAudio: it finds and opens
+// the device, notices when it is lost, and reopens it. It must not decide what
+// is heard: its callback is sink.Device.Call and nothing else.
 //
-// It needs cgo, PortAudio's headers and the build tag portaudio. Everything in PortAudio that may hang is watched: a process that
-// hangs here ends itself, and the host starts another.
+// It needs cgo, PortAudio's headers and the build tag portaudio. Every call of
+// PortAudio that may hang is watched: a process that hangs in one ends itself,
+// and the host starts another.
 package portaudio

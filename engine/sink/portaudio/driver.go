@@ -11,29 +11,33 @@ import (
 
 	pa "github.com/gordonklaus/portaudio"
 
-	"chronus/engine/player"
 	"chronus/engine/sink"
 )
 
 const (
-	// lookEvery is how often the driver looks whether the device plays, is silent or was handed the last block.
+	// lookEvery is how often the driver checks whether the device plays, has
+	// fallen silent, or was handed the last block.
 	lookEvery = 20 * time.Millisecond
-	// retryEvery is the pause between two attempts to open a device that is not there. With what an attempt itself takes, half a
-	// second at worst, a device that is back sounds within a second.
+	// retryEvery is the pause between two attempts to open a device that is not
+	// there. An attempt itself takes half a second at worst, so a device that
+	// comes back is heard within a second.
 	retryEvery = 250 * time.Millisecond
-	// openLimit and closeLimit are how long PortAudio may take before the process gives itself up: with a sound server that is
-	// stopped, or that died, some calls never return.
+	// openLimit and closeLimit are how long PortAudio may take before the
+	// process ends itself: some calls never return once the sound server has
+	// been stopped or has died.
 	openLimit  = 5 * time.Second
 	closeLimit = time.Second
-	// drainLimit is the same after the last block, when nothing is left to be gained.
+	// drainLimit is closeLimit after the last block, when there is nothing left
+	// to play.
 	drainLimit = 200 * time.Millisecond
 )
 
-// Stuck is the exit code of a player that a call of PortAudio did not return to.
+// Stuck is the exit code of a player in which a call of PortAudio did not
+// return.
 const Stuck = 75
 
 // Drive is the player's driver.
-func Drive(s player.Stream) {
+func Drive(s sink.Stream) {
 	d := &driver{Stream: s}
 	for !d.done() {
 		err := d.play()
@@ -41,14 +45,14 @@ func Drive(s player.Stream) {
 			return
 		}
 		d.lost(err)
-		runtime.GC() // collection is off otherwise, and this may go on for days
+		runtime.GC() // garbage collection is off, and this may go on for days
 		d.pause(retryEvery)
 	}
 }
 
 type driver struct {
-	player.Stream
-	said string // why there is no device, as last reported
+	sink.Stream
+	said string // the last reported reason why there is no device
 }
 
 func (d *driver) done() bool {
@@ -67,18 +71,21 @@ func (d *driver) pause(t time.Duration) {
 	}
 }
 
-// lost reports why there is no device, once for each reason.
+// lost reports why there is no device, unless that was the last thing it
+// reported.
 func (d *driver) lost(err error) {
 	if why := err.Error(); why != d.said {
 		d.said = why
-		d.Report(player.DeviceLost, why, 0)
+		d.Report(sink.DeviceLost, why, 0)
 	}
 }
 
-// errSilent is how a sound server that dies looks from here: it just does not call any more.
+// errSilent is all that is seen here of a sound server that dies: it just stops
+// calling.
 var errSilent = errors.New("the device has stopped calling")
 
-// play opens the device and returns when it is lost, with the reason, or has played the last block.
+// play opens the device. It returns when the device is lost, with the reason,
+// or has played the last block.
 func (d *driver) play() error {
 	d.Busy.Store(true)
 	defer d.Busy.Store(true)
@@ -101,17 +108,17 @@ func (d *driver) play() error {
 			err = errSilent
 		case d.Device.Playing() && !playing:
 			playing, d.said = true, ""
-			d.Report(player.DevicePlaying, name, latency)
+			d.Report(sink.DevicePlaying, name, latency)
 			d.Busy.Store(true)
 		case playing && !d.Device.Playing() && !d.Device.Over():
-			err = errSilent // it fell silent, and calls again: not where it was
+			err = errSilent // it fell silent and calls again, but no longer where it was
 		}
 	}
-	if err == nil { // what was handed out is still in its buffer
-		time.Sleep(latency + 2*d.Block)
+	if err == nil {
+		time.Sleep(latency + 2*d.Block) // the last blocks are still in the device's buffer
 		limit = drainLimit
-	} else { // before it is closed, which a sound server that is stopped can hold up for good
-		d.lost(err)
+	} else {
+		d.lost(err) // first: a stopped sound server can hold up closing for ever
 	}
 	d.Device.Closed()
 	_ = d.watched("closing the device", limit, func() error {
@@ -126,7 +133,8 @@ func (d *driver) play() error {
 	return err
 }
 
-// open initializes PortAudio and starts the device's stream. latency is the device's own word.
+// open initializes PortAudio and starts the device's stream. latency is what
+// the device reports.
 func (d *driver) open() (stream *pa.Stream, name string, latency time.Duration, err error) {
 	if err := pa.Initialize(); err != nil {
 		return nil, "", 0, fmt.Errorf("initialize: %w", err)
@@ -139,10 +147,14 @@ func (d *driver) open() (stream *pa.Stream, name string, latency time.Duration, 
 	if err != nil {
 		return nil, "", 0, err
 	}
-	p := pa.StreamParameters{SampleRate: float64(d.Rate), FramesPerBuffer: d.Frames, Flags: pa.ClipOff | pa.DitherOff}
+	p := pa.StreamParameters{
+		SampleRate: float64(d.Rate), FramesPerBuffer: d.Frames, Flags: pa.ClipOff | pa.DitherOff,
+	}
 	for i := range list {
 		if list[i].Index == info.Index {
-			p.Output = pa.StreamDeviceParameters{Device: outputs[i], Channels: min(2, info.Channels), Latency: sink.Latency(info, d.Block)}
+			p.Output = pa.StreamDeviceParameters{
+				Device: outputs[i], Channels: min(2, info.Channels), Latency: sink.Latency(info, d.Block),
+			}
 		}
 	}
 	if stream, err = pa.OpenStream(p, d.call); err != nil {
@@ -162,11 +174,13 @@ func (d *driver) call(out []float32, _ pa.StreamCallbackTimeInfo, flags pa.Strea
 	d.Device.Call(out, flags&pa.OutputUnderflow != 0)
 }
 
-// watched ends the process when f takes longer than limit: nothing in it can be trusted then, and the host starts another.
+// watched calls f, and ends the process if f takes longer than limit: nothing
+// in the process can be trusted then, and the host starts another.
 func (d *driver) watched(what string, limit time.Duration, f func() error) error {
 	timer := time.AfterFunc(limit, func() {
 		if !d.done() && !d.Device.Over() {
-			fmt.Fprintf(d.Log, "player pid %d: %s took longer than %s: a new player goes on\n", os.Getpid(), what, limit)
+			fmt.Fprintf(d.Log, "player pid %d: %s took longer than %s: a new player takes over\n",
+				os.Getpid(), what, limit)
 			os.Exit(Stuck)
 		}
 		os.Exit(0)

@@ -10,9 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Hush keeps what libraries say out of stderr: ALSA's configuration alone makes for 80 lines, and libjack's go away in no other
-// manner than with descriptor 2 somewhere else. It returns what stderr was; Go's crash reports go there too. With verbose all
-// is shown.
+// Hush keeps what the libraries write out of stderr: ALSA's stock configuration
+// alone causes 80 lines, and nothing silences libjack but pointing descriptor 2
+// elsewhere. It returns the former stderr, which Go's crash reports go to as
+// well. With verbose set it changes nothing.
 func Hush(verbose bool) (*os.File, error) {
 	if verbose {
 		return os.Stderr, nil
@@ -36,18 +37,22 @@ func Hush(verbose bool) (*os.File, error) {
 	return log, nil
 }
 
-// maxGiven is above the number of descriptors that a player is started with: the rings and a few more.
+// maxGiven is more than the number of descriptors that a player is started
+// with: the rings and a few others.
 const maxGiven = 32
 
-// alsaConfig is all that ALSA needs to know to reach a PulseAudio server. The stock configuration makes it probe every card there
-// might be, for a fifth to half a second.
+// alsaConfig is all that ALSA needs to reach a PulseAudio server. With its
+// stock configuration it probes every card that there might be, which takes a
+// fifth to half a second.
 const alsaConfig = `pcm_type.pulse { lib "libasound_module_pcm_pulse.so" }
 pcm.!default { type pulse hint { show on description "default" } }
 pcm.pulse { type pulse hint { show on description "PulseAudio" } }
 `
 
-// Environment sets up the libraries: CHRONUS_PULSE_SERVER makes a PulseAudio server, named as in PULSE_SERVER, the only device.
-// No JACK server is started that does not run. It comes before the first call of PortAudio.
+// Environment sets up the libraries. If CHRONUS_PULSE_SERVER is set, the
+// PulseAudio server that it names, as PULSE_SERVER does, is the only device. A
+// JACK server that is not running is not started. Call Environment before
+// anything of PortAudio.
 func Environment() error {
 	if os.Getenv("JACK_NO_START_SERVER") == "" {
 		os.Setenv("JACK_NO_START_SERVER", "1")

@@ -1,6 +1,8 @@
-// Package wavfile writes and reads the engine's sound as 32-bit float WAV files that survive their writer: blocks go to
-// the place of their number, so a new process can go on with the file of a killed one, and a reader goes by what is in
-// the file and not by what its header says. It is no general WAV library: other sample formats are refused.
+// Package wavfile writes and reads the engine's sound as 32-bit float WAV files
+// that survive their writer: a block goes to the place that its number gives
+// it, so a new process can go on with the file of a killed one, and a reader
+// goes by the file's length and not by the sizes in its header. It must not
+// grow into a general WAV library: it refuses other sample formats.
 package wavfile
 
 import (
@@ -11,14 +13,15 @@ import (
 	"math"
 )
 
-// Layout of the header. The format is RIFF/WAVE (Microsoft, "Multimedia Programming Interface and Data
-// Specifications 1.0"; fmt tag 3 with its fact chunk: "New Multimedia Data Types and Data Techniques", 1994). The JUNK
-// chunk holds the place of the ds64 chunk, so that a file which outgrows 32-bit sizes becomes RF64 by a header of the
-// same length (EBU Tech 3306).
+// Layout of the header. The format is RIFF/WAVE (Microsoft, "Multimedia
+// Programming Interface and Data Specifications 1.0"; fmt tag 3 with its fact
+// chunk: "New Multimedia Data Types and Data Techniques", 1994). The JUNK chunk
+// reserves the place of the ds64 chunk, so that a file that outgrows 32-bit
+// sizes becomes RF64 with a header of the same length (EBU Tech 3306).
 //
 //	0   RIFF size WAVE          RF64 -1 WAVE
 //	12  JUNK 28                 ds64 28: riff size, data size, frames (64 bits each), table length 0
-//	48  fmt  18                 tag 3, channels, rate, bytes a second, bytes a frame, bits, extension 0
+//	48  fmt  18                 tag 3, channels, rate, bytes per second, bytes per frame, bits, extension 0
 //	74  fact 4: frames          -1
 //	86  data size               -1
 //	94  samples
@@ -41,7 +44,7 @@ const (
 
 var le = binary.LittleEndian
 
-// format is what the header says about the samples.
+// format is the header's description of the samples.
 type format struct {
 	rate     int // Hz
 	channels int
@@ -51,12 +54,13 @@ func (f format) frameSize() int { return sampleSize * f.channels }
 
 func (f format) validate() error {
 	if f.rate < 1 || f.rate > maxRate || f.channels < 1 || f.channels > maxChannels {
-		return fmt.Errorf("%d channels at %d Hz", f.channels, f.rate)
+		return fmt.Errorf("%d channels at %d Hz are not supported", f.channels, f.rate)
 	}
 	return nil
 }
 
-// put writes the header of a file with that many bytes of samples into h, HeaderSize bytes. It does not allocate.
+// put writes the header of a file with data bytes of samples into h, which is
+// HeaderSize bytes long. It does not allocate.
 func (f format) put(h []byte, data uint64) {
 	frames := data / uint64(f.frameSize())
 	riff := data + HeaderSize - 8
@@ -92,10 +96,12 @@ func (f format) put(h []byte, data uint64) {
 	}
 }
 
-// errTruncated says that the file stops within the header: its writer may not have come further yet.
+// errTruncated reports that the file ends within the header: its writer may not
+// have got further yet.
 var errTruncated = errors.New("the header is cut off")
 
-// parse walks the chunks to the data chunk. It returns the offset of the first sample.
+// parse walks the chunks up to the data chunk. It returns the format and the
+// offset of the first sample.
 func parse(src io.ReaderAt) (f format, data int64, err error) {
 	var b [24]byte
 	read := func(at int64, n int) error {
@@ -113,7 +119,8 @@ func parse(src io.ReaderAt) (f format, data int64, err error) {
 	if id := string(b[:4]); id != "RIFF" && id != "RF64" || string(b[8:12]) != "WAVE" {
 		return f, 0, errors.New("not a RIFF or RF64 WAVE file")
 	}
-	// Chunks before the samples are few; the bound keeps a file of empty chunks from being walked for ever.
+	// Few chunks come before the samples; the bound keeps a file of nothing but
+	// empty chunks from being walked to its end.
 	for at, chunks := int64(12), 0; chunks < 64; chunks++ {
 		if err := read(at, 8); err != nil {
 			return f, 0, err
@@ -123,7 +130,7 @@ func parse(src io.ReaderAt) (f format, data int64, err error) {
 		switch id {
 		case "fmt ":
 			if size < 16 {
-				return f, 0, fmt.Errorf("a fmt chunk of %d bytes", size)
+				return f, 0, fmt.Errorf("a fmt chunk of %d bytes, not 16 or more", size)
 			}
 			if err := read(at, 16); err != nil {
 				return f, 0, err
@@ -137,7 +144,7 @@ func parse(src io.ReaderAt) (f format, data int64, err error) {
 				return f, 0, err
 			}
 			if n := int(le.Uint16(b[12:])); n != f.frameSize() {
-				return f, 0, fmt.Errorf("%d bytes a frame with %d channels", n, f.channels)
+				return f, 0, fmt.Errorf("%d bytes per frame with %d channels", n, f.channels)
 			}
 		case "data":
 			if f.channels == 0 {

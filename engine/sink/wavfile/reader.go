@@ -7,21 +7,23 @@ import (
 	"os"
 )
 
-// readSize is the Reader's buffer in bytes.
+// readSize is the size of a Reader's buffer in bytes.
 const readSize = 64 << 10
 
-// Reader reads the samples of a file, which may still be growing. It goes by the file's length, whatever the sizes in
-// its header say, and takes everything after the data chunk's header for samples. Not safe for concurrent use.
+// Reader reads the samples of a file, which may still be growing. It goes by
+// the file's length, whatever the sizes in its header, and takes everything
+// after the data chunk's header for samples. It is not safe for concurrent use.
 type Reader struct {
 	f      *os.File
 	format format
 	data   int64 // offset of the first sample
 	buf    []byte
-	at     int64 // what buf holds, as an offset into the samples, bytes
-	n      int   // how much of it
+	at     int64 // offset of buf's content from the first sample, bytes
+	n      int   // length of that content, bytes
 }
 
-// OpenReader opens a file and checks its header: 32-bit float samples, RIFF or RF64.
+// OpenReader opens a file and checks its header, which must be that of a RIFF
+// or RF64 file of 32-bit float samples.
 func OpenReader(path string) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -29,7 +31,7 @@ func OpenReader(path string) (*Reader, error) {
 	}
 	have, data, err := parse(f)
 	if err != nil {
-		_ = f.Close() // only read from
+		_ = f.Close() // it was only read from
 		return nil, fmt.Errorf("wavfile: %s: %w", path, err)
 	}
 	return &Reader{f: f, format: have, data: data, buf: make([]byte, readSize-readSize%have.frameSize())}, nil
@@ -50,12 +52,14 @@ func (r *Reader) Frames() (int64, error) {
 	return max(st.Size()-r.data, 0) / int64(r.format.frameSize()), nil
 }
 
-// ReadFrames reads into dst, whose length is a multiple of the channels, from absolute frame atFrame on. It returns the
-// number of frames read; fewer than asked for come with io.EOF, and a later call may find more.
+// ReadFrames reads into dst, whose length is a multiple of the channels, from
+// frame atFrame of the file on. It returns the number of frames read. Fewer
+// than asked for come with io.EOF, and a later call may find more.
 func (r *Reader) ReadFrames(dst []float32, atFrame int64) (int, error) {
 	size := int64(r.format.frameSize())
 	if len(dst)%r.format.channels != 0 || atFrame < 0 || atFrame > (math.MaxInt64-r.data)/size-int64(len(dst)) {
-		return 0, fmt.Errorf("wavfile: %d samples of %d channels from frame %d on", len(dst), r.format.channels, atFrame)
+		return 0, fmt.Errorf("wavfile: cannot read %d samples of %d channels from frame %d on",
+			len(dst), r.format.channels, atFrame)
 	}
 	frames := len(dst) / r.format.channels
 	for done := 0; done < frames; {
@@ -75,7 +79,7 @@ func (r *Reader) ReadFrames(dst []float32, atFrame int64) (int, error) {
 	return frames, nil
 }
 
-// fill reads whole frames from that offset on.
+// fill reads whole frames into buf, from the offset at of the samples on.
 func (r *Reader) fill(at int64) error {
 	n, err := r.f.ReadAt(r.buf, r.data+at)
 	n -= n % r.format.frameSize()

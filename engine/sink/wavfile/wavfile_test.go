@@ -12,7 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// header builds, field by field from the specifications, what a file of that many frames has to begin with.
+// header builds the header of a file of that many frames, field by field from
+// the specifications.
 func header(rate, channels, frames uint32) []byte {
 	var b bytes.Buffer
 	u16 := func(v uint16) { b.Write(le.AppendUint16(nil, v)) }
@@ -48,7 +49,7 @@ func create(t *testing.T, channels, frames int) (*File, string) {
 	return w, path
 }
 
-// block returns samples that tell their place.
+// block returns samples that differ by block and by place within the block.
 func block(n uint64, samples int) []float32 {
 	out := make([]float32, samples)
 	for i := range out {
@@ -87,7 +88,7 @@ func TestHeaderIsByteForByteTheSpecification(t *testing.T) {
 }
 
 func TestHeaderBecomesRF64BeyondFourGiB(t *testing.T) {
-	const limit = math.MaxUint32 - (HeaderSize - 8) // bytes of samples that a RIFF size can still tell
+	const limit = math.MaxUint32 - (HeaderSize - 8) // bytes of samples that a RIFF size can still hold
 	h := make([]byte, HeaderSize)
 	f := format{44100, 1}
 
@@ -107,11 +108,11 @@ func TestHeaderBecomesRF64BeyondFourGiB(t *testing.T) {
 	require.EqualValues(t, math.MaxUint32, le.Uint32(h[82:]), "fact")
 	require.Equal(t, "data\xff\xff\xff\xff", string(h[86:]))
 
-	f.put(h, 8) // a shorter one again leaves nothing of it
+	f.put(h, 8) // a shorter file's header leaves nothing of it
 	require.Equal(t, header(44100, 1, 2), h)
 }
 
-// A sparse file: the blocks in between cost no disk.
+// The file is sparse: the blocks in between take no disk space.
 func TestFileBeyondFourGiBReadsBack(t *testing.T) {
 	w, path := create(t, 1, 256)
 	const far = 5 << 30 / 1024
@@ -129,7 +130,7 @@ func TestFileBeyondFourGiBReadsBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, block(2, 256), got)
 
-	w, err = Reopen(path, 44100, 1, 256) // an RF64 file is gone on with like any other
+	w, err = Reopen(path, 44100, 1, 256) // an RF64 file is resumed like any other
 	require.NoError(t, err)
 	require.EqualValues(t, (far+1)*256, w.Frames())
 	require.NoError(t, w.Close())
@@ -193,7 +194,7 @@ func TestLeftOutBlocksAreSilence(t *testing.T) {
 	require.Equal(t, append(append(make([]float32, 4), block(1, 4)...), append(make([]float32, 4), block(3, 4)...)...), readAll(t, path))
 }
 
-func TestKilledWritersFileIsReadAndGoneOnWith(t *testing.T) {
+func TestFileOfAKilledWriterIsReadAndResumed(t *testing.T) {
 	w, path := create(t, 2, 8)
 	require.NoError(t, w.WriteBlock(0, block(0, 16)))
 	require.NoError(t, w.Flush())
@@ -303,8 +304,8 @@ func TestOtherFilesAreRefused(t *testing.T) {
 		"no WAVE":        {edit(8, 'X'), "not a RIFF"},
 		"PCM":            {edit(56, 1), "format tag 1 with 32 bits"},
 		"64 bits":        {edit(70, 64), "format tag 3 with 64 bits"},
-		"no channels":    {edit(58, 0), "0 channels"},
-		"odd frame size": {edit(68, 3), "3 bytes a frame"},
+		"no channels":    {edit(58, 0), "0 channels at"},
+		"odd frame size": {edit(68, 3), "3 bytes per frame"},
 		"no fmt":         {edit(48, 'X'), "no fmt chunk"},
 		"no data":        {append(edit(86, 'X'), bytes.Repeat([]byte("LIST\x00\x00\x00\x00"), 100)...), "no data chunk"},
 		"short fmt":      {edit(52, 4), "fmt chunk of 4 bytes"},
