@@ -16,8 +16,8 @@ var holdBlocks = Parameter{
 }
 
 // alone kills workers while the host is stopped, and continues the host some
-// blocks later. In between, the player and the workers are on their own, as they
-// are when the host is busy.
+// blocks later. In between, the player and the workers are on their own, as
+// they are when the host is busy.
 type alone struct {
 	workers signal
 	host    grip
@@ -33,8 +33,8 @@ func newAlone(s Spec, block time.Duration, _ Point) Fault {
 	}
 }
 
-// Setup stops the host and waits until each of its threads has stopped: one that
-// still ran could notice the kill.
+// Setup stops the host and waits until each of its threads has stopped: one
+// that still ran could notice the kill.
 func (f *alone) Setup(ctx context.Context, e Engine) ([]Victim, error) {
 	status, err := e.Status(ctx)
 	if err != nil {

@@ -17,8 +17,8 @@ var points = Parameter{
 	Valid: func(s Spec) bool { return s.Points != nil },
 }
 
-// Select returns those of the engine's failpoints that a crash spec asks for, in
-// the engine's order.
+// Select returns those of the engine's failpoints that a crash spec asks for,
+// in the engine's order.
 func (s Spec) Select(all []Point) []Point {
 	kind := "worker"
 	if s.Target == rolePlayer {
@@ -87,8 +87,8 @@ func (f *crash) Inject(ctx context.Context) (Moment, error) {
 // ErrNotPassed means that a victim did not pass the point that was armed in it.
 var ErrNotPassed = errors.New("the point was not passed")
 
-// passTime is how long a victim has to pass its point: a hundred blocks, even on
-// a busy machine.
+// passTime is how long a victim has to pass its point: time for a hundred
+// blocks, even on a busy machine.
 const passTime = time.Second
 
 func (f *crash) Wait(ctx context.Context) error {

@@ -61,11 +61,11 @@ func (v Victim) String() string {
 
 // Moment is when a fault was injected.
 type Moment struct {
-	// Before and After are the times just before and just after the kill(2) that
-	// starts the fault (ns, CLOCK_MONOTONIC).
+	// Before and After are the times just before and just after the kill(2)
+	// that starts the fault (ns, CLOCK_MONOTONIC).
 	Before, After int64
-	// Exact is set if the victims were hit between the two and the host was free
-	// to notice. Only then are latencies counted from Before.
+	// Exact is set if the victims were hit between the two and the host was
+	// free to notice. Only then are latencies counted from Before.
 	Exact bool
 }
 
@@ -154,7 +154,8 @@ func (s Spec) Check() (field, why string) {
 	case k.Targets == nil && s.Target != "":
 		return "target", fmt.Sprintf("fault %q takes no target", s.Kind)
 	case k.Targets != nil && !slices.Contains(k.Targets, s.Target):
-		return "target", fmt.Sprintf("fault %q: unknown target %q (known: %s)", s.Kind, s.Target, strings.Join(k.Targets, ", "))
+		known := strings.Join(k.Targets, ", ")
+		return "target", fmt.Sprintf("fault %q: unknown target %q (known: %s)", s.Kind, s.Target, known)
 	}
 	for _, p := range k.Takes {
 		if !p.Valid(s) {

@@ -176,7 +176,11 @@ func TestChoose(t *testing.T) {
 	idle := func(slot int) control.Worker {
 		return control.Worker{Role: control.RoleSpare, Slot: slot, State: control.WorkerIdle, PID: 100 + slot}
 	}
+	primary := control.Worker{Role: control.RolePrimary, Slot: 5}
 	standby := control.Worker{Role: control.RoleStandby, Slot: 9, State: control.WorkerRendering, CPU: 1, PID: 109}
+	second := control.Worker{Role: control.RoleStandby, Slot: 4}
+	starting := control.Worker{Role: control.RoleSpare, State: control.WorkerStarting}
+	dead := control.Worker{Role: control.RoleStandby, State: control.WorkerDead}
 	for _, tc := range []struct {
 		name    string
 		workers []control.Worker
@@ -184,10 +188,10 @@ func TestChoose(t *testing.T) {
 		want    []int // slots
 	}{
 		{"the spare in the lowest slot", []control.Worker{standby, idle(4), idle(3)}, "spare", []int{3}},
-		{"a starting spare is not idle", []control.Worker{{Role: control.RoleSpare, State: control.WorkerStarting}}, "spare", nil},
-		{"a dead standby does not count", []control.Worker{{Role: control.RoleStandby, State: control.WorkerDead}}, "standby", nil},
-		{"one of three replicas", []control.Worker{standby, {Role: control.RoleStandby, Slot: 4}}, "standby", []int{9}},
-		{"two of three", []control.Worker{{Role: control.RolePrimary, Slot: 5}, standby, {Role: control.RoleStandby, Slot: 4}}, "both", []int{5, 9}},
+		{"a starting spare is not idle", []control.Worker{starting}, "spare", nil},
+		{"a dead standby does not count", []control.Worker{dead}, "standby", nil},
+		{"one of three replicas", []control.Worker{standby, second}, "standby", []int{9}},
+		{"two of three", []control.Worker{primary, standby, second}, "both", []int{5, 9}},
 		{"no primary", []control.Worker{standby}, "primary", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

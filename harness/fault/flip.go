@@ -31,10 +31,10 @@ type flip struct {
 const (
 	// flipRun is the length of a run in samples: a block of a scenario.
 	flipRun = 256
-	// flipBlocks is how many blocks must sound before the flip: more than a lead,
-	// so that some of them are still to be played.
+	// flipBlocks is how many blocks must sound before the flip: more than a
+	// lead, so that some of them are still to be played.
 	flipBlocks = 12
-	// flipBit is the highest bit of a float32's mantissa: a listener would hear it.
+	// flipBit is the highest mantissa bit of a float32: its flip is audible.
 	flipBit = 1 << 22
 )
 
@@ -75,8 +75,8 @@ func (f *flip) Inject(context.Context) (Moment, error) {
 	})
 }
 
-// runs calls do with each run of flipRun samples and returns how many there are.
-// A longer run counts as several.
+// runs calls do with each run of flipRun samples and returns how many there
+// are. A longer run counts as several.
 func (f *flip) runs(do func(run []byte)) int {
 	const word = 4
 	n := 0

@@ -10,8 +10,8 @@ import (
 // none is the control experiment: an engine to which nothing happens.
 type none struct{ block time.Duration }
 
-// noneBlocks is how long nothing happens, in blocks: about as long as the engine
-// needs to mend another fault.
+// noneBlocks is how long nothing happens, in blocks: about as long as the
+// engine needs to mend another fault.
 const noneBlocks = 10
 
 func newNone(_ Spec, block time.Duration, _ Point) Fault { return none{block} }

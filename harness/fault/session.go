@@ -8,12 +8,15 @@ import (
 // Session drives one Fault through its states, and keeps their order whatever
 // goes wrong:
 //
-//	new --Setup--> ready --Inject--> injected --Wait--> effective --Recover--> recovered
-//	  \              |                  |                   |                     |
-//	   `--error------+------------------+-------------------+-----------Close-----+--> closed
+//	new -Setup-> ready -Inject-> injected -Wait-> effective -Recover-> recovered
+//	 |             |                |                 |                    |
+//	 `-------------+--- an error and then Close, or Close alone ---+-------'
+//	                                |
+//	                             closed
 //
-// After a step that fails only Close is left, which may be called at any time and
-// runs Cleanup exactly once. A step out of order is an error and does nothing.
+// After a step that fails only Close is left, which may be called at any time
+// and runs Cleanup exactly once. A step out of order is an error and does
+// nothing.
 type Session struct {
 	fault Fault
 	state state
@@ -60,8 +63,8 @@ func (s *Session) Recover(ctx context.Context) error {
 	return s.step("Recover", effective, recovered, func() error { return s.fault.Recover(ctx) })
 }
 
-// Close calls Fault.Cleanup, whatever state the session is in, unless it has been
-// called before.
+// Close calls Fault.Cleanup, whatever state the session is in, unless it has
+// been called before.
 func (s *Session) Close() {
 	if s.state == closed {
 		return

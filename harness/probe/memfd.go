@@ -56,7 +56,8 @@ func descriptors(proc procfs.Proc) ([]Descriptor, error) {
 		var st syscall.Stat_t
 		if syscall.Stat(path, &st) == nil {
 			all = append(all, Descriptor{
-				Memfd: Memfd{uint64(st.Dev), st.Ino}, Name: strings.TrimSuffix(name, " (deleted)"), Path: path, proc: proc, fd: fd,
+				Memfd: Memfd{uint64(st.Dev), st.Ino}, Name: strings.TrimSuffix(name, " (deleted)"),
+				Path: path, proc: proc, fd: fd,
 			})
 		}
 	}

@@ -34,7 +34,8 @@ func oomKills(root string) int64 {
 	return n
 }
 
-// groups returns the control groups of this process, none if they cannot be read.
+// groups returns the control groups of this process, none if they cannot be
+// read.
 func groups(root string) []procfs.Cgroup {
 	fs, err := procfs.NewFS(filepath.Join(root, "proc"))
 	if err != nil {

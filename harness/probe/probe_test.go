@@ -188,8 +188,12 @@ func TestOOMKills(t *testing.T) {
 		files        map[string]string
 		want         int64
 	}{
-		{"version 2", "0::/user.slice\n", map[string]string{"sys/fs/cgroup/user.slice/memory.events": "oom 2\noom_kill 3\n"}, 3},
-		{"version 1", "4:memory:/x\n0::/\n", map[string]string{"sys/fs/cgroup/memory/x/memory.oom_control": "under_oom 0\noom_kill 5\n"}, 5},
+		{"version 2", "0::/user.slice\n", map[string]string{
+			"sys/fs/cgroup/user.slice/memory.events": "oom 2\noom_kill 3\n",
+		}, 3},
+		{"version 1", "4:memory:/x\n0::/\n", map[string]string{
+			"sys/fs/cgroup/memory/x/memory.oom_control": "under_oom 0\noom_kill 5\n",
+		}, 5},
 		{"machine", "0::/\n", map[string]string{"proc/vmstat": "nr_free_pages 1\noom_kill 7\n"}, 7},
 		{"no counter", "garbage", map[string]string{}, 0},
 	} {

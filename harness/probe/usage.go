@@ -68,8 +68,8 @@ func read(pid int) (u Usage, err error) {
 		return u, err
 	}
 	u.Threads = stat.NumThreads
-	// statm shows the same counters as VmRSS in status; the rss field of stat is
-	// documented as inaccurate.
+	// statm shows the same counters as VmRSS in status; the rss field of stat
+	// is documented as inaccurate.
 	statm, err := proc.Statm()
 	if err != nil {
 		return u, err
