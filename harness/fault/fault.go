@@ -21,7 +21,8 @@ import (
 type Engine interface {
 	// Status returns the engine's status.
 	Status(ctx context.Context) (*control.Status, error)
-	// Points returns the failpoints of the build, none if it was built without.
+	// Points returns the failpoints of the build. It fails if the engine was
+	// built without them.
 	Points(ctx context.Context) ([]Point, error)
 	// Arm makes the worker in a slot, or the player if slot is PlayerSlot, kill
 	// itself when it next passes a point. Each call replaces the one before it,

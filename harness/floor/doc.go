@@ -4,9 +4,10 @@
 // measures
 //
 //   - the time from kill(2) of a trivial process until its pidfd is readable,
-//   - the time from fork(2) of a trivial child until the child stands before its
-//     first instruction,
-//   - how late a thread wakes from a bare sleep to an absolute time, on each CPU.
+//   - the time from fork(2) of a trivial child until the child stands before
+//     its first instruction,
+//   - how late a thread wakes from a bare sleep to an absolute time, on each
+//     CPU.
 //
 // All of it happens in a process of its own, so that neither the engine's work
 // nor the harness's shows in the figures: the harness calls [Start], the

@@ -56,11 +56,11 @@ func Compare(delivered []float32, channels int, recording []float32, due int) (*
 	if !ok {
 		return nil, ErrNotPlaced
 	}
-	// Except for a fault, what comes before the first stretch that has a place
-	// may be in its place too.
+	// The frames before the first stretch that has a place may be in place as
+	// well: one fault among them is enough for their windows not to match.
 	back := min(i, j)
 	if i > back {
-		c.fault(&c.res.Wrong, i-back, "frame %d of the recording: sound before anything that was delivered",
+		c.fault(&c.res.Wrong, i-back, "frame %d of the recording comes before anything that was delivered",
 			c.got.at[0])
 	}
 	c.heard = make([]bool, len(c.want.frames))
@@ -69,7 +69,7 @@ func Compare(delivered []float32, channels int, recording []float32, due int) (*
 	return &c.res, nil
 }
 
-// sound is a sound without its silent frames.
+// sound holds the frames of a sound that are not silent.
 type sound struct {
 	frames []uint64 // the bits of both channels
 	at     []int    // their positions in the original, in frames
@@ -152,10 +152,10 @@ func (c *comparison) follow(i, j int) {
 func (c *comparison) match(i, j int) {
 	switch {
 	case c.heard[j]:
-		c.fault(&c.res.Repeated, 1, "frame %d of the recording: delivered frame %d again",
+		c.fault(&c.res.Repeated, 1, "frame %d of the recording repeats delivered frame %d",
 			c.got.at[i], c.want.at[j])
 	case j < c.high:
-		c.fault(&c.res.Misplaced, 1, "frame %d of the recording: delivered frame %d, heard after frame %d",
+		c.fault(&c.res.Misplaced, 1, "frame %d of the recording is delivered frame %d, heard after frame %d",
 			c.got.at[i], c.want.at[j], c.want.at[c.high])
 	default:
 		c.res.Compared++
@@ -192,11 +192,11 @@ func (c *comparison) alien(i, j, n, room int) {
 		case inPlace && n == room && c.got.frames[i+k] == c.want.frames[j+k]:
 			c.match(i+k, j+k)
 		case inPlace:
-			c.fault(&c.res.Wrong, 1, "frame %d of the recording: differs from delivered frame %d in its place",
+			c.fault(&c.res.Wrong, 1, "frame %d of the recording differs from delivered frame %d in its place",
 				c.got.at[i+k], c.want.at[j+k])
 			c.hear(j + k)
 		default:
-			c.fault(&c.res.Wrong, 1, "frame %d of the recording: was never delivered", c.got.at[i+k])
+			c.fault(&c.res.Wrong, 1, "frame %d of the recording was never delivered", c.got.at[i+k])
 		}
 	}
 }
