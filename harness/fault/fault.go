@@ -98,15 +98,15 @@ type Kind struct {
 // kinds is the registry. A new kind is a file of its own and one entry here.
 var kinds = map[string]Kind{
 	"command": {
-		Doc: "none: a command is sent, one at a time",
+		Doc: "no fault: a single command is sent, and its latency measured",
 		New: newCommand,
 	},
 	"crash": {
-		Doc:     "SIGKILL to itself between two stores, at a failpoint",
+		Doc:     "the victim sends itself SIGKILL at a failpoint, between two stores",
 		Targets: crashTargets, Takes: []Parameter{points}, New: newCrash,
 	},
 	"flip": {
-		Doc:     "one bit is flipped in every block of sound that it has ready; it lives on",
+		Doc:     "one bit is flipped in every finished block of the victim's sound; the victim lives on",
 		Targets: survivorTargets, New: newFlip,
 	},
 	"kill": {
@@ -114,7 +114,7 @@ var kinds = map[string]Kind{
 		Targets: workerTargets, New: newSignal(unix.SIGKILL),
 	},
 	"kill-alone": {
-		Doc:     "SIGKILL while the host is stopped, for hold blocks",
+		Doc:     "SIGKILL while the host is stopped; the host is continued after hold blocks",
 		Targets: workerTargets, Takes: []Parameter{holdBlocks}, New: newAlone,
 	},
 	"none": {
@@ -122,7 +122,7 @@ var kinds = map[string]Kind{
 		New: newNone,
 	},
 	"stop": {
-		Doc:     "SIGSTOP: it hangs, alive",
+		Doc:     "SIGSTOP: the victim hangs but stays alive",
 		Targets: workerTargets, New: newSignal(unix.SIGSTOP),
 	},
 	"term": {

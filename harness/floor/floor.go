@@ -128,8 +128,7 @@ func (f *Floor) Report() (*Report, error) {
 	return r.Report, err
 }
 
-// Close ends the process and its victims, and returns how it ended if not in
-// order.
+// Close ends the process and its victims. The error is that of the process.
 func (f *Floor) Close() error {
 	f.in.Close()
 	return f.cmd.Wait()

@@ -97,7 +97,7 @@ func (p *Pulse) Address() string { return "unix:" + p.socket() }
 // PID returns the process ID of the server.
 func (p *Pulse) PID() int { return p.proc.cmd.Process.Pid }
 
-// Kill kills the server, so that it can say goodbye to no client, and waits
+// Kill kills the server, which can send no farewell to its clients, and waits
 // until it has ended.
 func (p *Pulse) Kill() {
 	p.proc.kill()

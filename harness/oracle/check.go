@@ -10,7 +10,8 @@ import (
 	"chronus/engine/tape"
 )
 
-// Run names what one run of the engine left behind.
+// Run names the files that a run of the engine left behind, and lists the
+// commands that were sent to it.
 type Run struct {
 	Tape string // path
 	// WAV is the path of the file that the wav sink wrote. If it is empty, the

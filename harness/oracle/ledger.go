@@ -36,7 +36,7 @@ type ledger struct {
 	swallow   uint64  // a lost block has taken the commands below this index
 	lastLog   int     // the latest of sent that was found in the log
 	lastSound int     // the latest of sent that was found in the sound
-	value     float32 // the sound's at present
+	value     float32 // that the sound has at present
 
 	merged, swallowed int
 
