@@ -3,10 +3,10 @@
 package engine
 
 import (
-	"fmt"
-	"os"
 	"sync"
 	"time"
+
+	"github.com/prometheus/procfs"
 
 	"chronus/engine/clock"
 	"chronus/engine/control"
@@ -50,11 +50,11 @@ func (f *figures) resident(pid int) uint64 {
 	if known || pid <= 0 {
 		return bytes
 	}
-	var size, pages uint64
-	if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid)); err == nil {
-		_, _ = fmt.Sscan(string(text), &size, &pages)
+	if proc, err := procfs.NewProc(pid); err == nil {
+		if statm, err := proc.Statm(); err == nil {
+			bytes = statm.ResidentBytes()
+		}
 	}
-	bytes = pages * uint64(os.Getpagesize())
 	f.rss[pid] = bytes
 	return bytes
 }

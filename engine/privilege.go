@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
 	"chronus/engine/internal/shm"
@@ -46,9 +47,10 @@ func measurePrivilege(fifo bool) privilege {
 	// mlockall(2) counts the whole address space against the limit, reserved or
 	// used. Most of it is what the Go runtime reserves, which is about the same
 	// in each of the engine's processes: more than a gigabyte.
-	if text, err := os.ReadFile("/proc/self/statm"); err == nil {
-		_, _ = fmt.Sscan(string(text), &p.space)
-		p.space *= uint64(os.Getpagesize())
+	if self, err := procfs.Self(); err == nil {
+		if statm, err := self.Statm(); err == nil {
+			p.space = statm.SizeBytes()
+		}
 	}
 	var data [2]unix.CapUserData
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}

@@ -4,26 +4,37 @@ import (
 	"context"
 	"time"
 
-	"chronus/engine/clock"
-
 	"golang.org/x/sys/unix"
+
+	"chronus/engine/clock"
 )
 
-// alone kills workers while the host is stopped, and continues it hold blocks later: meanwhile the player and the workers
-// are on their own, as they are when the host is busy.
+var holdBlocks = Parameter{
+	Name: "hold", Needs: "hold, in blocks, at least 1",
+	Given: func(s Spec) bool { return s.Hold != 0 },
+	Valid: func(s Spec) bool { return s.Hold >= 1 },
+}
+
+// alone kills workers while the host is stopped, and continues the host some
+// blocks later. In between, the player and the workers are on their own, as
+// they are when the host is busy.
 type alone struct {
 	workers signal
 	host    grip
 	stopped bool
 	hold    time.Duration
-	killed  int64
+	killed  int64 // CLOCK_MONOTONIC, ns
 }
 
 func newAlone(s Spec, block time.Duration, _ Point) Fault {
-	return &alone{workers: signal{sig: unix.SIGKILL, target: s.Target}, host: grip{pidfd: -1}, hold: time.Duration(s.Hold) * block}
+	return &alone{
+		workers: signal{sig: unix.SIGKILL, target: s.Target},
+		host:    grip{pidfd: -1}, hold: time.Duration(s.Hold) * block,
+	}
 }
 
-// Setup stops the host already, and waits until all of it stands: a thread still running could notice the kill.
+// Setup stops the host and waits until each of its threads has stopped: one
+// that still ran could notice the kill.
 func (f *alone) Setup(ctx context.Context, e Engine) ([]Victim, error) {
 	status, err := e.Status(ctx)
 	if err != nil {
@@ -66,9 +77,7 @@ func (f *alone) resume() error {
 }
 
 func (f *alone) Cleanup() {
-	f.resume() // a host that is left stopped could not even be asked to end
+	f.resume() // a host that stays stopped could not even be asked to end
 	f.workers.Cleanup()
-	if f.host.pidfd >= 0 {
-		f.host.release()
-	}
+	f.host.release()
 }

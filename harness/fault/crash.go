@@ -11,15 +11,38 @@ import (
 	"chronus/engine/control"
 )
 
-// crash arms a failpoint in its victim, which kills itself when it passes it. A spare passes its points only when it is
-// needed, so the primary is killed as well then.
+var points = Parameter{
+	Name: "points", Needs: "points",
+	Given: func(s Spec) bool { return s.Points != nil },
+	Valid: func(s Spec) bool { return s.Points != nil },
+}
+
+// Select returns those of the engine's failpoints that a crash spec asks for,
+// in the engine's order.
+func (s Spec) Select(all []Point) []Point {
+	kind := "worker"
+	if s.Target == rolePlayer {
+		kind = "player"
+	}
+	var chosen []Point
+	for _, p := range all {
+		if p.Target == kind && s.Points.MatchString(p.Name) {
+			chosen = append(chosen, p)
+		}
+	}
+	return chosen
+}
+
+// crash arms a failpoint in its victim, which kills itself when it passes the
+// point. A spare passes its points only when it is needed, so for a spare the
+// primary is killed as well.
 type crash struct {
 	target string
 	point  Point
 	engine Engine
 	victim Victim
 	grip   grip
-	also   *signal // kills the primary, nil: no need
+	also   *signal // kills the primary; nil if that is not needed
 }
 
 func newCrash(s Spec, _ time.Duration, p Point) Fault {
@@ -28,11 +51,7 @@ func newCrash(s Spec, _ time.Duration, p Point) Fault {
 
 func (f *crash) Setup(ctx context.Context, e Engine) ([]Victim, error) {
 	f.engine = e
-	status, err := e.Status(ctx)
-	if err != nil {
-		return nil, err
-	}
-	victims, err := choose(status, f.target)
+	_, victims, err := aim(ctx, e, f.target)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +70,8 @@ func (f *crash) Setup(ctx context.Context, e Engine) ([]Victim, error) {
 	return victims, nil
 }
 
-// Inject arms the point. When the victim passes it is the victim's affair, so no latency counts from here.
+// Inject arms the point. The victim decides when it passes the point, so no
+// latency is counted from here.
 func (f *crash) Inject(ctx context.Context) (Moment, error) {
 	m, err := strike(func() error {
 		err := f.engine.Arm(ctx, f.point.ID, f.victim.Slot)
@@ -64,10 +84,11 @@ func (f *crash) Inject(ctx context.Context) (Moment, error) {
 	return m, err
 }
 
-// ErrNotPassed says that a victim did not pass the point that was armed in it.
+// ErrNotPassed means that a victim did not pass the point that was armed in it.
 var ErrNotPassed = errors.New("the point was not passed")
 
-// passTime is how long a victim is given to pass its point: a busy machine's hundred blocks.
+// passTime is how long a victim has to pass its point: time for a hundred
+// blocks, even on a busy machine.
 const passTime = time.Second
 
 func (f *crash) Wait(ctx context.Context) error {
@@ -91,7 +112,5 @@ func (f *crash) Cleanup() {
 	if f.also != nil {
 		f.also.Cleanup()
 	}
-	if f.grip.pidfd >= 0 {
-		f.grip.release()
-	}
+	f.grip.release()
 }

@@ -1,13 +1,13 @@
-// Package fault does to a running engine what a scenario says: one file a kind, and a registry that lists them. A fault
-// chooses its victims from the engine's status, acts, and takes back what would outlast it; it must not judge what came of
-// it.
+// Package fault does to a running engine what a scenario orders: one file per
+// kind of fault, and a registry that lists the kinds. A fault chooses its
+// victims from the engine's status, acts, and undoes what would outlast it; it
+// must not judge what came of it.
 package fault
 
 import (
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -19,18 +19,22 @@ import (
 
 // Engine is what a fault sees of a running engine.
 type Engine interface {
+	// Status returns the engine's status.
 	Status(ctx context.Context) (*control.Status, error)
-	// Points lists the failpoints of the build, none where it has none.
+	// Points returns the failpoints of the build. It fails if the engine was
+	// built without them.
 	Points(ctx context.Context) ([]Point, error)
-	// Arm makes the worker of a slot, or the player with slot PlayerSlot, kill itself when it passes a point next. Only the
-	// last Arm holds, until its victim has died.
+	// Arm makes the worker in a slot, or the player if slot is PlayerSlot, kill
+	// itself when it next passes a point. Each call replaces the one before it,
+	// and holds until its victim has died.
 	Arm(ctx context.Context, point, slot int) error
-	// Send sends one command that has a value of its own, and Hear waits until that value is heard, or can be taken for lost.
+	// Send sends one command with a value that no other command has.
 	Send() error
+	// Hear waits until the value sent last is heard or can be taken for lost.
 	Hear()
 }
 
-// PlayerSlot stands for the player where Arm asks for a slot.
+// PlayerSlot stands for the player in Arm and in Victim.
 const PlayerSlot = -1
 
 // Point is a failpoint of the engine.
@@ -40,13 +44,13 @@ type Point struct {
 	Target string `json:"target"` // "worker" or "player"
 }
 
-// Victim is a process that a fault hits, and that has to die of it or to survive it.
+// Victim is a process that a fault hits.
 type Victim struct {
 	Role       string // primary, standby, spare or player, when it was chosen
 	Slot       int    // PlayerSlot for the player
 	PID        int
 	Generation uint32
-	Survives   bool
+	Survives   bool // whether it must live on; otherwise it must die
 }
 
 func (v Victim) String() string {
@@ -56,66 +60,93 @@ func (v Victim) String() string {
 	return fmt.Sprintf("%s (slot %d, pid %d)", v.Role, v.Slot, v.PID)
 }
 
-const rolePlayer = "player"
-
 // Moment is when a fault was injected.
 type Moment struct {
-	Before, After int64 // ns, just before and just after the kill(2) that starts it
-	// Exact: the victims were hit between the two, and the host was free to notice. Only then are latencies counted from it.
+	// Before and After are the times just before and just after the kill(2)
+	// that starts the fault (ns, CLOCK_MONOTONIC).
+	Before, After int64
+	// Exact is set if the victims were hit between the two and the host was
+	// free to notice. Only then are latencies counted from Before.
 	Exact bool
 }
 
-// Fault is one injection. Its methods are called once each in this order; Cleanup always, also after an error. Session sees
-// to that.
+// Fault is one injection. Its methods are called once each, in this order;
+// Cleanup is called even after an error. Session enforces that.
 type Fault interface {
-	// Setup chooses the victims of a whole engine and prepares all that would take time at the instant itself.
+	// Setup chooses the victims in an engine that is whole, and prepares
+	// everything that would take time at the moment of injection.
 	Setup(ctx context.Context, e Engine) ([]Victim, error)
-	// Inject acts, now.
+	// Inject acts at once.
 	Inject(ctx context.Context) (Moment, error)
-	// Wait returns when the effect is there, seen from outside the engine.
+	// Wait returns when the effect can be seen from outside the engine.
 	Wait(ctx context.Context) error
-	// Recover takes back what outlasts the fault and is not the engine's to mend.
+	// Recover undoes what outlasts the fault and is not the engine's to mend.
 	Recover(ctx context.Context) error
-	// Cleanup frees what the fault holds, and takes back what Recover did not.
+	// Cleanup frees what the fault holds, and undoes what Recover did not.
 	Cleanup()
-}
-
-// Spec says which fault. Kinds refuse what they do not take.
-type Spec struct {
-	Kind   string
-	Target string         // primary, standby, both, spare or player; empty for a kind without victims
-	Points *regexp.Regexp // of kind crash: the names of the failpoints to pass, one a fault
-	Hold   int            // of kind kill-alone: blocks for which the host stays stopped
 }
 
 // Kind is an entry of the registry.
 type Kind struct {
-	Doc     string   // one sentence
-	Targets []string // accepted; nil: takes none
-	New     func(s Spec, block time.Duration, p Point) Fault
+	Doc     string      // one sentence
+	Targets []string    // accepted values of Spec.Target; nil if it takes none
+	Takes   []Parameter // beyond the target; every other parameter is refused
+	// New returns one injection of a checked spec; see the function New.
+	New func(s Spec, block time.Duration, p Point) Fault
 }
 
+// kinds is the registry. A new kind is a file of its own and one entry here.
 var kinds = map[string]Kind{
-	"command":    {"none: a command is sent, one at a time", nil, newCommand},
-	"none":       {"nothing happens, for about as long as another fault would take", nil, newNone},
-	"kill":       {"SIGKILL", workerTargets, newSignal(unix.SIGKILL)},
-	"term":       {"SIGTERM", workerTargets, newSignal(unix.SIGTERM)},
-	"stop":       {"SIGSTOP: it hangs, alive", workerTargets, newSignal(unix.SIGSTOP)},
-	"flip":       {"one bit in every block of sound that it has ready is flipped; it lives on", survivorTargets, newFlip},
-	"kill-alone": {"SIGKILL while the host is stopped, for hold blocks", workerTargets, newAlone},
-	"crash":      {"SIGKILL to itself between two stores, at a failpoint", crashTargets, newCrash},
+	"command": {
+		Doc: "no fault: a single command is sent, and its latency measured",
+		New: newCommand,
+	},
+	"crash": {
+		Doc:     "the victim sends itself SIGKILL at a failpoint, between two stores",
+		Targets: crashTargets, Takes: []Parameter{points}, New: newCrash,
+	},
+	"flip": {
+		Doc:     "one bit is flipped in every finished block of the victim's sound; the victim lives on",
+		Targets: survivorTargets, New: newFlip,
+	},
+	"kill": {
+		Doc:     "SIGKILL",
+		Targets: workerTargets, New: newSignal(unix.SIGKILL),
+	},
+	"kill-alone": {
+		Doc:     "SIGKILL while the host is stopped; the host is continued after hold blocks",
+		Targets: workerTargets, Takes: []Parameter{holdBlocks}, New: newAlone,
+	},
+	"none": {
+		Doc: "nothing happens, for about as long as another fault would take",
+		New: newNone,
+	},
+	"stop": {
+		Doc:     "SIGSTOP: the victim hangs but stays alive",
+		Targets: workerTargets, New: newSignal(unix.SIGSTOP),
+	},
+	"term": {
+		Doc:     "SIGTERM",
+		Targets: workerTargets, New: newSignal(unix.SIGTERM),
+	},
 }
 
-// Kinds lists the registry's names in order.
+// Kinds returns the names of the registry in order.
 func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
 
-// Lookup finds a kind.
+// Lookup finds a kind by its name.
 func Lookup(name string) (Kind, bool) {
 	k, ok := kinds[name]
 	return k, ok
 }
 
-// Check says what is wrong with a spec, by the name of the field: kind, target, points or hold; and why. Empty: nothing.
+// New returns one injection of a spec that Check has accepted. block is the
+// duration of a block; p is the failpoint of a crash, zero for other kinds.
+func New(s Spec, block time.Duration, p Point) Fault { return kinds[s.Kind].New(s, block, p) }
+
+// Check reports the first thing that is wrong with a spec: the field as a
+// scenario's file names it (kind, target, or a parameter), and why it is
+// refused. Both are empty if the spec can be injected.
 func (s Spec) Check() (field, why string) {
 	k, ok := kinds[s.Kind]
 	switch {
@@ -124,33 +155,24 @@ func (s Spec) Check() (field, why string) {
 	case k.Targets == nil && s.Target != "":
 		return "target", fmt.Sprintf("fault %q takes no target", s.Kind)
 	case k.Targets != nil && !slices.Contains(k.Targets, s.Target):
-		return "target", fmt.Sprintf("fault %q: unknown target %q (known: %s)", s.Kind, s.Target, strings.Join(k.Targets, ", "))
-	case s.Kind == "crash" && s.Points == nil:
-		return "points", `fault "crash" needs points`
-	case s.Kind != "crash" && s.Points != nil:
-		return "points", fmt.Sprintf("fault %q takes no points", s.Kind)
-	case s.Kind == "kill-alone" && s.Hold < 1:
-		return "hold", `fault "kill-alone" needs hold, in blocks, at least 1`
-	case s.Kind != "kill-alone" && s.Hold != 0:
-		return "hold", fmt.Sprintf("fault %q takes no hold", s.Kind)
+		known := strings.Join(k.Targets, ", ")
+		return "target", fmt.Sprintf("fault %q: unknown target %q (known: %s)", s.Kind, s.Target, known)
+	}
+	for _, p := range k.Takes {
+		if !p.Valid(s) {
+			return p.Name, fmt.Sprintf("fault %q needs %s", s.Kind, p.Needs)
+		}
+	}
+	for _, name := range Kinds() {
+		for _, p := range kinds[name].Takes {
+			if p.Given(s) && !k.takes(p.Name) {
+				return p.Name, fmt.Sprintf("fault %q takes no %s", s.Kind, p.Name)
+			}
+		}
 	}
 	return "", ""
 }
 
-// New returns one injection of a spec that was checked. block is the duration of a block; p is the point of a crash.
-func New(s Spec, block time.Duration, p Point) Fault { return kinds[s.Kind].New(s, block, p) }
-
-// Select lists the failpoints that a crash spec asks for, in the engine's order.
-func (s Spec) Select(all []Point) []Point {
-	kind := "worker"
-	if s.Target == rolePlayer {
-		kind = "player"
-	}
-	var chosen []Point
-	for _, p := range all {
-		if p.Target == kind && s.Points.MatchString(p.Name) {
-			chosen = append(chosen, p)
-		}
-	}
-	return chosen
+func (k Kind) takes(parameter string) bool {
+	return slices.ContainsFunc(k.Takes, func(p Parameter) bool { return p.Name == parameter })
 }

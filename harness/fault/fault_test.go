@@ -20,8 +20,8 @@ import (
 type fakeEngine struct {
 	t      *testing.T
 	status control.Status
-	procs  map[int]*exec.Cmd // by slot; PlayerSlot and hostSlot too
-	deaf   bool              // whatever is armed is never passed
+	procs  map[int]*exec.Cmd // by slot, including PlayerSlot and hostSlot
+	deaf   bool              // no victim passes the point armed in it
 
 	sent, heard int // commands
 }
@@ -65,14 +65,14 @@ func (e *fakeEngine) Send() error { e.sent++; return nil }
 
 func (e *fakeEngine) Hear() { e.heard = e.sent }
 
-// state is the state of a slot's process: T stopped, Z killed.
+// state returns the state of a slot's process: T if stopped, Z if killed.
 func (e *fakeEngine) state(slot int) string {
 	p, err := probe.Find(e.procs[slot].Process.Pid)
 	require.NoError(e.t, err)
 	return string(p.State)
 }
 
-// states lists the processes that do not live on.
+// states returns the processes that are stopped or killed, by slot.
 func (e *fakeEngine) states() map[int]string {
 	all := map[int]string{}
 	for slot := range e.procs {
@@ -127,7 +127,7 @@ func TestFaultsHitExactlyTheirVictims(t *testing.T) {
 	}
 }
 
-func TestStopHangsUntilSomebodyKills(t *testing.T) {
+func TestAStoppedVictimHangsUntilItIsKilled(t *testing.T) {
 	e := newFake(t)
 	s := Begin(New(Spec{Kind: "stop", Target: "primary"}, time.Millisecond, Point{}))
 	defer s.Close()
@@ -176,7 +176,11 @@ func TestChoose(t *testing.T) {
 	idle := func(slot int) control.Worker {
 		return control.Worker{Role: control.RoleSpare, Slot: slot, State: control.WorkerIdle, PID: 100 + slot}
 	}
+	primary := control.Worker{Role: control.RolePrimary, Slot: 5}
 	standby := control.Worker{Role: control.RoleStandby, Slot: 9, State: control.WorkerRendering, CPU: 1, PID: 109}
+	second := control.Worker{Role: control.RoleStandby, Slot: 4}
+	starting := control.Worker{Role: control.RoleSpare, State: control.WorkerStarting}
+	dead := control.Worker{Role: control.RoleStandby, State: control.WorkerDead}
 	for _, tc := range []struct {
 		name    string
 		workers []control.Worker
@@ -184,10 +188,10 @@ func TestChoose(t *testing.T) {
 		want    []int // slots
 	}{
 		{"the spare in the lowest slot", []control.Worker{standby, idle(4), idle(3)}, "spare", []int{3}},
-		{"a starting spare is no spare", []control.Worker{{Role: control.RoleSpare, State: control.WorkerStarting}}, "spare", nil},
-		{"a dead standby is none", []control.Worker{{Role: control.RoleStandby, State: control.WorkerDead}}, "standby", nil},
-		{"one of three replicas", []control.Worker{standby, {Role: control.RoleStandby, Slot: 4}}, "standby", []int{9}},
-		{"two of three", []control.Worker{{Role: control.RolePrimary, Slot: 5}, standby, {Role: control.RoleStandby, Slot: 4}}, "both", []int{5, 9}},
+		{"a starting spare is not idle", []control.Worker{starting}, "spare", nil},
+		{"a dead standby does not count", []control.Worker{dead}, "standby", nil},
+		{"one of three replicas", []control.Worker{standby, second}, "standby", []int{9}},
+		{"two of three", []control.Worker{primary, standby, second}, "both", []int{5, 9}},
 		{"no primary", []control.Worker{standby}, "primary", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -202,7 +206,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-func TestSelectKeepsToTheTargetsKind(t *testing.T) {
+func TestSelectTakesOnlyPointsOfTheTargetsProcess(t *testing.T) {
 	all := []Point{{1, "publish.half", "worker"}, {2, "restore.half", "worker"}, {3, "seal.half", "player"}}
 	any := regexp.MustCompile(".")
 	require.Equal(t, all[2:], Spec{Target: "player", Points: any}.Select(all))
@@ -213,27 +217,30 @@ func TestSelectKeepsToTheTargetsKind(t *testing.T) {
 func TestCheck(t *testing.T) {
 	any := regexp.MustCompile(".")
 	for _, tc := range []struct {
-		spec  Spec
-		field string
+		spec       Spec
+		field, why string
 	}{
-		{Spec{Kind: "kill", Target: "primary"}, ""},
-		{Spec{Kind: "none"}, ""},
-		{Spec{Kind: "crash", Target: "player", Points: any}, ""},
-		{Spec{Kind: "kill-alone", Target: "primary", Hold: 1}, ""},
-		{Spec{Kind: "kil"}, "kind"},
-		{Spec{}, "kind"},
-		{Spec{Kind: "kill"}, "target"},
-		{Spec{Kind: "kill", Target: "player"}, "target"},
-		{Spec{Kind: "none", Target: "primary"}, "target"},
-		{Spec{Kind: "crash", Target: "both", Points: any}, "target"},
-		{Spec{Kind: "crash", Target: "primary"}, "points"},
-		{Spec{Kind: "kill", Target: "primary", Points: any}, "points"},
-		{Spec{Kind: "kill-alone", Target: "primary"}, "hold"},
-		{Spec{Kind: "kill", Target: "primary", Hold: 1}, "hold"},
+		{Spec{Kind: "kill", Target: "primary"}, "", ""},
+		{Spec{Kind: "none"}, "", ""},
+		{Spec{Kind: "crash", Target: "player", Points: any}, "", ""},
+		{Spec{Kind: "kill-alone", Target: "primary", Hold: 1}, "", ""},
+		{Spec{Kind: "kil"}, "kind", `unknown fault "kil" (known: command, crash, `},
+		{Spec{}, "kind", `unknown fault ""`},
+		{Spec{Kind: "kill"}, "target", `fault "kill": unknown target "" (known: primary, `},
+		{Spec{Kind: "kill", Target: "player"}, "target", `fault "kill": unknown target "player"`},
+		{Spec{Kind: "none", Target: "primary"}, "target", `fault "none" takes no target`},
+		{Spec{Kind: "crash", Target: "both", Points: any}, "target", `fault "crash": unknown target "both"`},
+		{Spec{Kind: "crash", Target: "primary"}, "points", `fault "crash" needs points`},
+		{Spec{Kind: "crash", Target: "primary", Points: any, Hold: 1}, "hold", `fault "crash" takes no hold`},
+		{Spec{Kind: "kill", Target: "primary", Points: any}, "points", `fault "kill" takes no points`},
+		{Spec{Kind: "kill-alone", Target: "primary"}, "hold", `fault "kill-alone" needs hold, in blocks, at least 1`},
+		{Spec{Kind: "kill-alone", Target: "primary", Hold: 1, Points: any}, "points", `fault "kill-alone" takes no points`},
+		{Spec{Kind: "kill", Target: "primary", Hold: -1}, "hold", `fault "kill" takes no hold`},
 	} {
 		field, why := tc.spec.Check()
 		require.Equal(t, tc.field, field, "%+v", tc.spec)
-		require.Equal(t, field == "", why == "")
+		require.Equal(t, tc.why == "", why == "")
+		require.Contains(t, why, tc.why)
 	}
 }
 

@@ -7,31 +7,35 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"chronus/harness/probe"
 )
 
-// flip flips one bit in every block of sound that lies finished in its victim's memory: a stray write, or a memory cell that
-// has gone bad. The victim does not notice and lives on; whoever reads has to.
+// flip flips one bit in every block of sound that lies finished in its victim's
+// memory, as a stray write or a failing memory cell would. The victim does not
+// notice and lives on; the processes that read its ring have to notice.
 //
-// It knows no layout. It looks through what the victim holds writable for runs of one and the same sample that are not
-// silence, which is what a block of the patch steps looks like.
+// It does not depend on the layout of that memory. It searches what the victim
+// has writable for runs of one repeated sample that are not silence, which is
+// what a block of the patch steps looks like.
 type flip struct {
 	target string
 	block  time.Duration
 	memory [][]byte
-	drain  time.Duration // until every block that was flipped has been played
+	drain  time.Duration // until every flipped block has been played
 }
 
 const (
-	// flipRun is the least length of a run, in samples: what a scenario's blocks have.
+	// flipRun is the length of a run in samples: a block of a scenario.
 	flipRun = 256
-	// flipBlocks is how many blocks must sound before it flips: more than a lead, so that those still to be played are among them.
+	// flipBlocks is how many blocks must sound before the flip: more than a
+	// lead, so that some of them are still to be played.
 	flipBlocks = 12
-	flipBit    = 1 << 22 // of a float32: the highest of its mantissa, which everybody would hear
+	// flipBit is the highest mantissa bit of a float32: its flip is audible.
+	flipBit = 1 << 22
 )
 
 func newFlip(s Spec, block time.Duration, _ Point) Fault {
@@ -39,11 +43,7 @@ func newFlip(s Spec, block time.Duration, _ Point) Fault {
 }
 
 func (f *flip) Setup(ctx context.Context, e Engine) ([]Victim, error) {
-	status, err := e.Status(ctx)
-	if err != nil {
-		return nil, err
-	}
-	victims, err := choose(status, f.target)
+	status, victims, err := aim(ctx, e, f.target)
 	if err != nil {
 		return nil, err
 	}
@@ -69,13 +69,14 @@ func (f *flip) Inject(context.Context) (Moment, error) {
 			binary.NativeEndian.PutUint32(word, binary.NativeEndian.Uint32(word)^flipBit)
 		})
 		if n == 0 {
-			return errors.New("fault: there was no sound to flip a bit of")
+			return errors.New("fault: no sound to flip a bit in")
 		}
 		return nil
 	})
 }
 
-// runs calls do with each run of flipRun samples and counts them. A longer run counts as several.
+// runs calls do with each run of flipRun samples and returns how many there
+// are. A longer run counts as several.
 func (f *flip) runs(do func(run []byte)) int {
 	const word = 4
 	n := 0
@@ -99,7 +100,8 @@ func (f *flip) runs(do func(run []byte)) int {
 
 func (f *flip) Wait(context.Context) error { return nil }
 
-// Recover waits: there is no second copy of a block of which both replicas' were flipped.
+// Recover waits until the flipped blocks have been played: if the next fault
+// flipped the other replica's copy of one of them, no good copy would be left.
 func (f *flip) Recover(ctx context.Context) error {
 	select {
 	case <-time.After(f.drain):
@@ -116,20 +118,19 @@ func (f *flip) Cleanup() {
 	f.memory = nil
 }
 
-// writable maps the memfds that a process holds open for writing, but for those that are sealed against it.
+// writable maps the memfds that a process has open for writing, except those
+// that are sealed against it.
 func writable(pid int) ([][]byte, error) {
-	dir := fmt.Sprintf("/proc/%d/fd", pid)
-	fds, err := os.ReadDir(dir)
+	held, err := probe.Descriptors(pid)
 	if err != nil {
 		return nil, fmt.Errorf("fault: %w", err)
 	}
 	var all [][]byte
-	for _, fd := range fds {
-		name, err := os.Readlink(filepath.Join(dir, fd.Name()))
-		if err != nil || !strings.HasPrefix(name, "/memfd:") || !opened(pid, fd.Name(), unix.O_RDWR) {
+	for _, d := range held {
+		if !d.Writable() {
 			continue
 		}
-		file, err := os.OpenFile(filepath.Join(dir, fd.Name()), os.O_RDWR, 0)
+		file, err := os.OpenFile(d.Path, os.O_RDWR, 0)
 		if err != nil {
 			continue
 		}
@@ -145,17 +146,4 @@ func writable(pid int) ([][]byte, error) {
 		return nil, fmt.Errorf("fault: pid %d: no memory that can be written", pid)
 	}
 	return all, nil
-}
-
-// opened says whether a descriptor was opened with an access mode.
-func opened(pid int, fd string, mode int) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, fd))
-	if err != nil {
-		return false
-	}
-	var pos, flags int
-	if _, err := fmt.Sscanf(string(text), "pos:\t%d\nflags:\t%o", &pos, &flags); err != nil {
-		return false
-	}
-	return flags&unix.O_ACCMODE == mode
 }

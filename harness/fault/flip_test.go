@@ -14,7 +14,7 @@ import (
 	"chronus/engine/control"
 )
 
-// memory makes a memfd of n samples of this process and maps it.
+// memory makes a memfd of n samples in this process and maps it.
 func memory(t *testing.T, n, seals int) []float32 {
 	t.Helper()
 	fd, err := unix.MemfdCreate("flip-test", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
@@ -53,7 +53,7 @@ func TestFlipHitsEveryBlockOfSoundAndNothingElse(t *testing.T) {
 	victims, err := s.Setup(context.Background(), thisProcess())
 	require.NoError(t, err)
 	require.True(t, victims[0].Survives)
-	require.Equal(t, before, ring, "nothing before its time")
+	require.Equal(t, before, ring, "changed before Inject")
 	_, err = s.Inject(context.Background())
 	require.NoError(t, err)
 	changed := map[int]int{}
@@ -61,7 +61,7 @@ func TestFlipHitsEveryBlockOfSoundAndNothingElse(t *testing.T) {
 		if ring[i] != before[i] {
 			changed[i/entry]++
 			require.Equal(t, uint32(flipBit), math.Float32bits(ring[i])^math.Float32bits(before[i]))
-			require.GreaterOrEqual(t, i%entry, 3, "a header")
+			require.GreaterOrEqual(t, i%entry, 3, "in a header")
 		}
 	}
 	require.Len(t, changed, 14)

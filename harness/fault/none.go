@@ -7,10 +7,11 @@ import (
 	"chronus/engine/clock"
 )
 
-// none is the control experiment: an engine that nothing happens to.
+// none is the control experiment: an engine to which nothing happens.
 type none struct{ block time.Duration }
 
-// noneBlocks is how long nothing happens, in blocks: about as long as another fault takes to be mended.
+// noneBlocks is how long nothing happens, in blocks: about as long as the
+// engine needs to mend another fault.
 const noneBlocks = 10
 
 func newNone(_ Spec, block time.Duration, _ Point) Fault { return none{block} }

@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// recorder is a fault that notes its calls and fails where it is told to.
+// recorder is a fault that records its calls, and fails in the one named fail.
 type recorder struct {
 	calls []string
 	fail  string
@@ -27,8 +27,8 @@ func (r *recorder) Wait(context.Context) error                      { return r.c
 func (r *recorder) Recover(context.Context) error                   { return r.call("Recover") }
 func (r *recorder) Cleanup()                                        { r.call("Cleanup") }
 
-// Whatever is called in whatever order, a fault sees its steps once each and in order, none after one that failed, and
-// Cleanup exactly once, last.
+// Whatever is called in whatever order, a fault sees its steps once each and in
+// order, none after one that failed, and Cleanup exactly once, at the end.
 func TestSessionKeepsTheOrder(t *testing.T) {
 	order := []string{"Setup", "Inject", "Wait", "Recover"}
 	rapid.Check(t, func(t *rapid.T) {

@@ -20,11 +20,7 @@ func newSignal(s unix.Signal) func(Spec, time.Duration, Point) Fault {
 }
 
 func (f *signal) Setup(ctx context.Context, e Engine) ([]Victim, error) {
-	status, err := e.Status(ctx)
-	if err != nil {
-		return nil, err
-	}
-	victims, err := choose(status, f.target)
+	_, victims, err := aim(ctx, e, f.target)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +44,7 @@ func (f *signal) Inject(context.Context) (Moment, error) {
 	})
 }
 
-// Wait waits for the deaths: a hung worker's too, which is the host's doing.
+// Wait waits until every victim has died; one that hangs is killed by the host.
 func (f *signal) Wait(ctx context.Context) error {
 	for _, g := range f.grips {
 		if err := g.gone(ctx); err != nil {

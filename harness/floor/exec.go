@@ -6,14 +6,16 @@ import (
 	"os/exec"
 	"syscall"
 
-	"chronus/engine/clock"
-
 	"golang.org/x/sys/unix"
+
+	"chronus/engine/clock"
 )
 
-// execute starts a trivial process and returns the time (ns) from just before fork(2) until it stood before its first instruction. That
-// is where the kernel stops a process that is traced: no code of the child's own, which would have a loader and a runtime before
-// it, has to tell the time. The calling thread must be locked: it is the tracer.
+// execute starts a trivial process and returns the time (ns) from just before
+// fork(2) until the process stands before its first instruction. That is where
+// the kernel stops a traced process, so no code of the child's own, which a
+// loader and a runtime would precede, has to read the clock. The calling
+// goroutine must be locked to its thread, which becomes the tracer.
 func execute() (int64, error) {
 	cmd := exec.Command("sleep", "2147483647")
 	cmd.SysProcAttr = deathSignal(nil)
@@ -29,7 +31,7 @@ func execute() (int64, error) {
 	})
 	after := clock.Now()
 	cmd.Process.Kill()
-	cmd.Wait() // its error is the signal
+	cmd.Wait() // fails: the child was killed
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("floor: exec: %w", err)
@@ -39,7 +41,7 @@ func execute() (int64, error) {
 	return after - before, nil
 }
 
-// retry calls f until no signal interrupts it.
+// retry calls f until it is not interrupted by a signal.
 func retry(f func() error) error {
 	for {
 		if err := f(); !errors.Is(err, unix.EINTR) {

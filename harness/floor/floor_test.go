@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The test binary is the floor process too.
+// The test binary serves as the floor process too.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "serve-floor" {
 		if err := Serve(os.Stdin, os.Stdout); err != nil {
@@ -33,7 +33,7 @@ func start(t *testing.T) *Floor {
 	return f
 }
 
-func TestKillsEveryVictimThatIsHeldAndNoMore(t *testing.T) {
+func TestKillKillsHeldVictimsOnly(t *testing.T) {
 	f := start(t)
 	require.NoError(t, f.Hold(3))
 	for range 3 {
@@ -84,7 +84,7 @@ func TestCloseLeavesNoProcessBehind(t *testing.T) {
 	}
 }
 
-func TestStartSaysWhatTheProcessSaid(t *testing.T) {
+func TestStartReportsWhatTheProcessPrinted(t *testing.T) {
 	_, err := Start([]string{"sh", "-c", "echo no such thing >&2; exit 3"}, time.Millisecond)
 	require.ErrorContains(t, err, "no such thing")
 	_, err = Start([]string{"/nonexistent"}, time.Millisecond)
@@ -103,7 +103,7 @@ func TestServeAnswersNonsenseWithAnError(t *testing.T) {
 	require.Contains(t, lines[1], `"error"`)
 }
 
-func TestServeRefusesAPeriodThatIsNone(t *testing.T) {
+func TestServeRefusesAnInvalidPeriod(t *testing.T) {
 	for _, period := range []string{"", "x", "0", "-5"} {
 		t.Setenv(periodEnv, period)
 		require.ErrorContains(t, Serve(strings.NewReader(""), &bytes.Buffer{}), periodEnv)

@@ -13,21 +13,23 @@ import (
 	"chronus/harness/schedule"
 )
 
-// tickers sleep to absolute times, a thread for each processor, and note how late they wake.
+// tickers sleep to absolute times, one thread per CPU, and record how late they
+// wake.
 type tickers struct {
 	mu     sync.Mutex
-	late   []int64 // ns, of every tick
+	late   []int64 // of every tick, ns
 	stalls []Stall
 	fifo   bool
 }
 
-// maxLate bounds the ticks kept between two reports: half an hour's on two processors.
+// maxLate bounds the ticks kept between two reports: half an hour of them on
+// two CPUs.
 const maxLate = 1 << 20
 
 func startTickers(period time.Duration) (*tickers, error) {
 	var allowed unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
-		return nil, fmt.Errorf("floor: processors: %w", err)
+		return nil, fmt.Errorf("floor: allowed CPUs: %w", err)
 	}
 	schedule.FreeProcs()
 	t := &tickers{fifo: true}
@@ -46,7 +48,7 @@ func (t *tickers) tick(cpu int, period time.Duration, started *sync.WaitGroup) {
 	runtime.LockOSThread()
 	var one unix.CPUSet
 	one.Set(cpu)
-	unix.SchedSetaffinity(0, &one) // cpu is one of those allowed
+	unix.SchedSetaffinity(0, &one) // cannot fail: the CPU is allowed
 	if !schedule.Fifo(0, tickerPriority) {
 		t.mu.Lock()
 		t.fifo = false
@@ -60,7 +62,7 @@ func (t *tickers) tick(cpu int, period time.Duration, started *sync.WaitGroup) {
 		woke := clock.Now()
 		t.add(cpu, due, woke, period)
 		if woke > due+int64(period) {
-			due = woke // what was missed is one stall, not many
+			due = woke // the ticks missed are one stall, not many
 		}
 	}
 }

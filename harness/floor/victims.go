@@ -21,7 +21,7 @@ type victim struct {
 	pidfd int
 }
 
-// hold starts victims until n wait.
+// hold starts victims until n are waiting.
 func (v *victims) hold(n int) error {
 	for len(v.waiting) < n {
 		var one victim
@@ -32,16 +32,20 @@ func (v *victims) hold(n int) error {
 		}
 		if one.pidfd < 0 {
 			one.cmd.Process.Kill()
-			return errors.Join(errors.New("floor: victim: no pidfd: Linux 5.16 or newer is needed"), one.cmd.Wait())
+			err := errors.New("floor: victim: no pidfd: Linux 5.16 or newer is needed")
+			return errors.Join(err, one.cmd.Wait())
 		}
-		schedule.Fifo(one.cmd.Process.Pid, victimPriority) // where it is refused, the engine's workers have none either
+		// If this is refused, the engine's workers do not have the priority
+		// either.
+		schedule.Fifo(one.cmd.Process.Pid, victimPriority)
 		v.waiting = append(v.waiting, one)
 	}
 	return nil
 }
 
-// kill kills one victim and returns the time (ns) from just before kill(2) until the pidfd was readable, as a waiter saw it
-// that had been waiting, like the engine's supervisor.
+// kill kills one victim and returns the time (ns) from just before kill(2)
+// until a thread that was already waiting, as the engine's supervisor is, saw
+// the pidfd become readable.
 func (v *victims) kill() (int64, error) {
 	if len(v.waiting) == 0 {
 		return 0, errors.New("floor: kill: no victim is held")
@@ -64,7 +68,7 @@ func (v *victims) kill() (int64, error) {
 		}
 	}()
 	<-ready
-	time.Sleep(time.Millisecond) // long enough for the waiter to wait
+	time.Sleep(time.Millisecond) // long enough for the waiter to be in poll(2)
 	before := clock.Now()
 	if err := one.cmd.Process.Kill(); err != nil {
 		return 0, fmt.Errorf("floor: kill: %w", err)
@@ -81,6 +85,6 @@ func (v *victims) end() {
 
 func (one victim) reap() {
 	one.cmd.Process.Kill()
-	one.cmd.Wait() // its error is the signal
+	one.cmd.Wait() // fails: the victim was killed
 	unix.Close(one.pidfd)
 }

@@ -11,7 +11,7 @@ import (
 
 const block = 256
 
-// noise is n frames of one channel.
+// noise returns n frames of one channel.
 func noise(n int) []float32 {
 	rng := rand.New(rand.NewPCG(1, 2))
 	out := make([]float32, n)
@@ -34,7 +34,7 @@ func silence(frames int) []float32 { return make([]float32, frames) }
 
 func flip(x *float32) { *x = math.Float32frombits(math.Float32bits(*x) ^ 1) }
 
-// between puts silence around what is heard, as a recording has it.
+// between puts silence before and after what is heard, as a recording has it.
 func between(heard []float32) []float32 {
 	return slices.Concat(silence(2*777), heard, silence(2*5000))
 }
@@ -49,12 +49,18 @@ func TestEveryFaultOfARecordingIsCounted(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		change func(s []float32) []float32
-		want   Heard // First: head, Last: n-1, Compared: all, unless it says otherwise
+		want   Heard // if zero, First is head, Last is n-1 and Compared is all
 	}{
 		{"none", func(s []float32) []float32 { return s }, Heard{}},
-		{"a frame is lost", func(s []float32) []float32 { return cut(s, 3000, 1) }, Heard{Compared: all - 1, Missing: 1}},
-		{"the second frame is lost", func(s []float32) []float32 { return cut(s, 1, 1) }, Heard{First: head + 1, Compared: all - 2, Wrong: 1}}, // the first is alone
-		{"a block is lost", func(s []float32) []float32 { return cut(s, 3*block, block) }, Heard{Compared: all - block, Missing: block}},
+		{"a frame is lost", func(s []float32) []float32 {
+			return cut(s, 3000, 1)
+		}, Heard{Compared: all - 1, Missing: 1}},
+		{"the second frame is lost, which leaves the first alone", func(s []float32) []float32 {
+			return cut(s, 1, 1)
+		}, Heard{First: head + 1, Compared: all - 2, Wrong: 1}},
+		{"a block is lost", func(s []float32) []float32 {
+			return cut(s, 3*block, block)
+		}, Heard{Compared: all - block, Missing: block}},
 		{"a block is silent", func(s []float32) []float32 {
 			clear(s[2*3*block : 2*4*block])
 			return s
@@ -104,19 +110,27 @@ func TestEveryFaultOfARecordingIsCounted(t *testing.T) {
 			b := slices.Clone(s[2*3*block : 2*4*block])
 			return insert(cut(s, 3*block, block), 4*block, b)
 		}, Heard{Compared: all - block, Misplaced: block}},
-		{"silence comes between", func(s []float32) []float32 { return insert(s, 3000, silence(2*333)) }, Heard{Compared: all, Dry: 333}},
+		{"silence comes between", func(s []float32) []float32 {
+			return insert(s, 3000, silence(2*333))
+		}, Heard{Compared: all, Dry: 333}},
 		{"silence comes after the first frame and before the last", func(s []float32) []float32 {
 			return insert(insert(s, all-1, silence(2*10)), 1, silence(2*10))
 		}, Heard{Compared: all, Dry: 20}},
-		{"sound of nobody comes between", func(s []float32) []float32 {
+		{"sound that was never delivered comes between", func(s []float32) []float32 {
 			return insert(s, 3000, stereo(slices.Repeat([]float32{0.7}, 50)))
 		}, Heard{Compared: all, Wrong: 50}},
-		{"sound of nobody comes after the end", func(s []float32) []float32 {
+		{"sound that was never delivered comes after the end", func(s []float32) []float32 {
 			return append(s, 0.5, 0.5, 0.25, 0.25)
 		}, Heard{Compared: all, Wrong: 2}},
-		{"the beginning is cut, to before what is due", func(s []float32) []float32 { return cut(s, 0, 2*block) }, Heard{First: head + 2*block, Compared: all - 2*block}},
-		{"the beginning is cut", func(s []float32) []float32 { return cut(s, 0, 4*block+7) }, Heard{First: head + 4*block + 7, Compared: all - 4*block - 7, Missing: block + 7}},
-		{"the end is cut", func(s []float32) []float32 { return s[:len(s)-2*300] }, Heard{Last: n - 301, Compared: all - 300, Missing: 300}},
+		{"the beginning is cut, but nothing that is due", func(s []float32) []float32 {
+			return cut(s, 0, 2*block)
+		}, Heard{First: head + 2*block, Compared: all - 2*block}},
+		{"the beginning is cut", func(s []float32) []float32 {
+			return cut(s, 0, 4*block+7)
+		}, Heard{First: head + 4*block + 7, Compared: all - 4*block - 7, Missing: block + 7}},
+		{"the end is cut", func(s []float32) []float32 {
+			return s[:len(s)-2*300]
+		}, Heard{Last: n - 301, Compared: all - 300, Missing: 300}},
 		{"a frame of each kind", func(s []float32) []float32 {
 			flip(&s[2*1000])
 			s = cut(s, 2000, 1)
@@ -157,7 +171,7 @@ func TestASoundOfTwoChannelsIsHeardOnBoth(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotPlaced)
 }
 
-// Silence that was delivered is due as well: as much of it as there was.
+// Delivered silence is due as well: as much of it as was delivered.
 func TestDeliveredSilenceIsNotDryAndMustBeHeard(t *testing.T) {
 	sound := noise(20 * block)
 	clear(sound[5*block : 6*block])
@@ -171,7 +185,7 @@ func TestDeliveredSilenceIsNotDryAndMustBeHeard(t *testing.T) {
 	require.Equal(t, sounding, got.Compared)
 }
 
-func TestWhatHasNoPlaceIsNotCompared(t *testing.T) {
+func TestARecordingWithoutAPlaceIsNotCompared(t *testing.T) {
 	sound := noise(20 * block)
 	other := noise(21 * block)[block:]
 	slices.Reverse(other)
@@ -184,7 +198,7 @@ func TestWhatHasNoPlaceIsNotCompared(t *testing.T) {
 		{"silence was recorded", sound, silence(10 * block)},
 		{"less than a window was recorded", sound, stereo(sound[:window-1])},
 		{"another sound was recorded", sound, stereo(other)},
-		{"one channel was recorded in half", sound, sound},
+		{"one channel was recorded at half its length", sound, sound},
 		{"nothing was delivered", nil, stereo(sound)},
 		{"the sound is periodic", periodic, stereo(periodic[1000:])},
 		{"half a frame was recorded", sound, sound[:1]},
@@ -196,7 +210,8 @@ func TestWhatHasNoPlaceIsNotCompared(t *testing.T) {
 	}
 }
 
-// Whatever was recorded, every frame of sound is counted once, and what was delivered was heard or is missing.
+// Whatever was recorded, every frame of sound is counted once, and every
+// delivered frame was either heard or is missing.
 func FuzzCompareAccountsForEveryFrame(f *testing.F) {
 	f.Add(uint64(1), uint8(3))
 	f.Add(uint64(2), uint8(40))

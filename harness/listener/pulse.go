@@ -15,29 +15,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The sound as the server plays it: 32-bit floats, so that nothing is rounded on the way.
+// The sound as the server plays it: 32-bit floats, so that nothing is rounded.
 const (
 	Rate     = 44100 // Hz
 	Channels = 2
 )
 
-// Names of the programs, which are looked for on PATH.
+// Names of the programs, which are looked up on PATH.
 const (
 	serverProgram   = "pulseaudio"
 	recorderProgram = "parec"
 )
 
-// startLimit is a hundred times what a server or a recorder takes.
+// startLimit is a hundred times as long as a server or a recorder needs.
 const startLimit = 20 * time.Second
 
-// Pulse is a PulseAudio server with one output that nobody hears. It shares nothing with any other server: its socket, its
-// configuration and its state lie in a folder of its own.
+// Pulse is a PulseAudio server whose only output is silent. It shares nothing
+// with any other server: its socket, its configuration and its state are in a
+// directory of its own.
 type Pulse struct {
 	dir  string
 	proc *process
 }
 
-// StartPulse starts a server and returns when it answers. Close must be called.
+// StartPulse starts a server and returns once it accepts connections. Close
+// must be called. See Missing for where that is not possible.
 func StartPulse() (*Pulse, error) {
 	dir, err := os.MkdirTemp("", "chronus-pulse-")
 	if err != nil {
@@ -51,15 +53,19 @@ func StartPulse() (*Pulse, error) {
 	return p, nil
 }
 
-// Start starts the server again, at the same address, after Kill.
+// Start starts the server again, at the same address, after Kill. It returns
+// once the server accepts connections.
 func (p *Pulse) Start() error {
 	if err := os.WriteFile(p.path("daemon.conf"), nil, 0o600); err != nil {
 		return fmt.Errorf("listener: %w", err)
 	}
-	// Without norewinds, what is played with little latency pauses for more than a second after its first blocks.
-	// Without disable-shm it now and then aborts when a player dies that it shared memory with: "Cannot send block reference with
-	// non-registered memfd ID", then an assertion of its memblock.c (PulseAudio's issue 824).
-	cmd := exec.Command(serverProgram, "-n", "--daemonize=no", "--system=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes",
+	// Without norewinds, a stream with low latency pauses for more than a
+	// second after its first blocks. Without disable-shm, the server
+	// occasionally aborts when a player with which it shares memory dies:
+	// "Cannot send block reference with non-registered memfd ID", then a failed
+	// assertion in memblock.c (PulseAudio issue 824).
+	cmd := exec.Command(serverProgram,
+		"-n", "--daemonize=no", "--system=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes",
 		"-L", fmt.Sprintf("module-null-sink sink_name=null rate=%d channels=%d format=float32le norewinds=1", Rate, Channels),
 		"-L", fmt.Sprintf("module-native-protocol-unix socket=%s auth-anonymous=1", p.socket()))
 	cmd.Env = p.env()
@@ -85,19 +91,20 @@ func (p *Pulse) Start() error {
 	return nil
 }
 
-// Address of the server, as in PULSE_SERVER.
+// Address returns the address of the server, as in PULSE_SERVER.
 func (p *Pulse) Address() string { return "unix:" + p.socket() }
 
-// PID of the server.
+// PID returns the process ID of the server.
 func (p *Pulse) PID() int { return p.proc.cmd.Process.Pid }
 
-// Kill kills the server, with no chance for it to tell anybody, and waits for its end.
+// Kill kills the server, which can send no farewell to its clients, and waits
+// until it has ended.
 func (p *Pulse) Kill() {
 	p.proc.kill()
 	os.Remove(p.socket())
 }
 
-// Close ends the server and removes its folder.
+// Close ends the server and removes its directory.
 func (p *Pulse) Close() {
 	if p.proc != nil {
 		p.Kill()
@@ -108,15 +115,17 @@ func (p *Pulse) Close() {
 func (p *Pulse) path(name string) string { return filepath.Join(p.dir, name) }
 func (p *Pulse) socket() string          { return p.path("native") }
 
-// env is all that a server and its recorder know of the world.
+// env returns the whole environment of the server and its recorders.
 func (p *Pulse) env() []string {
 	return []string{
-		"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "HOME=" + p.dir, "XDG_RUNTIME_DIR=" + p.dir, "XDG_CONFIG_HOME=" + p.dir, "TMPDIR=" + p.dir,
+		"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "HOME=" + p.dir, "TMPDIR=" + p.dir,
+		"XDG_RUNTIME_DIR=" + p.dir, "XDG_CONFIG_HOME=" + p.dir,
 		"PULSE_RUNTIME_PATH=" + p.dir, "PULSE_STATE_PATH=" + p.dir, "PULSE_CONFIG=" + p.path("daemon.conf"),
 	}
 }
 
-// process is one that dies with the thread that started it, which lives until the process is reaped.
+// process is a child that dies with the thread that started it. That thread
+// lives until the child has been reaped.
 type process struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
@@ -124,7 +133,8 @@ type process struct {
 
 func start(cmd *exec.Cmd) (*process, error) {
 	p := &process{cmd: cmd, exited: make(chan struct{})}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL} // a terminal's Ctrl-C is not for it
+	// A process group of its own: Ctrl-C in a terminal must not reach it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
@@ -132,7 +142,7 @@ func start(cmd *exec.Cmd) (*process, error) {
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // in ProcessState
+			_ = cmd.Wait() // the error is in ProcessState too
 			close(p.exited)
 		}
 	}()
@@ -142,7 +152,8 @@ func start(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// until waits for something, as long as the process lives.
+// until waits until a condition is met. It is an error if the process ends
+// first or the limit passes.
 func (p *process) until(limit time.Duration, met func() bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -151,7 +162,7 @@ func (p *process) until(limit time.Duration, met func() bool) error {
 		case <-p.exited:
 			return fmt.Errorf("listener: %s ended: %s", p.name(), p.cmd.ProcessState)
 		case <-ctx.Done():
-			return fmt.Errorf("listener: %s does nothing, for %s", p.name(), limit)
+			return fmt.Errorf("listener: %s: not ready after %s", p.name(), limit)
 		case <-time.After(2 * time.Millisecond):
 		}
 	}
@@ -165,6 +176,7 @@ func (p *process) kill() {
 	<-p.exited
 }
 
+// lastLine returns the last line of a log, or why there is none.
 func lastLine(path string) string {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -174,10 +186,11 @@ func lastLine(path string) string {
 	if last := lines[len(lines)-1]; last != "" {
 		return last
 	}
-	return "it said nothing"
+	return "it printed nothing"
 }
 
-// Missing says why nothing can be heard here; empty: it can.
+// Missing returns why this machine cannot run a server and a recorder, or "" if
+// it can.
 func Missing() (why string) {
 	for _, program := range []string{serverProgram, recorderProgram} {
 		if _, err := exec.LookPath(program); err != nil {

@@ -23,10 +23,11 @@ func pulse(t *testing.T) *Pulse {
 	return p
 }
 
-// play is a player that nobody here wrote.
+// play plays a file with a player that is not ours.
 func play(t *testing.T, p *Pulse, path string) {
 	t.Helper()
-	cmd := exec.Command("pacat", "--playback", "--raw", "--format=float32le", "--rate=44100", "--channels=2", path)
+	cmd := exec.Command("pacat",
+		"--playback", "--raw", "--format=float32le", "--rate=44100", "--channels=2", path)
 	cmd.Env = append(p.env(), "PULSE_SERVER="+p.Address())
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -52,7 +53,7 @@ func TestTheServerIsTransparentAndStartsAgainAfterAKill(t *testing.T) {
 		require.NoError(t, err)
 		h, err := Compare(sound, Channels, recording, 0)
 		require.NoError(t, err)
-		h.Dry = 0 // the player's own pace
+		h.Dry = 0 // depends on the pace of the player
 		require.Equal(t, &Heard{Last: Rate/2 - 1, Compared: Rate / 2}, h)
 		p.Kill()
 		require.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH)
@@ -66,7 +67,7 @@ func TestTheServerIsTransparentAndStartsAgainAfterAKill(t *testing.T) {
 	require.NoDirExists(t, dir)
 }
 
-func TestARecorderWithoutItsServerSaysSo(t *testing.T) {
+func TestARecorderThatLosesItsServerFails(t *testing.T) {
 	p := pulse(t)
 	r, err := p.Record(filepath.Join(t.TempDir(), "recorded"))
 	require.NoError(t, err)
@@ -77,7 +78,7 @@ func TestARecorderWithoutItsServerSaysSo(t *testing.T) {
 	require.ErrorContains(t, err, "parec ended")
 }
 
-func TestWithoutTheProgramsItIsSaidWhatIsMissing(t *testing.T) {
+func TestMissingNamesTheProgramToInstall(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	require.Equal(t, "pulseaudio is not on PATH (make deps installs it)", Missing())
 	_, err := StartPulse()

@@ -9,26 +9,28 @@ import (
 	"strconv"
 )
 
-// frameSize is that of a frame of the recording in bytes.
+// frameSize is the size of a frame of the recording in bytes.
 const frameSize = 4 * Channels
 
-// Recorder records all that a server plays, silence included, as little-endian 32-bit floats without a header.
+// Recorder records everything that a server plays, including silence, as
+// little-endian 32-bit floats without a header.
 type Recorder struct {
 	path string
 	proc *process
 }
 
-// Record begins a recording, replacing a file of that name, and returns when it has begun: whatever is played from then on is in
-// it. Stop must be called.
+// Record begins a recording in a file, which it replaces, and returns once the
+// recording has begun: it will contain everything that is played from then on.
+// Stop must be called.
 func (p *Pulse) Record(path string) (*Recorder, error) {
 	file, err := os.Create(path)
 	if err != nil {
 		return nil, fmt.Errorf("listener: %w", err)
 	}
 	defer file.Close()
-	// Latency is how much the server gathers before it hands it on.
-	cmd := exec.Command(recorderProgram, "--raw", "--device=null.monitor", "--format=float32le", "--latency-msec=100",
-		"--rate="+strconv.Itoa(Rate), "--channels="+strconv.Itoa(Channels))
+	// The latency is how much the server collects before it passes it on.
+	cmd := exec.Command(recorderProgram, "--raw", "--device=null.monitor", "--format=float32le",
+		"--latency-msec=100", "--rate="+strconv.Itoa(Rate), "--channels="+strconv.Itoa(Channels))
 	cmd.Env = append(p.env(), "PULSE_SERVER="+p.Address())
 	cmd.Stdout = file
 	r := &Recorder{path: path}
@@ -50,10 +52,12 @@ func (r *Recorder) frames() int64 {
 	return st.Size() / frameSize
 }
 
-// trail is the silence after which nothing more is to come: more than any buffer between the engine and the recording holds.
-const trail = Rate / 2 // frames
+// trail is the silence, in frames, after which no more sound will come: longer
+// than all the buffers between the engine and the recording.
+const trail = Rate / 2
 
-// Quiet waits until the recording ends in silence: what was played before is all in it then. An engine must have ended.
+// Quiet waits until the recording ends in silence; everything that was played
+// before is then in it. The engine must have ended.
 func (r *Recorder) Quiet() error {
 	return r.proc.until(startLimit, r.quiet)
 }
@@ -80,16 +84,18 @@ func (r *Recorder) quiet() bool {
 	return true
 }
 
-// Stop ends the recording. Whatever the server has not yet handed on is not in it: see Quiet.
+// Stop ends the recording. What the server has not yet passed on is not in it:
+// see Quiet.
 func (r *Recorder) Stop() { r.proc.kill() }
 
-// ReadRecording reads what a Recorder wrote: frames x Channels samples, interleaved.
+// ReadRecording reads what a Recorder wrote: interleaved samples of Channels
+// channels.
 func ReadRecording(path string) ([]float32, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("listener: %w", err)
 	}
-	sound := make([]float32, len(text)/frameSize*Channels) // its last frame may be cut off
+	sound := make([]float32, len(text)/frameSize*Channels) // the last frame may be incomplete
 	for i := range sound {
 		sound[i] = math.Float32frombits(binary.LittleEndian.Uint32(text[4*i:]))
 	}

@@ -10,41 +10,47 @@ import (
 	"chronus/engine/tape"
 )
 
-// Run names what one run of the engine left behind.
+// Run names the files that a run of the engine left behind, and lists the
+// commands that were sent to it.
 type Run struct {
 	Tape string // path
-	// WAV is the path of what the wav sink wrote. Empty: the run had no WAV sink, and the sound is taken from the tape, which
-	// is the engine's own word for it.
+	// WAV is the path of the file that the wav sink wrote. If it is empty, the
+	// run had another sink, and the sound is taken from the tape, which is only
+	// the engine's own account of it.
 	WAV string
-	// Sent lists the commands that were sent to module step of the patches steps and heavy, in order.
+	// Sent lists, in order, the commands that were sent to the module step of
+	// the patches steps and heavy.
 	Sent []Sent
-	// Unfinished allows a tape without an end record and any WAV file that is longer: the host was killed.
+	// Unfinished is set if the host was killed: the tape need not have an end
+	// record, and the WAV file may be longer than the tape.
 	Unfinished bool
 }
 
-// Sent is one command as the harness sent it: parameter value of module step. The values of a run differ from each other
-// and from the patch's own, as float32.
+// Sent is one command as the harness sent it, to the parameter value of the
+// module step. The values of a run differ from each other and from the patch's
+// own, as float32.
 type Sent struct {
-	Seq    int // for messages
+	Seq    int // names the command in messages
 	Value  float64
-	SentNS int64 // CLOCK_MONOTONIC, just before the datagram was sent
+	SentNS int64 // just before the datagram was sent, CLOCK_MONOTONIC
 }
 
-// Result is what was found.
+// Result is what Check found.
 type Result struct {
 	Header     tape.Header
 	Replay     tape.Result
 	Assertions []Assertion
-	Due        uint64 // frames of all blocks from 0 to the last one on the tape, less the lost ones
-	Compared   uint64 // frames that were compared with the reference
+	Due        uint64 // frames of all blocks from 0 to the last one on the tape, except lost ones
+	Compared   uint64 // frames compared with the reference
 	WAVFrames  uint64 // length of the WAV file
 	Closed     uint64 // frames compared with the closed form
-	// CommandNS has, for each of Run.Sent, the time from SentNS to the entry of the callback that delivered the first block
-	// with its value; -1 where it was not heard.
+	// CommandNS holds for each of Run.Sent the time (ns) from SentNS to the
+	// entry of the callback that delivered the first block with its value, or
+	// -1 if the value was not heard.
 	CommandNS []int64
-	Merged    int // commands replaced by a later one within their block: not to be heard
-	Swallowed int // commands replaced while frames were lost: not to be heard
-	Index     []Delivered
+	Merged    int         // commands replaced by a later one within their block, which cannot be heard
+	Swallowed int         // commands replaced while frames were lost, which cannot be heard
+	Index     []Delivered // every block record on the tape, in its order
 }
 
 // Failed returns the assertions that do not hold.
@@ -58,7 +64,8 @@ func (r *Result) Failed() []Assertion {
 	return out
 }
 
-// Assertion returns the one of that name; false when it did not apply to the run.
+// Assertion returns the assertion of a name, or false if it did not apply to
+// the run.
 func (r *Result) Assertion(name string) (Assertion, bool) {
 	for _, a := range r.Assertions {
 		if a.Name == name {
@@ -68,12 +75,14 @@ func (r *Result) Assertion(name string) (Assertion, bool) {
 	return Assertion{}, false
 }
 
-// Check reads the files of a run and holds them to the truth. What the engine did wrong is in the result's assertions; an
-// error says that nothing can be said: a file cannot be opened or read, the files do not belong together, the patch does not
-// compile, or Run itself is wrong.
+// Check reads the files of a run and compares them with the truth. The result
+// holds what the engine did wrong, as assertions. An error means that nothing
+// can be concluded: a file cannot be opened or read, the files do not belong
+// together, the patch does not compile, or run itself is invalid.
 //
-// The tape is read twice, first for the records alone, then rendered. Memory goes by the number of blocks (40 bytes each,
-// the Index) and of commands, not by the size of the files.
+// The tape is read twice, first for the records alone and then to be rendered.
+// Memory grows with the number of blocks (40 bytes each, for the Index) and of
+// commands, not with the size of the files.
 func Check(run Run) (*Result, error) {
 	c, err := open(run)
 	if err != nil {
@@ -94,15 +103,15 @@ func Check(run Run) (*Result, error) {
 type check struct {
 	run    Run
 	comp   *patch.Compiled
-	wav    *wavfile.Reader // nil: none
-	ledger *ledger         // nil: another patch
-	closed *closedForm     // nil: another patch, or commands
+	wav    *wavfile.Reader // nil if there is none
+	ledger *ledger         // nil for a patch without one
+	closed *closedForm     // nil for another patch, and if there were commands
 	log    uint64          // commands on the tape
-	due    uint64          // blocks, from 0 to the last one on the tape
+	due    uint64          // blocks from 0 to the last one on the tape
 	played uint64          // the last delivered block, plus one
-	back   string          // the first block that goes on from before it
+	back   string          // describes the first block that continues from before played
 	fades  uint64          // blocks that an ordered stop faded
-	faded  bool            // the last block is one of them
+	faded  bool            // whether the last block is one of them
 	res    Result
 
 	tape, compared, wrong, wavLength, lost, dup, gap, rewound, disagree, seal Assertion
@@ -155,11 +164,12 @@ func open(run Run) (c *check, err error) {
 
 func (c *check) close() {
 	if c.wav != nil {
-		_ = c.wav.Close() // only read from
+		_ = c.wav.Close() // it was only read
 	}
 }
 
-// survey reads the records alone: what they say by themselves and to each other.
+// survey reads the records alone and checks each by itself and against the
+// others.
 func (c *check) survey() error {
 	r, err := tape.Open(c.run.Tape)
 	if err != nil {
@@ -188,9 +198,12 @@ func (c *check) frames(blocks uint64) uint64 { return blocks * uint64(c.res.Head
 
 // record checks one block record by itself, and its number.
 func (c *check) record(b *tape.Block) {
-	c.res.Index = append(c.res.Index, Delivered{b.Block, b.EntryNS, b.ReturnNS, b.Slot, b.Generation, b.Flags})
+	c.res.Index = append(c.res.Index,
+		Delivered{b.Block, b.EntryNS, b.ReturnNS, b.Slot, b.Generation, b.Flags})
 	if want := b.Block + 1 + uint64(c.res.Header.Lead); b.Sealed != want {
-		c.seal.violated(1, func() string { return fmt.Sprintf("block %d: %d blocks sealed, not %d", b.Block, b.Sealed, want) })
+		c.seal.violated(1, func() string {
+			return fmt.Sprintf("block %d: %d blocks sealed, not %d", b.Block, b.Sealed, want)
+		})
 	}
 	if same, _ := b.Agree(); !same {
 		c.disagree.violated(1, func() string {
@@ -207,10 +220,13 @@ func (c *check) record(b *tape.Block) {
 		c.dup.violated(1, func() string { return fmt.Sprintf("block %d again, block %d is due", b.Block, c.due) })
 		return
 	}
-	c.gap.violated(b.Block-c.due, func() string { return fmt.Sprintf("block %d where block %d is due", b.Block, c.due) })
+	c.gap.violated(b.Block-c.due, func() string {
+		return fmt.Sprintf("block %d where block %d is due", b.Block, c.due)
+	})
 	c.due = b.Block + 1
 	if b.Prev < c.played && c.back == "" {
-		c.back = fmt.Sprintf("block %d goes on from before block %d, block %d had been delivered", b.Block, b.Prev, c.played-1)
+		c.back = fmt.Sprintf("block %d continues from before block %d, although block %d had been delivered",
+			b.Block, b.Prev, c.played-1)
 	}
 	if lost {
 		c.lost.violated(c.frames(1), func() string { return fmt.Sprintf("block %d", b.Block) })
@@ -218,7 +234,9 @@ func (c *check) record(b *tape.Block) {
 		c.played = b.Block + 1
 	}
 	if c.faded {
-		c.wrong.violated(c.frames(1), func() string { return fmt.Sprintf("block %d follows a block that is faded", b.Block) })
+		c.wrong.violated(c.frames(1), func() string {
+			return fmt.Sprintf("block %d follows a faded block", b.Block)
+		})
 	}
 	c.faded = b.Flags&tape.FlagFade != 0
 	if c.faded && !lost {
@@ -229,7 +247,8 @@ func (c *check) record(b *tape.Block) {
 	}
 }
 
-// ended takes the error at which reading a tape ends. Damage is the engine's doing, a disk that cannot be read is not.
+// ended takes the error with which the reading of a tape ends. Damage is the
+// engine's fault and a violation; a disk that cannot be read is an error.
 func (c *check) ended(err error) error {
 	var corrupt *tape.CorruptError
 	switch {

@@ -46,11 +46,12 @@ func TestHealthyRunsHold(t *testing.T) {
 	}
 }
 
-// Each case plants one fault; exactly the named assertions fail, with that count, and each says where.
+// Each case plants one fault. Exactly the named assertions fail, with the given
+// counts, and each describes its first violation.
 func TestEachPlantedFaultIsFound(t *testing.T) {
 	const all = 40 // blocks of a plain run
 	for name, c := range map[string]struct {
-		patch string // "": mix, where no other check hears the sound
+		patch string // if empty, mix: its sound is not checked in any other way
 		plant func(*fake)
 		want  map[string]uint64
 		first string // of the first assertion that fails
@@ -89,7 +90,8 @@ func TestEachPlantedFaultIsFound(t *testing.T) {
 		},
 		"wrong only in the WAV file": {
 			plant: func(f *fake) { f.sound[0][63] = 9; f.sound[39][63] = 9 },
-			want:  map[string]uint64{WrongFrames: 2}, first: "block 0, frame 63, channel 0: the WAV file has 9 (41100000), the tape",
+			want:  map[string]uint64{WrongFrames: 2},
+			first: "block 0, frame 63, channel 0: the WAV file has 9 (41100000), the tape",
 		},
 		"wrong in both, differently": {
 			plant: func(f *fake) { f.blocks()[7].Samples[3] = 8; f.sound[7][3] = 9 },
@@ -99,7 +101,7 @@ func TestEachPlantedFaultIsFound(t *testing.T) {
 			patch: "steps", plant: func(f *fake) { f.damage(7, 3, float32(math.Copysign(0, -1))) },
 			want: map[string]uint64{WrongFrames: 1},
 		},
-		"concealment that the WAV file has not": {
+		"concealment that is missing from the WAV file": {
 			plant: func(f *fake) { f.late(1); f.play(1); f.sound[all][5] = 0 },
 			want:  map[string]uint64{LostFrames: frames, WrongFrames: 1},
 		},
@@ -107,7 +109,7 @@ func TestEachPlantedFaultIsFound(t *testing.T) {
 			plant: func(f *fake) { f.extra = -1 },
 			want:  map[string]uint64{WAVLength: 1}, first: "2559 frames, the tape has 2560",
 		},
-		"WAV file of nothing": {
+		"WAV file without frames": {
 			patch: "sine", plant: func(f *fake) { f.extra = -all * frames },
 			want: map[string]uint64{WAVLength: all * frames},
 		},
@@ -144,7 +146,8 @@ func TestEachPlantedFaultIsFound(t *testing.T) {
 		},
 		"state gone back": {
 			patch: "steps", plant: func(f *fake) { f.prev = all - 3; f.play(2) },
-			want: map[string]uint64{RewoundBlocks: 3}, first: "block 40 goes on from before block 37, block 39 had been delivered",
+			want:  map[string]uint64{RewoundBlocks: 3},
+			first: "block 40 continues from before block 37, although block 39 had been delivered",
 		},
 		"standby with another sum": {
 			plant: func(f *fake) { f.blocks()[7].Sums[0]++ },
@@ -212,7 +215,7 @@ func TestEachPlantedFaultIsFound(t *testing.T) {
 	}
 }
 
-func TestFadeOfAnOrderedStopIsHeldToItsReferenceAlone(t *testing.T) {
+func TestFadeOfAnOrderedStopIsComparedWithItsReferenceOnly(t *testing.T) {
 	for _, name := range []string{"sine", "steps", "mix"} {
 		f := newFake(t, name)
 		f.play(20)
@@ -227,14 +230,14 @@ func TestFadeOfAnOrderedStopIsHeldToItsReferenceAlone(t *testing.T) {
 	}
 }
 
-func TestFadeThatIsNotTheEndIsWrong(t *testing.T) {
+func TestFadeBeforeTheEndIsWrong(t *testing.T) {
 	f := newFake(t, "sine")
 	f.play(20)
 	f.fade()
 	f.play(2)
 	got := f.check()
 	require.Equal(t, map[string]uint64{WrongFrames: frames}, failed(got))
-	require.Equal(t, "block 20 follows a block that is faded", got.Failed()[0].First)
+	require.Equal(t, "block 20 follows a faded block", got.Failed()[0].First)
 }
 
 func TestDamagedTapesFail(t *testing.T) {
@@ -245,6 +248,7 @@ func TestDamagedTapesFail(t *testing.T) {
 	require.NoError(t, err)
 	end := len(whole) - (1 + 4 + 16 + 8)
 	record := 1 + 4 + 68 + 8*4 + 4*frames + 8
+	missing := slices.Concat(whole[:end-record], whole[end:])
 	flipped := slices.Clone(whole)
 	flipped[end-record*3+60] ^= 4
 	for name, c := range map[string]struct {
@@ -253,12 +257,12 @@ func TestDamagedTapesFail(t *testing.T) {
 		want       map[string]uint64
 	}{
 		"no end record":                      {whole[:end], false, map[string]uint64{Tape: 1}},
-		"no end record of a killed host":     {whole[:end], true, map[string]uint64{}},
+		"no end record after a kill":         {whole[:end], true, map[string]uint64{}},
 		"cut off":                            {whole[:end-3], false, map[string]uint64{Tape: 1, WAVLength: frames}},
 		"cut off by a kill":                  {whole[:end-3], true, map[string]uint64{}},
 		"a bit flipped":                      {flipped, false, map[string]uint64{Tape: 1, WAVLength: 3 * frames}},
-		"a bit flipped, whoever was killed":  {flipped, true, map[string]uint64{Tape: 1}},
-		"a record missing":                   {slices.Concat(whole[:end-record], whole[end:]), false, map[string]uint64{Tape: 1, WAVLength: frames}},
+		"a bit flipped before a kill":        {flipped, true, map[string]uint64{Tape: 1}},
+		"a record missing":                   {missing, false, map[string]uint64{Tape: 1, WAVLength: frames}},
 		"cut off after the header by a kill": {whole[:end-20*record], true, map[string]uint64{Compared: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -271,7 +275,7 @@ func TestDamagedTapesFail(t *testing.T) {
 	}
 }
 
-func TestWithoutAWAVFileTheTapeIsListenedTo(t *testing.T) {
+func TestWithoutAWAVFileTheSoundIsTakenFromTheTape(t *testing.T) {
 	for _, plant := range []bool{false, true} {
 		f := newFake(t, "steps")
 		f.play(5)
@@ -300,9 +304,9 @@ func TestRunsThatCannotBeJudgedAreErrors(t *testing.T) {
 		edit  func(t *testing.T, run *Run)
 		want  string
 	}{
-		"no tape":     {"steps", func(_ *testing.T, r *Run) { r.Tape += "x" }, "no such file"},
-		"no WAV":      {"steps", func(_ *testing.T, r *Run) { r.WAV += "x" }, "no such file"},
-		"no WAV file": {"steps", func(_ *testing.T, r *Run) { r.WAV = r.Tape }, "not a RIFF or RF64 WAVE file"},
+		"no tape":   {"steps", func(_ *testing.T, r *Run) { r.Tape += "x" }, "no such file"},
+		"no WAV":    {"steps", func(_ *testing.T, r *Run) { r.WAV += "x" }, "no such file"},
+		"not a WAV": {"steps", func(_ *testing.T, r *Run) { r.WAV = r.Tape }, "not a RIFF or RF64 WAVE file"},
 		"WAV of another rate": {"steps", func(t *testing.T, r *Run) {
 			r.WAV = filepath.Join(t.TempDir(), "b.wav")
 			w, err := wavfile.Open(r.WAV, 48000, 1, frames)
@@ -310,15 +314,20 @@ func TestRunsThatCannotBeJudgedAreErrors(t *testing.T) {
 			require.NoError(t, w.Close())
 		}, "has 1 channels at 48000 Hz"},
 		"tape of a broken patch": {"steps", func(t *testing.T, r *Run) {
-			w, err := tape.Create(r.Tape, tape.Header{Rate: rate, Frames: frames, Channels: 1, Patch: "p.toml", PatchText: "out ="})
+			h := tape.Header{Rate: rate, Frames: frames, Channels: 1, Patch: "p.toml", PatchText: "out ="}
+			w, err := tape.Create(r.Tape, h)
 			require.NoError(t, err)
 			require.NoError(t, w.Close())
 		}, "p.toml"},
 		"the same value twice": {"steps", func(_ *testing.T, r *Run) {
 			r.Sent = []Sent{{Seq: 1, Value: 0.5}, {Seq: 2, Value: 0.5 + 1e-12}}
 		}, "commands 1 and 2 both send 0.5"},
-		"the patch's own value": {"steps", func(_ *testing.T, r *Run) { r.Sent = []Sent{{Seq: 4}} }, "command 4 sends 0"},
-		"no number":             {"steps", func(_ *testing.T, r *Run) { r.Sent = []Sent{{Seq: 4, Value: math.NaN()}} }, "command 4 sends NaN"},
+		"the patch's own value": {"steps", func(_ *testing.T, r *Run) {
+			r.Sent = []Sent{{Seq: 4}}
+		}, "command 4 sends 0"},
+		"not a number": {"steps", func(_ *testing.T, r *Run) {
+			r.Sent = []Sent{{Seq: 4, Value: math.NaN()}}
+		}, "command 4 sends NaN"},
 		"commands to another patch": {
 			"sine", func(_ *testing.T, r *Run) { r.Sent = []Sent{{Seq: 1, Value: 1}} },
 			"the sound of patch sine does not show them",

@@ -15,7 +15,7 @@ func TestSineIsExactAtEachQuarterAndNearTheLibraryElsewhere(t *testing.T) {
 		for n := range 3 * rate {
 			x := float64(sineFreq*n%rate) / float64(rate)
 			require.InDelta(t, math.Sin(2*math.Pi*x), sine(sineFreq, n, rate), 1e-15)
-			require.Equal(t, sine(sineFreq, n, rate), sine(sineFreq, n+rate*1e12, rate), "it never drifts")
+			require.Equal(t, sine(sineFreq, n, rate), sine(sineFreq, n+rate*1e12, rate), "drift")
 		}
 	}
 	for q, want := range []float64{0, 1, 0, -1, 0, 1} {
@@ -51,16 +51,17 @@ func TestClosedFormAppliesToTheBuiltInSineOnly(t *testing.T) {
 	require.NoError(t, err)
 	h := tape.Header{Rate: rate, Frames: frames, Channels: 1, Patch: "sine", PatchText: string(p.Text())}
 	require.NotNil(t, newClosedForm(h, 0))
-	require.Nil(t, newClosedForm(h, 1), "somebody moved it")
+	require.Nil(t, newClosedForm(h, 1), "with a command")
 	other := h
 	other.Patch = "steps"
 	require.Nil(t, newClosedForm(other, 0))
 	other = h
 	other.PatchText += "# edited\n"
-	require.Nil(t, newClosedForm(other, 0), "another file of that name")
+	require.Nil(t, newClosedForm(other, 0), "another patch of that name")
 }
 
-// A reference render that is wrong itself, as any oscillator with a drift or an offset is.
+// It finds what is wrong in a reference render too, as with any oscillator that
+// has a drift or an offset.
 func TestClosedFormFindsWhatAReferenceWouldAgreeWith(t *testing.T) {
 	block := func(at float64, channels int) []float32 {
 		out := make([]float32, frames*channels)
@@ -75,7 +76,7 @@ func TestClosedFormFindsWhatAReferenceWouldAgreeWith(t *testing.T) {
 	}{
 		"right":             {0, true},
 		"a frame late":      {1, false},
-		"a hair late":       {1e-4, false},
+		"slightly late":     {1e-4, false},
 		"half a turn":       {rate / 880.0, false},
 		"a turn and a hair": {rate/440.0 + 1e-4, false},
 	} {
@@ -92,18 +93,18 @@ func TestClosedFormFindsWhatAReferenceWouldAgreeWith(t *testing.T) {
 	}
 }
 
-func TestPhaseStandsStillWhileNobodyRenders(t *testing.T) {
+func TestPhaseStandsStillDuringAnOutage(t *testing.T) {
 	f := &closedForm{}
 	for _, c := range []struct{ block, prev, rendered uint64 }{
 		{0, 0, 0},
 		{1, 1, 1},
 		{5, 3, 3}, // 2 was late, 3 and 4 never rendered
 		{6, 6, 4},
-		{10, 8, 6}, // 7 late, 8 and 9 never
+		{10, 8, 6}, // 7 was late, 8 and 9 never rendered
 		{11, 11, 7},
-		{14, 6, 4}, // back behind 10's jump, not behind 5's
+		{14, 6, 4}, // back to before the gap at 10, but not the one at 5
 		{15, 15, 5},
-		{16, 0, 0}, // the initial state again
+		{16, 0, 0}, // from the initial state again
 		{17, 17, 1},
 	} {
 		f.follow(&tape.Block{Block: c.block, Prev: c.prev})

@@ -12,12 +12,14 @@ func TestFailoverEndsWithTheFirstBlockOfAWorkerThatWasNotHit(t *testing.T) {
 	index := []Delivered{
 		{Block: 0, EntryNS: 100, ReturnNS: 110, Slot: 0, Generation: 1},
 		{Block: 1, EntryNS: 200, ReturnNS: 210, Slot: 0, Generation: 1},
-		{Block: 2, EntryNS: 300, ReturnNS: 310, Slot: 0, Generation: 1}, // what the dead one had finished
+		{Block: 2, EntryNS: 300, ReturnNS: 310, Slot: 0, Generation: 1}, // finished before the kill
 		{Block: 3, EntryNS: 400, ReturnNS: 490, Slot: -1, Flags: tape.FlagLost},
-		{Block: 4, EntryNS: 495, ReturnNS: 0, Slot: 1, Generation: 2, Flags: tape.FlagSwitched}, // the player died within the call
+		// The player died within this call.
+		{Block: 4, EntryNS: 495, ReturnNS: 0, Slot: 1, Generation: 2, Flags: tape.FlagSwitched},
 		{Block: 5, EntryNS: 500, ReturnNS: 512, Slot: 1, Generation: 2, Flags: tape.FlagSwitched},
-		{Block: 6, EntryNS: 600, ReturnNS: 610, Slot: 0, Generation: 3}, // the slot again, another worker
+		{Block: 6, EntryNS: 600, ReturnNS: 610, Slot: 0, Generation: 3}, // the same slot, but another worker
 	}
+	first, second := Delivered{Slot: 0, Generation: 1}, Delivered{Slot: 1, Generation: 2}
 	hit := func(slots ...Delivered) func(int32, uint32) bool {
 		return func(slot int32, generation uint32) bool {
 			for _, d := range slots {
@@ -34,14 +36,14 @@ func TestFailoverEndsWithTheFirstBlockOfAWorkerThatWasNotHit(t *testing.T) {
 		want int64
 		ok   bool
 	}{
-		"the primary":                   {250, hit(Delivered{Slot: 0, Generation: 1}), 262, true},
-		"during a callback":             {205, hit(Delivered{Slot: 0, Generation: 1}), 307, true},
-		"the standby":                   {250, hit(Delivered{Slot: 1, Generation: 2}), 60, true},
-		"both":                          {250, hit(Delivered{Slot: 0, Generation: 1}, Delivered{Slot: 1, Generation: 2}), 360, true},
-		"at the entry of a callback":    {300, hit(), 10, true},
-		"before the first block":        {0, hit(), 110, true},
-		"after the last block":          {601, hit(), 0, false},
-		"everybody, and nobody is back": {250, func(int32, uint32) bool { return true }, 0, false},
+		"the primary":                {250, hit(first), 262, true},
+		"during a callback":          {205, hit(first), 307, true},
+		"the standby":                {250, hit(second), 60, true},
+		"both":                       {250, hit(first, second), 360, true},
+		"at the entry of a callback": {300, hit(), 10, true},
+		"before the first block":     {0, hit(), 110, true},
+		"after the last block":       {601, hit(), 0, false},
+		"all, and none is back":      {250, func(int32, uint32) bool { return true }, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ns, ok := FailoverNS(index, c.at, c.hit)

@@ -13,8 +13,9 @@ import (
 	"chronus/engine/tape"
 )
 
-// fake stands in for an engine and the harness that drives it: it leaves behind what a run does, and lets a test plant a
-// fault in any of it before it is written.
+// fake stands in for an engine and the harness that drives it: it writes the
+// files that a run leaves behind, and lets a test plant a fault in any of them
+// first.
 type fake struct {
 	t       *testing.T
 	h       tape.Header
@@ -23,10 +24,10 @@ type fake struct {
 	applied int
 	log     []*tape.Command
 	records []any
-	sound   [][]float32 // by block: what the sink got
+	sound   [][]float32 // what the sink received, by block
 	sent    []Sent
 	prev    uint64
-	extra   int // frames that the WAV file has too many
+	extra   int // frames by which the WAV file is too long
 	run     Run
 }
 
@@ -36,7 +37,8 @@ const (
 	periodNS = int64(frames) * 1e9 / rate
 )
 
-// mix sounds neither like a ledger's patch nor like a sine.
+// mixText is a patch that sounds neither like one with a ledger nor like a
+// sine.
 const mixText = `out = "mix1"
 [[module]]
 id = "mix1"
@@ -64,7 +66,8 @@ func newFake(t *testing.T, name string) *fake {
 	return &fake{
 		t: t, comp: c, st: slices.Clone(c.Program.Initial),
 		h: tape.Header{
-			Rate: rate, Frames: frames, Channels: c.Program.Channels, Lead: 3, Replicas: 2, Spares: 1, Slots: 4, Ring: 16,
+			Rate: rate, Frames: frames, Channels: c.Program.Channels,
+			Lead: 3, Replicas: 2, Spares: 1, Slots: 4, Ring: 16,
 			Patch: p.Name(), PatchText: string(p.Text()),
 		},
 	}
@@ -74,7 +77,7 @@ func (f *fake) block() uint64 { return uint64(len(f.sound)) }
 
 func (f *fake) now() int64 { return int64(f.block()) * periodNS }
 
-// send has the harness send values that the engine logs.
+// send sends values as the harness does, and logs them as the engine does.
 func (f *fake) send(values ...float64) {
 	for _, v := range values {
 		f.sent = append(f.sent, Sent{Seq: len(f.sent) + 1, Value: v, SentNS: f.now() - 1000})
@@ -106,7 +109,8 @@ func (f *fake) render() []float32 {
 func (f *fake) add(samples []float32, flags uint32) *tape.Block {
 	n := f.block()
 	b := &tape.Block{
-		Block: n, Prev: f.prev, Cutoff: uint64(len(f.log)), Sealed: n + 1 + uint64(f.h.Lead), Slot: 1, Flags: flags, Generation: 5,
+		Block: n, Prev: f.prev, Cutoff: uint64(len(f.log)), Sealed: n + 1 + uint64(f.h.Lead),
+		Slot: 1, Flags: flags, Generation: 5,
 		EntryNS: f.now(), ReturnNS: f.now() + 7000, Sum: 1000 + n, Samples: samples,
 	}
 	b.Sums = []uint64{b.Sum, b.Sum, 0, 0}
@@ -127,8 +131,8 @@ func (f *fake) play(n int) {
 	}
 }
 
-// late loses n blocks that were rendered too late, outage n that nobody rendered. What is played instead is no silence,
-// so that it shows where it must not be taken for sound.
+// late loses n blocks that were rendered too late. What is played instead is
+// not silence, so that it shows up wherever it is wrongly taken for sound.
 func (f *fake) late(n int) {
 	for range n {
 		f.render()
@@ -137,6 +141,7 @@ func (f *fake) late(n int) {
 	}
 }
 
+// outage loses n blocks that no worker rendered.
 func (f *fake) outage(n int) {
 	for range n {
 		f.add(concealment(), tape.FlagLost).Prev = f.block() - 1
@@ -171,7 +176,7 @@ func (f *fake) blocks() []*tape.Block {
 	return out
 }
 
-// drop takes the record of block n off the tape.
+// drop removes the record of block n from the tape.
 func (f *fake) drop(n uint64) {
 	f.records = slices.DeleteFunc(f.records, func(r any) bool {
 		b, ok := r.(*tape.Block)
@@ -179,7 +184,7 @@ func (f *fake) drop(n uint64) {
 	})
 }
 
-// damage changes a sample at both places where what was delivered is written down.
+// damage changes a sample in both places where the delivered sound is recorded.
 func (f *fake) damage(block, frame int, v float32) {
 	f.blocks()[block].Samples[frame] = v
 	f.sound[block][frame] = v

@@ -9,32 +9,34 @@ import (
 	"chronus/engine/tape"
 )
 
-// The parameter that the ledger's commands set.
+// The module and the parameter that the commands of the ledger set.
 const (
 	ledgerModule = "step"
 	ledgerParam  = "value"
 )
 
-// ledger follows each command that was sent through the log on the tape and the delivered sound.
+// ledger follows each command that was sent through the log on the tape and
+// through the delivered sound.
 //
-// The sound of a patch with a ledger is float32 of one parameter, so a value in the sound names its command. It reads the
-// log first (logged, sealed) and the sound afterwards (heard).
+// The sound of a patch with a ledger is one parameter as float32, so a value in
+// the sound identifies its command. The log is read first (logged, sealed) and
+// the sound afterwards (heard).
 type ledger struct {
 	addr    uint32
 	initial float32
 	sent    []Sent
 	byValue map[float32]int // index into sent
 
-	inLog   []int  // times
-	inSound []int  // times the sound came to the value
-	excused []bool // not to be heard
-	latency []int64
+	inLog   []int   // how often each of sent is in the log
+	inSound []int   // how often the sound changed to the value of each
+	excused []bool  // those that cannot be heard
+	latency []int64 // ns, -1 if not heard
 
 	open      []entry // log records that no delivered block has taken yet
-	swallow   uint64  // commands below are taken by a lost block
-	lastLog   int     // latest of sent that was found in the log
-	lastSound int     // in the sound
-	value     float32 // of the sound
+	swallow   uint64  // a lost block has taken the commands below this index
+	lastLog   int     // the latest of sent that was found in the log
+	lastSound int     // the latest of sent that was found in the sound
+	value     float32 // that the sound has at present
 
 	merged, swallowed int
 
@@ -44,13 +46,14 @@ type ledger struct {
 // entry is a log record for the ledger's parameter.
 type entry struct {
 	index uint64
-	sent  int // -1: nobody sent it
+	sent  int // index into ledger.sent; -1 if it was never sent
 }
 
-// hasLedger says whether a patch's sound is float32 of step's value and nothing else.
+// hasLedger reports whether the sound of a patch is step's value as float32 and
+// nothing else.
 func hasLedger(name string) bool { return name == "steps" || strings.HasPrefix(name, "heavy:") }
 
-// newLedger is nil for a patch without one.
+// newLedger returns nil for a patch without a ledger.
 func newLedger(h tape.Header, c *patch.Compiled, sent []Sent) (*ledger, error) {
 	if !hasLedger(h.Patch) {
 		if len(sent) > 0 {
@@ -63,11 +66,14 @@ func newLedger(h tape.Header, c *patch.Compiled, sent []Sent) (*ledger, error) {
 		return nil, err
 	}
 	l := &ledger{
-		addr: addr, initial: float32(math.Float64frombits(c.Program.Initial[addr])), sent: sent,
-		byValue: make(map[float32]int, len(sent)), inLog: make([]int, len(sent)), inSound: make([]int, len(sent)),
-		excused: make([]bool, len(sent)), latency: make([]int64, len(sent)), lastLog: -1, lastSound: -1,
-		lost: Assertion{Name: CommandsLost}, dup: Assertion{Name: CommandsDup}, misorder: Assertion{Name: CommandsMisorder},
-		unknown: Assertion{Name: CommandsUnknown}, offEdge: Assertion{Name: CommandsOffEdge},
+		addr: addr, initial: float32(math.Float64frombits(c.Program.Initial[addr])),
+		sent: sent, byValue: make(map[float32]int, len(sent)),
+		inLog: make([]int, len(sent)), inSound: make([]int, len(sent)),
+		excused: make([]bool, len(sent)), latency: make([]int64, len(sent)),
+		lastLog: -1, lastSound: -1,
+		lost: Assertion{Name: CommandsLost}, dup: Assertion{Name: CommandsDup},
+		misorder: Assertion{Name: CommandsMisorder}, unknown: Assertion{Name: CommandsUnknown},
+		offEdge: Assertion{Name: CommandsOffEdge},
 	}
 	l.value = l.initial
 	for i, s := range sent {
@@ -77,7 +83,7 @@ func newLedger(h tape.Header, c *patch.Compiled, sent []Sent) (*ledger, error) {
 			return nil, fmt.Errorf("commands %d and %d both send %v", sent[j].Seq, s.Seq, v)
 		}
 		if v == l.initial || v != v {
-			return nil, fmt.Errorf("command %d sends %v, which cannot be told from the patch's own value", s.Seq, v)
+			return nil, fmt.Errorf("command %d sends %v, which cannot be told apart from the patch's own value", s.Seq, v)
 		}
 		l.byValue[v] = i
 	}
@@ -96,7 +102,9 @@ func (l *ledger) logged(c *tape.Command) {
 	i, ok := l.byValue[float32(c.Value)]
 	if !ok {
 		l.open = append(l.open, entry{c.Index, -1})
-		l.unknown.violated(1, func() string { return fmt.Sprintf("log record %d: %v, which nobody sent", c.Index, c.Value) })
+		l.unknown.violated(1, func() string {
+			return fmt.Sprintf("log record %d: %v, which was never sent", c.Index, c.Value)
+		})
 		return
 	}
 	l.open = append(l.open, entry{c.Index, i})
@@ -104,7 +112,8 @@ func (l *ledger) logged(c *tape.Command) {
 	l.found(i, l.inLog, &l.lastLog, where)
 }
 
-// found counts a command at one of the two places where each has to be found once and in order.
+// found counts a command in the log or in the sound. In each of them it has to
+// be found once and in order.
 func (l *ledger) found(i int, times []int, last *int, where func() string) {
 	times[i]++
 	switch {
@@ -117,8 +126,8 @@ func (l *ledger) found(i int, times []int, last *int, where func() string) {
 	}
 }
 
-// sealed takes the cutoff of a block, in the order of the blocks. Of the commands that a delivered block takes, only the
-// last is heard.
+// sealed takes the cutoff of a block, in the order of the blocks. Of the
+// commands that a delivered block takes, only the last is heard.
 func (l *ledger) sealed(cutoff uint64, lost bool) {
 	if lost {
 		l.swallow = max(l.swallow, cutoff)
@@ -151,23 +160,26 @@ func (l *ledger) heard(b *tape.Block, sound []float32, channels int) {
 		}
 		i, ok := l.byValue[v]
 		if !ok && v != l.initial {
-			// The value stays what it was: one wrong sample is not a command that comes back.
+			// The value stays what it was, so that the sample after a wrong one
+			// is not taken for a command that comes back.
 			if !unknown {
 				unknown = true
-				l.unknown.violated(1, func() string { return fmt.Sprintf("block %d: the sound is %v, which nobody sent", b.Block, v) })
+				l.unknown.violated(1, func() string {
+					return fmt.Sprintf("block %d: the sound is %v, which was never sent", b.Block, v)
+				})
 			}
 			continue
 		}
 		if k/channels > 0 && !late {
 			late = true
 			l.offEdge.violated(1, func() string {
-				return fmt.Sprintf("block %d: from %v to %v at frame %d of it", b.Block, l.value, v, k/channels)
+				return fmt.Sprintf("block %d: changes from %v to %v at its frame %d", b.Block, l.value, v, k/channels)
 			})
 		}
 		l.value = v
 		if !ok {
 			l.dup.violated(1, func() string {
-				return fmt.Sprintf("block %d: the sound is %v again, as before any command", b.Block, v)
+				return fmt.Sprintf("block %d: the sound is %v again, as before the first command", b.Block, v)
 			})
 			continue
 		}
@@ -179,7 +191,7 @@ func (l *ledger) heard(b *tape.Block, sound []float32, channels int) {
 	}
 }
 
-// settle counts what was found nowhere and returns the assertions.
+// settle counts the commands that were not found and returns the assertions.
 func (l *ledger) settle() []Assertion {
 	for i := range l.sent {
 		switch {

@@ -82,7 +82,7 @@ func TestLedgerFindsEachPlantedFault(t *testing.T) {
 			},
 			want: map[string]uint64{CommandsMisorder: 2}, first: "command 2 (0.25): log record 1, after command 1 (0.5)",
 		},
-		"one overtaken by two": {
+		"one overtaken by two others": {
 			plant: func(f *fake) {
 				for _, v := range []float64{0.25, 0.375, 0.125} {
 					f.send(v)
@@ -92,11 +92,11 @@ func TestLedgerFindsEachPlantedFault(t *testing.T) {
 			},
 			want: map[string]uint64{CommandsMisorder: 2}, first: "command 3 (0.125): log record 2, after command 2 (0.375)",
 		},
-		"sent by nobody": {
+		"logged, never sent": {
 			plant: func(f *fake) { f.send(0.5); f.play(1); f.logs(0.75); f.play(1) },
-			want:  map[string]uint64{CommandsUnknown: 2}, first: "log record 1: 0.75, which nobody sent",
+			want:  map[string]uint64{CommandsUnknown: 2}, first: "log record 1: 0.75, which was never sent",
 		},
-		"sound of nobody": {
+		"heard, never sent": {
 			plant: func(f *fake) { f.send(0.5); f.play(3); f.damage(11, 5, 0.75); f.damage(11, 6, 0.625) },
 			want:  map[string]uint64{CommandsUnknown: 1, WrongFrames: 2}, first: "block 11, frame 709",
 		},
@@ -107,7 +107,7 @@ func TestLedgerFindsEachPlantedFault(t *testing.T) {
 		"merged within a block": {
 			plant: func(f *fake) { f.send(0.5, 0.25, 0.125); f.play(1); f.send(0.0625); f.play(1) }, merged: 2,
 		},
-		"replaced by one that nobody sent": {
+		"replaced by one that was never sent": {
 			plant: func(f *fake) { f.send(0.5); f.logs(0.75); f.play(1) },
 			want:  map[string]uint64{CommandsUnknown: 2}, merged: 1,
 		},
@@ -126,7 +126,7 @@ func TestLedgerFindsEachPlantedFault(t *testing.T) {
 			},
 			want: map[string]uint64{LostFrames: 3 * frames}, swallowed: 2,
 		},
-		"last before the end of an outage is heard": {
+		"the last one before the end of an outage is heard": {
 			plant: func(f *fake) { f.play(1); f.send(0.5); f.outage(3); f.play(1) },
 			want:  map[string]uint64{LostFrames: 3 * frames},
 		},
@@ -175,13 +175,14 @@ func TestLatencyIsToTheFirstBlockThatIsHeard(t *testing.T) {
 	f.play(1)
 	f.send(0.25)
 	f.play(1)
-	f.send(0.125, 0.0625) // the first of them is not heard
+	f.send(0.125, 0.0625) // the first of the two is not heard
 	f.play(3)
 	got := f.check()
 	require.Equal(t, []int64{2*periodNS + 1000, 1000, -1, 1000}, got.CommandNS)
 }
 
-// Any healthy run holds, whatever the commands do to each other: a false alarm would be as bad as a fault not found.
+// Every assertion holds for any healthy run, whatever its commands do to each
+// other: a false alarm would be as bad as a fault that is not found.
 func TestAnyHealthyRunHolds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		f := newFake(t, "steps")

@@ -9,7 +9,8 @@ import (
 	"chronus/engine/tape"
 )
 
-// listen renders the tape again and holds the delivered sound to it, to the closed form and to the ledger.
+// listen renders the tape again and compares the delivered sound with it, with
+// the closed form and with the ledger.
 func (c *check) listen() error {
 	r, err := tape.Open(c.run.Tape)
 	if err != nil {
@@ -28,7 +29,8 @@ func (c *check) listen() error {
 	switch {
 	case errors.Is(err, tape.ErrInconsistent):
 		c.tape.violated(1, err.Error)
-	case err != nil && !errors.Is(err, tape.ErrUnfinished) && !errors.As(err, &corrupt): // the survey has those
+	// The survey has counted an unfinished or corrupt tape.
+	case err != nil && !errors.Is(err, tape.ErrUnfinished) && !errors.As(err, &corrupt):
 		return err
 	}
 	return nil
@@ -37,14 +39,14 @@ func (c *check) listen() error {
 // listener takes the blocks of a replay in their order.
 type listener struct {
 	c     *check
-	next  uint64    // block due
+	next  uint64    // the block that is due
 	sound []float32 // of one block, from the WAV file
 	err   error
 }
 
 func (l *listener) block(b *tape.Block, want []float32) {
 	if b.Block < l.next || l.err != nil {
-		return // delivered again: its place in the WAV file has another time's sound
+		return // delivered again: the WAV file holds only one of the deliveries
 	}
 	l.next = b.Block + 1
 	lost := b.Flags&tape.FlagLost != 0
@@ -64,8 +66,9 @@ func (l *listener) block(b *tape.Block, want []float32) {
 	}
 }
 
-// hear returns what the WAV file has of b; false when that is not all of the block.
-func (l *listener) hear(b *tape.Block) ([]float32, bool) {
+// hear returns what the WAV file has of b, or what the tape has if there is no
+// WAV file. ok is false if that is not the whole block.
+func (l *listener) hear(b *tape.Block) (sound []float32, ok bool) {
 	if l.c.wav == nil {
 		return b.Samples, true
 	}
@@ -83,16 +86,18 @@ func (l *listener) hear(b *tape.Block) ([]float32, bool) {
 	return l.sound[:n*h.Channels], false
 }
 
-// compare counts the frames of a block that are wrong: a lost one has no reference to be held to, but the WAV file has
-// to have what the tape says was played.
+// compare counts the frames of a block that are wrong. A lost block has no
+// reference to be compared with, but the WAV file must hold what the tape says
+// was played.
 func (l *listener) compare(b *tape.Block, want, sound []float32, lost bool) {
 	channels := l.c.res.Header.Channels
 	if lost {
 		want = nil
 	}
-	wrong, last := &l.c.wrong, -1 // a frame counts once, whatever is wrong with it
+	wrong, last := &l.c.wrong, -1 // last counted: a frame counts once, whatever is wrong with it
 	at := func(i int) string {
-		return fmt.Sprintf("block %d, frame %d, channel %d", b.Block, b.Block*uint64(l.c.res.Header.Frames)+uint64(i/channels), i%channels)
+		frame := l.c.frames(b.Block) + uint64(i/channels)
+		return fmt.Sprintf("block %d, frame %d, channel %d", b.Block, frame, i%channels)
 	}
 	for i, got := range b.Samples {
 		bits, frame := math.Float32bits(got), i/channels
@@ -102,20 +107,22 @@ func (l *listener) compare(b *tape.Block, want, sound []float32, lost bool) {
 		if want != nil && math.Float32bits(want[i]) != bits {
 			last = frame
 			wrong.violated(1, func() string {
-				return fmt.Sprintf("%s: %v (%08x), the reference is %v (%08x)", at(i), got, bits, want[i], math.Float32bits(want[i]))
+				return fmt.Sprintf("%s: %v (%08x), the reference is %v (%08x)",
+					at(i), got, bits, want[i], math.Float32bits(want[i]))
 			})
 			continue
 		}
 		if l.c.wav != nil && i < len(sound) && math.Float32bits(sound[i]) != bits {
 			last = frame
 			wrong.violated(1, func() string {
-				return fmt.Sprintf("%s: the WAV file has %v (%08x), the tape %v (%08x)", at(i), sound[i], math.Float32bits(sound[i]), got, bits)
+				return fmt.Sprintf("%s: the WAV file has %v (%08x), the tape has %v (%08x)",
+					at(i), sound[i], math.Float32bits(sound[i]), got, bits)
 			})
 		}
 	}
 }
 
-// conclude weighs the counts against what was due and lists the assertions.
+// conclude compares the counts with what was due and lists the assertions.
 func (c *check) conclude() {
 	c.rewound.violated(c.res.Replay.Rewound, func() string { return c.back })
 	c.length()
@@ -135,7 +142,7 @@ func (c *check) conclude() {
 	}
 }
 
-// complete fails a check that has looked at less than was due.
+// complete fails a check that has examined less than was due.
 func (c *check) complete() {
 	due, got := c.res.Due, c.res.Compared
 	closed := due - min(c.frames(c.fades), due)
@@ -148,13 +155,14 @@ func (c *check) complete() {
 	case got != due:
 		missing(max(due, got)-min(due, got), "%d frames of %d due", got, due)
 	case c.closed != nil && c.closed.frames != closed && !c.wavLength.Failed():
-		missing(max(closed, c.closed.frames)-min(closed, c.closed.frames), "closed form: %d frames of %d due", c.closed.frames, closed)
+		missing(max(closed, c.closed.frames)-min(closed, c.closed.frames),
+			"closed form: %d frames of %d due", c.closed.frames, closed)
 	case c.res.Header.Replicas > 1 && c.res.Replay.Replicated == 0:
 		missing(1, "no block has the checksums of two replicas")
 	}
 }
 
-// length holds the WAV file to the tape's blocks.
+// length compares the length of the WAV file with the blocks on the tape.
 func (c *check) length() {
 	if c.wav == nil {
 		return
@@ -162,8 +170,12 @@ func (c *check) length() {
 	want := c.frames(c.due)
 	switch n := c.res.WAVFrames; {
 	case n < want:
-		c.wavLength.violated(want-n, func() string { return fmt.Sprintf("%d frames, the tape has %d", n, want) })
+		c.wavLength.violated(want-n, func() string {
+			return fmt.Sprintf("%d frames, the tape has %d", n, want)
+		})
 	case n > want && !c.run.Unfinished:
-		c.wavLength.violated(n-want, func() string { return fmt.Sprintf("%d frames, the tape has only %d", n, want) })
+		c.wavLength.violated(n-want, func() string {
+			return fmt.Sprintf("%d frames, the tape has only %d", n, want)
+		})
 	}
 }

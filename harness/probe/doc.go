@@ -1,3 +1,4 @@
-// Package probe reads what processes hold from /proc: descriptors, threads, memory, sessions. It takes everything from
-// outside, so that an engine cannot grade itself, and it must not change anything.
+// Package probe reports what processes hold, as /proc shows it: descriptors,
+// threads, memory, the members of a session. It looks only from outside, so
+// that an engine cannot grade itself, and it must not change anything.
 package probe

@@ -3,29 +3,26 @@ package probe
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/prometheus/procfs"
 )
 
-// OOMKills is how often the kernel has killed a process for want of memory in this process's control group, or on the whole
-// machine where no group tells. Only a rise of it excuses the death of a process that no fault ordered.
-func OOMKills() int64 {
-	groups, _ := os.ReadFile("/proc/self/cgroup")
-	return oomKills("/", string(groups))
-}
+// OOMKills returns how many processes the kernel has killed for want of memory
+// in this process's control group, or on the whole machine if the group has no
+// such counter. Only a rise of it excuses a death that no fault ordered.
+func OOMKills() int64 { return oomKills("/") }
 
-func oomKills(root, groups string) int64 {
-	for line := range strings.Lines(groups) {
-		part := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(part) != 3 {
-			continue
-		}
+func oomKills(root string) int64 {
+	for _, g := range groups(root) {
 		var file string
-		switch part[1] {
-		case "": // version 2
-			file = filepath.Join(root, "sys/fs/cgroup", part[2], "memory.events")
-		case "memory": // version 1
-			file = filepath.Join(root, "sys/fs/cgroup/memory", part[2], "memory.oom_control")
+		switch {
+		case len(g.Controllers) == 0: // version 2
+			file = filepath.Join(root, "sys/fs/cgroup", g.Path, "memory.events")
+		case slices.Contains(g.Controllers, "memory"): // version 1
+			file = filepath.Join(root, "sys/fs/cgroup/memory", g.Path, "memory.oom_control")
 		default:
 			continue
 		}
@@ -37,7 +34,23 @@ func oomKills(root, groups string) int64 {
 	return n
 }
 
-// counter reads one "name value" line.
+// groups returns the control groups of this process, none if they cannot be
+// read.
+func groups(root string) []procfs.Cgroup {
+	fs, err := procfs.NewFS(filepath.Join(root, "proc"))
+	if err != nil {
+		return nil
+	}
+	self, err := fs.Self()
+	if err != nil {
+		return nil
+	}
+	all, _ := self.Cgroups()
+	return all
+}
+
+// counter reads the "name value" line of that name. It is written by hand
+// because procfs reads neither the files of a control group nor vmstat.
 func counter(file, name string) (int64, bool) {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -43,21 +45,102 @@ func TestReadOfNoProcess(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-func TestParseStat(t *testing.T) {
-	const tail = " S 71 9 9 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 4242 100 200"
-	p, err := parseStat([]byte("72 (a) b (c)" + tail))
+// Figures of the library against the kernel's own text, for a process that
+// sleeps and so changes neither.
+func TestReadReportsTheKernelsFigures(t *testing.T) {
+	pid := sleep(t, "sleep").Process.Pid
+	u, err := Read(pid)
 	require.NoError(t, err)
-	require.Equal(t, Process{PID: 72, Parent: 71, Session: 9, State: 'S', Start: 4242, Name: "a) b (c"}, p)
-	for _, bad := range []string{"", "72", "72 (x", "72 (x) S 1 2", "x (x)" + tail, "72 )x(" + tail} {
-		_, err := parseStat([]byte(bad))
-		require.Error(t, err, "%q", bad)
-	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	require.NoError(t, err)
+	_, rest, ok := strings.Cut(string(text), "VmRSS:")
+	require.True(t, ok)
+	var kib int64
+	_, err = fmt.Sscan(rest, &kib)
+	require.NoError(t, err)
+	require.Equal(t, kib*1024, u.RSS)
+	require.Equal(t, 1, u.Threads)
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	require.NoError(t, err)
+	require.Len(t, fds, u.FDs)
 }
 
-func FuzzParseStat(f *testing.F) {
-	f.Add([]byte("72 (worker) S 71 9 9 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 4242 100 200"))
-	f.Add([]byte("1 ()"))
-	f.Fuzz(func(t *testing.T, text []byte) { parseStat(text) })
+// sleep starts a process of the given name that sleeps in a session of its own,
+// and returns once it does.
+func sleep(t *testing.T, name string) *exec.Cmd {
+	t.Helper()
+	program, err := exec.LookPath("sleep")
+	require.NoError(t, err)
+	text, err := os.ReadFile(program)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, text, 0o755))
+	cmd := &exec.Cmd{Path: path, Args: []string{"sleep", "60"}, SysProcAttr: &syscall.SysProcAttr{Setsid: true}}
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	require.Eventually(t, func() bool {
+		p, err := Find(cmd.Process.Pid)
+		return err == nil && p.Name == name && p.State == 'S'
+	}, 5*time.Second, time.Millisecond)
+	return cmd
+}
+
+// The name stands in brackets in /proc/<pid>/stat, and may hold brackets and
+// blanks itself.
+func TestFindReadsANameWithBracketsAndBlanks(t *testing.T) {
+	pid := sleep(t, "a) b (c").Process.Pid
+	p, err := Find(pid)
+	require.NoError(t, err)
+	require.Positive(t, p.Start)
+	p.Start = 0
+	require.Equal(t, Process{PID: pid, Parent: os.Getpid(), Session: pid, State: 'S', Name: "a) b (c"}, p)
+}
+
+func TestFindOfNoProcess(t *testing.T) {
+	_, err := Find(1 << 30)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+func TestDescriptorsNameTheirMemfdAndAccess(t *testing.T) {
+	fd, err := unix.MemfdCreate("probe access", unix.MFD_CLOEXEC)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	reader, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(reader)
+
+	all, err := Descriptors(os.Getpid())
+	require.NoError(t, err)
+	writable := map[string]bool{}
+	memfds := map[Memfd]bool{}
+	for _, d := range all {
+		if d.Name == "probe access" {
+			writable[d.Path] = d.Writable()
+			memfds[d.Memfd] = true
+		}
+	}
+	require.Equal(t, map[string]bool{
+		fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd):     true,
+		fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), reader): false,
+	}, writable)
+	require.Len(t, memfds, 1)
+}
+
+func TestHoldersNameEachProcessOnce(t *testing.T) {
+	fd, err := unix.MemfdCreate("probe holders", unix.MFD_CLOEXEC)
+	require.NoError(t, err)
+	again, err := unix.Dup(fd)
+	require.NoError(t, err)
+	of := map[Memfd]string{}
+	require.NoError(t, Memfds(os.Getpid(), of))
+	held, err := Holders(of)
+	require.NoError(t, err)
+	require.Equal(t, []string{fmt.Sprintf("memfd probe holders, held by process %d", os.Getpid())}, held)
+	require.NoError(t, unix.Close(fd))
+	require.NoError(t, unix.Close(again))
+	held, err = Holders(of)
+	require.NoError(t, err)
+	require.Empty(t, held)
 }
 
 func TestSessionFindsDescendantsInOtherGroups(t *testing.T) {
@@ -67,7 +150,7 @@ func TestSessionFindsDescendantsInOtherGroups(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	buf := make([]byte, 32)
-	_, err = out.Read(buf) // the child runs
+	_, err = out.Read(buf) // then the child runs
 	require.NoError(t, err)
 
 	found, err := Session(cmd.Process.Pid)
@@ -105,18 +188,24 @@ func TestOOMKills(t *testing.T) {
 		files        map[string]string
 		want         int64
 	}{
-		{"version 2", "0::/user.slice\n", map[string]string{"sys/fs/cgroup/user.slice/memory.events": "oom 2\noom_kill 3\n"}, 3},
-		{"version 1", "4:memory:/x\n0::/\n", map[string]string{"sys/fs/cgroup/memory/x/memory.oom_control": "under_oom 0\noom_kill 5\n"}, 5},
+		{"version 2", "0::/user.slice\n", map[string]string{
+			"sys/fs/cgroup/user.slice/memory.events": "oom 2\noom_kill 3\n",
+		}, 3},
+		{"version 1", "4:memory:/x\n0::/\n", map[string]string{
+			"sys/fs/cgroup/memory/x/memory.oom_control": "under_oom 0\noom_kill 5\n",
+		}, 5},
 		{"machine", "0::/\n", map[string]string{"proc/vmstat": "nr_free_pages 1\noom_kill 7\n"}, 7},
-		{"nothing tells", "garbage", nil, 0},
+		{"no counter", "garbage", map[string]string{}, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			root := t.TempDir()
+			tc.files["proc/1/cgroup"] = tc.groups
 			for name, text := range tc.files {
 				require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755))
 				require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o644))
 			}
-			require.Equal(t, tc.want, oomKills(root, tc.groups))
+			require.NoError(t, os.Symlink("1", filepath.Join(root, "proc/self")))
+			require.Equal(t, tc.want, oomKills(root))
 		})
 	}
 	require.GreaterOrEqual(t, OOMKills(), int64(0))

@@ -5,10 +5,10 @@ import (
 	"os"
 	"regexp"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -100,31 +100,21 @@ func (m *Meta) Realise(results []Result) {
 	m.Scheduling = strings.Join(classes, ", ")
 }
 
-// ThisMachine reads what the machine says of itself.
+// ThisMachine describes the machine. What it cannot read stays empty or zero.
 func ThisMachine() Machine {
-	m := Machine{CPU: field("/proc/cpuinfo", "model name"), Arch: runtime.GOARCH, CPUs: runtime.NumCPU()}
-	if m.CPU == "" {
-		m.CPU = runtime.GOARCH // arm64 names none
+	m := Machine{CPU: runtime.GOARCH, Arch: runtime.GOARCH, CPUs: runtime.NumCPU()}
+	if proc, err := procfs.NewDefaultFS(); err == nil {
+		// arm64 has no model name.
+		if cpus, err := proc.CPUInfo(); err == nil && len(cpus) > 0 && cpus[0].ModelName != "" {
+			m.CPU = strings.TrimSpace(cpus[0].ModelName)
+		}
+		if mem, err := proc.Meminfo(); err == nil && mem.MemTotalBytes != nil {
+			m.Memory = int64(*mem.MemTotalBytes)
+		}
 	}
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		m.Kernel = unix.ByteSliceToString(u.Release[:])
 	}
-	kb, _ := strconv.ParseInt(strings.TrimSuffix(field("/proc/meminfo", "MemTotal"), " kB"), 10, 64)
-	m.Memory = kb << 10
 	return m
-}
-
-// field returns the value of the first "name : value" line.
-func field(file, name string) string {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(text)) {
-		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == name {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
 }

@@ -6,16 +6,17 @@ import (
 	"testing"
 	"time"
 
-	"chronus/engine/clock"
-
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"chronus/engine/clock"
 )
 
 func TestNextLiesBetweenSettleAndSpan(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		block := time.Duration(rapid.Int64Range(1_000, 100_000_000).Draw(t, "block"))
-		s := New(rapid.Uint64().Draw(t, "seed"), rapid.String().Draw(t, "scenario"), rapid.IntRange(0, 100).Draw(t, "run"), block)
+		seed, run := rapid.Uint64().Draw(t, "seed"), rapid.IntRange(0, 100).Draw(t, "run")
+		s := New(seed, rapid.String().Draw(t, "scenario"), run, block)
 		whole := rapid.Int64Range(0, 1<<60).Draw(t, "whole")
 		for range 50 {
 			due := s.Next(whole)
@@ -30,7 +31,8 @@ func TestNextLiesBetweenSettleAndSpan(t *testing.T) {
 func TestSameSeedSameSchedule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seed, run := rapid.Uint64().Draw(t, "seed"), rapid.IntRange(0, 100).Draw(t, "run")
-		a, b := New(seed, "kill-primary", run, time.Millisecond), New(seed, "kill-primary", run, time.Millisecond)
+		a := New(seed, "kill-primary", run, time.Millisecond)
+		b := New(seed, "kill-primary", run, time.Millisecond)
 		for range 20 {
 			if x, y := a.Next(0), b.Next(0); x != y {
 				t.Fatalf("%d and %d", x, y)
@@ -52,7 +54,8 @@ func TestRunsAndScenariosDoNotShareAStream(t *testing.T) {
 	require.NotEqual(t, draw("a", 11), draw("a#1", 1))
 }
 
-// The phase within a block must be uniform even though mends end at one phase, say always just after a callback.
+// The phase within a block must be uniform even if every mend ends at the same
+// phase, for example just after a callback.
 func TestPhaseIsUniformOverTheBlock(t *testing.T) {
 	const block, draws, bins = 5_805_000, 20_000, 20
 	s := New(7, "kill-primary", 1, block)
@@ -65,10 +68,10 @@ func TestPhaseIsUniformOverTheBlock(t *testing.T) {
 		const want = draws / bins
 		chi += (n - want) * (n - want) / want
 	}
-	require.Less(t, chi, 43.8, "chi squared of 19 degrees of freedom, 99.9 %%")
+	require.Less(t, chi, 43.8, "chi squared with 19 degrees of freedom at 99.9 %%")
 }
 
-func TestAtActsNotBeforeItsTime(t *testing.T) {
+func TestAtDoesNotActBeforeItsTime(t *testing.T) {
 	due := clock.Now() + int64(2*time.Millisecond)
 	var at int64
 	require.NoError(t, At(context.Background(), due, func() error { at = clock.Now(); return nil }))

@@ -14,7 +14,8 @@ import (
 	"chronus/harness/fault"
 )
 
-// pointClient speaks to the part of the control socket that only builds with failpoints have.
+// pointClient talks to the pages of the control socket that control.Client does
+// not read: the failpoints, which only some builds have, and the metrics.
 type pointClient struct{ http http.Client }
 
 func newPointClient(socket string) *pointClient {
@@ -46,12 +47,14 @@ func (c *pointClient) do(ctx context.Context, method, page string) ([]byte, erro
 		return nil, fmt.Errorf("target: %s %s: %w", method, page, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("target: %s %s: %s: %s", method, page, resp.Status, strings.TrimSpace(string(body)))
+		return nil, fmt.Errorf("target: %s %s: %s: %s",
+			method, page, resp.Status, strings.TrimSpace(string(body)))
 	}
 	return body, nil
 }
 
-// Points lists the failpoints of the engine's build.
+// Points returns the failpoints of the engine's build. A build without
+// failpoints is an error.
 func (t *Target) Points(ctx context.Context) ([]fault.Point, error) {
 	body, err := t.points.do(ctx, http.MethodGet, "/failpoints")
 	if err != nil {
@@ -64,7 +67,8 @@ func (t *Target) Points(ctx context.Context) ([]fault.Point, error) {
 	return list.Points, nil
 }
 
-// Arm arms a failpoint in the worker of a slot, or in the player with fault.PlayerSlot.
+// Arm arms a failpoint in the worker of a slot, or in the player if slot is
+// fault.PlayerSlot.
 func (t *Target) Arm(ctx context.Context, point, slot int) error {
 	q := url.Values{"id": {strconv.Itoa(point)}}
 	if slot != fault.PlayerSlot {

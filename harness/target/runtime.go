@@ -11,14 +11,14 @@ import (
 	"strings"
 )
 
-// Runtime is what the host's metrics say of its Go runtime.
+// Runtime is what the host's metrics report about its Go runtime.
 type Runtime struct {
-	Mallocs      float64 // heap objects allocated since it was started
-	Pauses       float64 // of garbage collections since it was started
-	LongestPause float64 // s, of those that the runtime remembers: some 250
+	Mallocs      float64 // heap objects allocated since the start
+	Pauses       float64 // pauses of the garbage collector since the start
+	LongestPause float64 // the longest of the last 250 or so, which the runtime keeps; seconds
 }
 
-// Runtime asks the control socket for the host's metrics.
+// Runtime reads the host's metrics from the control socket.
 func (t *Target) Runtime(ctx context.Context) (*Runtime, error) {
 	body, err := t.points.do(ctx, http.MethodGet, "/metrics")
 	if err != nil {
@@ -27,11 +27,14 @@ func (t *Target) Runtime(ctx context.Context) (*Runtime, error) {
 	return parseRuntime(body)
 }
 
-// parseRuntime reads Prometheus' text format, of which it takes three lines without labels of its own: a name, a blank, a number.
+// parseRuntime reads Prometheus' text format. The three lines it needs have no
+// labels beyond the quantile: a name, a blank, a number.
 func parseRuntime(text []byte) (*Runtime, error) {
 	var r Runtime
 	wanted := map[string]*float64{
-		"go_memstats_mallocs_total": &r.Mallocs, "go_gc_duration_seconds_count": &r.Pauses, `go_gc_duration_seconds{quantile="1"}`: &r.LongestPause,
+		"go_memstats_mallocs_total":            &r.Mallocs,
+		"go_gc_duration_seconds_count":         &r.Pauses,
+		`go_gc_duration_seconds{quantile="1"}`: &r.LongestPause,
 	}
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
 		name, number, _ := strings.Cut(lines.Text(), " ")
@@ -41,7 +44,7 @@ func parseRuntime(text []byte) (*Runtime, error) {
 		}
 		v, err := strconv.ParseFloat(number, 64)
 		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
-			return nil, fmt.Errorf("target: metrics: %s is %q, no number", name, number)
+			return nil, fmt.Errorf("target: metrics: %s is %q, not a number", name, number)
 		}
 		*into = v
 		delete(wanted, name)

@@ -20,7 +20,11 @@ func TestParseRuntime(t *testing.T) {
 	r, err := parseRuntime([]byte(metricsPage))
 	require.NoError(t, err)
 	require.Equal(t, &Runtime{Mallocs: 1.5e6, Pauses: 14, LongestPause: 0.00012}, r)
-	for _, bad := range []string{"", metricsPage[:200], "go_memstats_mallocs_total NaN\n" + metricsPage, "go_memstats_mallocs_total \n" + metricsPage} {
+	for _, bad := range []string{
+		"", metricsPage[:200],
+		"go_memstats_mallocs_total NaN\n" + metricsPage,
+		"go_memstats_mallocs_total \n" + metricsPage,
+	} {
 		_, err := parseRuntime([]byte(bad))
 		require.ErrorContains(t, err, "target: metrics: ")
 	}

@@ -1,6 +1,7 @@
-// Package target runs the engine as a user would: it starts the binary with its command line, talks to its control socket,
-// ends it with a signal and looks at what it leaves behind. It owns everything that the engine starts, and must not know what
-// is being tested.
+// Package target runs the engine as a user would: it starts the binary with a
+// command line, talks to its control socket, ends it with a signal and inspects
+// what it leaves behind. It owns every process that the engine starts, and must
+// not know what is being tested.
 package target
 
 import (
@@ -23,19 +24,19 @@ import (
 	"chronus/harness/probe"
 )
 
-// Config is how an engine is started.
+// Config describes how an engine is started.
 type Config struct {
 	Binary   string // path of the chronus binary
-	Dir      string // folder for the files of this engine: socket, tape, sound and log; it is there and empty
+	Dir      string // existing empty directory for the engine's socket, tape, sound and log
 	Patch    string
-	Sink     string // "wav": a file in Dir; else as --sink has it
-	Pulse    string // the sound server, as in PULSE_SERVER; "": none is named
+	Sink     string // SinkWAV for a file in Dir, otherwise as for --sink
+	Pulse    string // the sound server, as in PULSE_SERVER; "" for the default
 	Replicas int
 	Spares   int
-	Lead     int // blocks; 0: the engine's own choice
+	Lead     int // blocks; 0 leaves the choice to the engine
 }
 
-// Files of an engine in its folder.
+// Files of an engine in its directory.
 const (
 	TapeFile = "session.tape"
 	WAVFile  = "sound.wav"
@@ -44,7 +45,8 @@ const (
 	socketFile = "control.sock"
 )
 
-// Limits of time. An engine that is slower is in error: both are a hundred times what it takes.
+// Time limits. They are about a hundred times as long as an engine needs, so a
+// slower one is in error.
 const (
 	startLimit = 20 * time.Second
 	stopLimit  = 10 * time.Second
@@ -57,13 +59,14 @@ type Target struct {
 	cmd    *exec.Cmd
 	client *control.Client
 	points *pointClient
-	exited chan struct{} // closed when the host was reaped
+	exited chan struct{} // closed once the host has been reaped
 
 	execNS, stopNS int64
-	memfds         map[probe.Memfd]string // that its processes held when it was asked to end
+	memfds         map[probe.Memfd]string // held by its processes when it was asked to end
 }
 
-// Start starts an engine and returns when its control socket answers. ctx bounds the start only.
+// Start starts an engine and returns once its control socket answers. ctx
+// bounds the start only.
 func Start(ctx context.Context, cfg Config) (*Target, error) {
 	t := &Target{cfg: cfg, exited: make(chan struct{})}
 	t.client = control.NewClient(t.socket())
@@ -79,7 +82,8 @@ func Start(ctx context.Context, cfg Config) (*Target, error) {
 		case err == nil:
 			return t, nil
 		case t.Exited():
-			return nil, fmt.Errorf("target: the engine ended with %s instead of starting: %s", t.cmd.ProcessState, t.lastWords())
+			return nil, fmt.Errorf("target: the engine ended with %s instead of starting: %s",
+				t.cmd.ProcessState, t.lastWords())
 		case ctx.Err() != nil:
 			t.Kill()
 			return nil, fmt.Errorf("target: no answer from the engine: %w", err)
@@ -88,8 +92,9 @@ func Start(ctx context.Context, cfg Config) (*Target, error) {
 	}
 }
 
-// exec starts the host in a session of its own: whatever it starts stays in that session and can be found there. The host
-// dies with the thread that started it, which therefore lives until the host is reaped.
+// exec starts the host in a session of its own: whatever the host starts stays
+// in that session and can be found there. The host dies with the thread that
+// started it, which therefore lives until the host has been reaped.
 func (t *Target) exec() error {
 	log, err := os.Create(t.path(LogFile))
 	if err != nil {
@@ -97,7 +102,8 @@ func (t *Target) exec() error {
 	}
 	defer log.Close()
 	args := []string{
-		"run", "--patch", t.cfg.Patch, "--sink", t.sink(), "--tape", t.Tape(), "--control", t.socket(), "--osc-port", "0",
+		"run", "--patch", t.cfg.Patch, "--sink", t.sink(), "--tape", t.Tape(),
+		"--control", t.socket(), "--osc-port", "0",
 		"--replicas", strconv.Itoa(t.cfg.Replicas), "--spares", strconv.Itoa(t.cfg.Spares),
 	}
 	if t.cfg.Pulse != "" {
@@ -118,7 +124,7 @@ func (t *Target) exec() error {
 		err := t.cmd.Start()
 		started <- err
 		if err == nil {
-			t.cmd.Wait() // its error is in ProcessState
+			t.cmd.Wait() // the error is in ProcessState too
 			close(t.exited)
 		}
 	}()
@@ -128,7 +134,8 @@ func (t *Target) exec() error {
 	return nil
 }
 
-// environ is the environment without the settings of an engine: a scenario says all that matters.
+// environ returns the environment without settings for an engine: the scenario
+// alone decides those.
 func environ() []string {
 	var env []string
 	for _, v := range os.Environ() {
@@ -142,13 +149,13 @@ func environ() []string {
 func (t *Target) path(name string) string { return filepath.Join(t.cfg.Dir, name) }
 func (t *Target) socket() string          { return t.path(socketFile) }
 
-// Tape is the path of the session's recording.
+// Tape returns the path of the session's recording.
 func (t *Target) Tape() string { return t.path(TapeFile) }
 
-// SinkWAV is the sink that is a file in the engine's folder.
+// SinkWAV is the sink that writes a file in the engine's directory.
 const SinkWAV = "wav"
 
-// WAV is the path of the sound; "": it has gone elsewhere.
+// WAV returns the path of the sound, or "" if another sink took it.
 func (t *Target) WAV() string {
 	if t.cfg.Sink != SinkWAV {
 		return ""
@@ -163,16 +170,18 @@ func (t *Target) sink() string {
 	return t.cfg.Sink
 }
 
-// PID is the host's.
+// PID returns the process ID of the host.
 func (t *Target) PID() int { return t.cmd.Process.Pid }
 
-// ExecNS is just before the engine was started (CLOCK_MONOTONIC).
+// ExecNS returns the time just before the engine was started (ns,
+// CLOCK_MONOTONIC).
 func (t *Target) ExecNS() int64 { return t.execNS }
 
-// StopNS is how long the engine took from SIGTERM until it was reaped; 0: it was not asked, or did not.
+// StopNS returns how long (ns) the engine took from SIGTERM until it was
+// reaped, or 0 if it was not asked to end or did not.
 func (t *Target) StopNS() int64 { return t.stopNS }
 
-// Exited says whether the host has ended.
+// Exited reports whether the host has ended and has been reaped.
 func (t *Target) Exited() bool {
 	select {
 	case <-t.exited:
@@ -182,29 +191,31 @@ func (t *Target) Exited() bool {
 	}
 }
 
-// Status asks for the engine's status.
+// Status returns the status of the engine.
 func (t *Target) Status(ctx context.Context) (*control.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	return t.client.Status(ctx)
 }
 
-// Events subscribes to the engine's events, from the first one on.
+// Events subscribes to the engine's events, beginning with the first.
 func (t *Target) Events(ctx context.Context) (*control.Stream, error) {
 	return t.client.Events(ctx, true)
 }
 
-// Processes lists the engine's live processes, the host among them.
+// Processes returns the engine's live processes, including the host.
 func (t *Target) Processes() ([]probe.Process, error) { return probe.Session(t.PID()) }
 
-// Leftovers is what an engine left behind that has ended.
+// Leftovers describes what an ended engine has left behind, one item per
+// string.
 type Leftovers []string
 
-// Stop asks the engine to end, as a user would, and waits. The error says how it did not end as it must; leftovers were
-// removed after they had been noted.
+// Stop asks the engine to end, as a user would, and waits until it has. The
+// error describes how it failed to end in order. Leftovers have been removed.
 func (t *Target) Stop() (Leftovers, error) {
 	if t.Exited() {
-		return t.clean(), fmt.Errorf("target: the engine had ended before it was asked to, with %s: %s", t.cmd.ProcessState, t.lastWords())
+		return t.clean(), fmt.Errorf("target: the engine had ended before it was asked to, with %s: %s",
+			t.cmd.ProcessState, t.lastWords())
 	}
 	t.remember()
 	asked := clock.Now()
@@ -225,23 +236,25 @@ func (t *Target) Stop() (Leftovers, error) {
 	return left, nil
 }
 
-// Kill ends the engine and all it started, without asking. It may be called at any time.
+// Kill ends the engine and everything it has started, without asking. It may be
+// called at any time, and more than once.
 func (t *Target) Kill() {
 	t.cmd.Process.Kill()
 	<-t.exited
 	t.clean()
 }
 
-// remember notes which memfds there are, to ask for them when nobody should have them any more.
+// remember records the memfds of the engine, to find out later which of them
+// are still held.
 func (t *Target) remember() {
 	t.memfds = map[probe.Memfd]string{}
 	processes, _ := t.Processes()
 	for _, p := range processes {
-		_ = probe.Memfds(p.PID, t.memfds) // one that has just died holds none
+		_ = probe.Memfds(p.PID, t.memfds) // a process that has just died holds none
 	}
 }
 
-// clean notes and removes what an ended host left behind.
+// clean removes what an ended host has left behind, and returns what it was.
 func (t *Target) clean() Leftovers {
 	var left Leftovers
 	processes, err := t.Processes()
@@ -266,7 +279,7 @@ func (t *Target) clean() Leftovers {
 	return append(left, held...)
 }
 
-// lastWords are the end of the log.
+// lastWords returns the end of the log.
 func (t *Target) lastWords() string {
 	const most = 300
 	text, err := os.ReadFile(t.path(LogFile))
@@ -275,7 +288,7 @@ func (t *Target) lastWords() string {
 	}
 	s := strings.TrimSpace(string(text))
 	if s == "" {
-		return "it said nothing"
+		return "it printed nothing"
 	}
 	if i := strings.LastIndexByte(s, '\n'); i >= 0 {
 		s = s[i+1:]

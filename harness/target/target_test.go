@@ -19,9 +19,10 @@ import (
 	"chronus/engine/clock"
 	"chronus/engine/control"
 	"chronus/harness/fault"
+	"chronus/harness/probe"
 )
 
-// The test binary is the engine too: what it does is in its patch.
+// The test binary serves as the engine too. Its patch names what it does.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "run" {
 		os.Exit(engine(os.Args[2:]))
@@ -93,7 +94,9 @@ func start(t *testing.T, does string) (*Target, error) {
 	dir, err := os.MkdirTemp("", "target-test")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	return Start(context.Background(), Config{Binary: "/proc/self/exe", Dir: dir, Patch: does, Sink: "clock", Replicas: 2, Spares: 1, Lead: 3})
+	return Start(context.Background(), Config{
+		Binary: "/proc/self/exe", Dir: dir, Patch: does, Sink: "clock", Replicas: 2, Spares: 1, Lead: 3,
+	})
 }
 
 func started(t *testing.T, does string) *Target {
@@ -104,7 +107,7 @@ func started(t *testing.T, does string) *Target {
 	return e
 }
 
-func TestAnEngineThatEndsAsItMust(t *testing.T) {
+func TestAnEngineThatEndsInOrder(t *testing.T) {
 	e := started(t, "play")
 	s, err := e.Status(context.Background())
 	require.NoError(t, err)
@@ -112,7 +115,7 @@ func TestAnEngineThatEndsAsItMust(t *testing.T) {
 	stream, err := e.Events(context.Background())
 	require.NoError(t, err)
 	defer stream.Close()
-	require.Equal(t, control.EngineStarted, (<-stream.C).Kind, "from the first event on")
+	require.Equal(t, control.EngineStarted, (<-stream.C).Kind, "the stream begins with the first event")
 	processes, err := e.Processes()
 	require.NoError(t, err)
 	require.Len(t, processes, 1)
@@ -132,7 +135,7 @@ func TestTheUsersSettingsDoNotReachTheEngine(t *testing.T) {
 	require.Contains(t, s.Patch, "OTHER=stays")
 }
 
-func TestWhatAnEngineLeavesBehindIsNotedAndRemoved(t *testing.T) {
+func TestLeftoversAreReportedAndRemoved(t *testing.T) {
 	e := started(t, "leave socket")
 	left, err := e.Stop()
 	require.NoError(t, err)
@@ -147,29 +150,27 @@ func TestWhatAnEngineLeavesBehindIsNotedAndRemoved(t *testing.T) {
 	require.Eventually(t, func() bool { p, _ := e.Processes(); return len(p) == 0 }, 5*time.Second, time.Millisecond)
 }
 
-func TestAMemfdThatOutlivesTheEngineIsNoted(t *testing.T) {
+func TestAMemfdThatOutlivesTheEngineIsReported(t *testing.T) {
 	e := started(t, "hold memfd")
 	left, err := e.Stop()
 	require.NoError(t, err)
-	require.Empty(t, left, "it died with the engine")
+	require.Empty(t, left, "the memfd died with the engine")
 
 	e = started(t, "hold memfd")
-	dir := fmt.Sprintf("/proc/%d/fd", e.PID())
-	fds, err := os.ReadDir(dir)
+	memfds, err := probe.Descriptors(e.PID())
 	require.NoError(t, err)
-	for _, fd := range fds {
-		if name, err := os.Readlink(filepath.Join(dir, fd.Name())); err == nil && strings.HasPrefix(name, "/memfd:") {
-			held, err := os.Open(filepath.Join(dir, fd.Name()))
-			require.NoError(t, err)
-			defer held.Close()
-		}
+	require.NotEmpty(t, memfds)
+	for _, d := range memfds {
+		held, err := os.Open(d.Path)
+		require.NoError(t, err)
+		defer held.Close()
 	}
 	left, err = e.Stop()
 	require.NoError(t, err)
 	require.Equal(t, Leftovers{fmt.Sprintf("memfd ring 0, held by process %d", os.Getpid())}, left)
 }
 
-func TestTimesOfStartAndEndAreTakenFromOutside(t *testing.T) {
+func TestTimesOfStartAndStopAreTakenFromOutside(t *testing.T) {
 	before := clock.Now()
 	e := started(t, "play")
 	require.Zero(t, e.StopNS())
@@ -180,7 +181,7 @@ func TestTimesOfStartAndEndAreTakenFromOutside(t *testing.T) {
 	require.Less(t, e.ExecNS(), clock.Now()-e.StopNS())
 }
 
-func TestHowAnEngineDoesNotEndAsItMust(t *testing.T) {
+func TestStopReportsAnEngineThatDoesNotEndInOrder(t *testing.T) {
 	e := started(t, "fail at the end")
 	_, err := e.Stop()
 	require.EqualError(t, err, "target: the engine ended with exit status 1: could not finish the tape")
@@ -188,7 +189,7 @@ func TestHowAnEngineDoesNotEndAsItMust(t *testing.T) {
 	e = started(t, "die")
 	require.Eventually(t, e.Exited, 5*time.Second, time.Millisecond)
 	_, err = e.Stop()
-	require.EqualError(t, err, "target: the engine had ended before it was asked to, with signal: killed: it said nothing")
+	require.EqualError(t, err, "target: the engine had ended before it was asked to, with signal: killed: it printed nothing")
 }
 
 func TestAnEngineThatDoesNotStart(t *testing.T) {
@@ -198,12 +199,12 @@ func TestAnEngineThatDoesNotStart(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-func TestKillEndsAllTheEngineStarted(t *testing.T) {
+func TestKillEndsEverythingTheEngineStarted(t *testing.T) {
 	e := started(t, "leave child")
 	e.Kill()
 	require.Eventually(t, func() bool { p, _ := e.Processes(); return len(p) == 0 }, 5*time.Second, time.Millisecond)
 	require.ErrorIs(t, unix.Kill(e.PID(), 0), unix.ESRCH)
-	e.Kill() // again is fine
+	e.Kill() // a second call is harmless
 }
 
 func TestFailpoints(t *testing.T) {

@@ -38,6 +38,9 @@ func Fifo(tid, priority int) error {
 // FifoAll puts every thread of the process under SCHED_FIFO. The Go runtime's own threads do next to nothing here, but a
 // killed process is dead only when the last of its threads has run once more: at normal priority, beside somebody who
 // keeps the processors busy, that takes long.
+//
+// It reads /proc by hand because this package is part of the lean executables,
+// where every import adds to the time of exec.
 func FifoAll(priority int) error {
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
