@@ -38,14 +38,15 @@ func routes(e *Engine) []osc.Route {
 		},
 		{
 			Address: "/engine/gain", Arg: osc.NumberArg,
-			Doc:  "sets `gain` of the module nearest to the output that has one, or else `amp` of the first sine",
+			Doc:  "sets `gain` of the module nearest to the output that has one; without any, `amp` of that sine",
 			Word: func([]string) (uint32, error) { return mainGain(e.code) },
 		},
 		{
 			Address: osc.StatusAddress, Arg: osc.NoArg,
 			Doc: "is answered to the sender, from the same port",
 			Do: func(from netip.AddrPort) {
-				if err := e.osc.Answer(from, osc.StatusAddress, func() []any { return oscStatus(e.Status()) }); err != nil {
+				args := func() []any { return oscStatus(e.Status()) }
+				if err := e.osc.Answer(from, osc.StatusAddress, args); err != nil {
 					e.cfg.Log.Debug("cannot answer an OSC status request", "error", err)
 				}
 			},
@@ -105,11 +106,11 @@ func nearestGain(prog *dsp.Program) (addr uint32, ok bool) {
 	return 0, false
 }
 
-// OSCStatus names the arguments of the answer to /engine/status, in their order.
-// New ones are added at the end.
+// OSCStatus names the arguments of the answer to /engine/status, in their
+// order. New ones are added at the end.
 var OSCStatus = []string{
-	"state", "block", "rate", "frames", "renderers", "spares", "failovers", "restarts", "lost_frames", "xruns", "commands",
-	"late_commands", "dropped_commands", "bad_packets",
+	"state", "block", "rate", "frames", "renderers", "spares", "failovers", "restarts", "lost_frames", "xruns",
+	"commands", "late_commands", "dropped_commands", "bad_packets",
 }
 
 // oscStatus returns st as those arguments, of the types s, h, i, i, i, i, and h
@@ -126,7 +127,8 @@ func oscStatus(st control.Status) []any {
 	}
 	args := []any{st.State, int64(st.Block), int32(st.Rate), int32(st.Frames), renderers, spares}
 	for _, n := range []uint64{
-		st.Failovers, st.Restarts, st.LostFrames, st.Xruns, st.Commands, st.LateCommands, st.DroppedCommands, st.BadPackets,
+		st.Failovers, st.Restarts, st.LostFrames, st.Xruns,
+		st.Commands, st.LateCommands, st.DroppedCommands, st.BadPackets,
 	} {
 		args = append(args, int64(n))
 	}

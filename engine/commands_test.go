@@ -27,11 +27,12 @@ import (
 	"chronus/engine/rig"
 )
 
-// patience is how long a test waits for what must happen. No test measures time.
+// patience is how long a test waits for what must happen. No test measures
+// time.
 const patience = 30 * time.Second
 
-// bench returns an engine without processes: the host's side of the command path,
-// over regions of its own.
+// bench returns an engine without processes: the host's side of the command
+// path, over regions of its own.
 func bench(t *testing.T) (*Engine, *rig.Rig) {
 	p, err := patch.Load("sine")
 	require.NoError(t, err)
@@ -135,9 +136,9 @@ func TestStopIsRequestedOnce(t *testing.T) {
 	require.Eventually(t, func() bool { return e.osc.Packets.Load() == 2 }, patience, time.Millisecond)
 }
 
-// TestFloodOfEverythingIsCountedAndBounded sends 20,000 datagrams of every hostile
-// sort to an engine that plays nothing meanwhile, so that nothing leaves the
-// queue.
+// TestFloodOfEverythingIsCountedAndBounded sends 20,000 datagrams of every
+// hostile sort to an engine that plays nothing meanwhile, so that nothing
+// leaves the queue.
 func TestFloodOfEverythingIsCountedAndBounded(t *testing.T) {
 	e, r := bench(t)
 	route := e.router()
@@ -196,7 +197,9 @@ func TestFloodOfEverythingIsCountedAndBounded(t *testing.T) {
 			bad++
 		}
 		commands += s.commands
-		if i%8 == 0 { // keep no more in flight than the smallest receive buffer holds: a drop would prove nothing
+		// Keep no more in flight than the smallest receive buffer holds: a drop
+		// would prove nothing.
+		if i%8 == 0 {
 			arrived(i)
 		}
 	}

@@ -16,13 +16,14 @@ import (
 
 const (
 	recordEvery = 20 * time.Millisecond
-	// maxWaiting limits the commands that wait for the disk, 40 bytes each. Blocks
-	// wait in the player's region, which has a limit of its own.
+	// maxWaiting limits the commands that wait for the disk, 40 bytes each.
+	// Blocks wait in the player's region, which has a limit of its own.
 	maxWaiting = 1 << 18
 	// stallNotice is how long the disk may hold up the tape before a warning is
 	// logged.
 	stallNotice = 5 * time.Second
-	// stallLimit is how long finish waits for a disk that accepts nothing at all.
+	// stallLimit is how long finish waits for a disk that accepts nothing at
+	// all.
 	stallLimit = 500 * time.Millisecond
 )
 
@@ -71,20 +72,23 @@ func newRecorder(path string, h tape.Header, player *shm.Player, log *slog.Logge
 	r.block.Sums = make([]uint64, h.Slots)
 	r.block.Samples = make([]float32, h.Frames*h.Channels)
 	r.stall = time.AfterFunc(time.Hour, func() {
-		log.Warn("the disk is holding up the tape; the music goes on", "waited", stallNotice, "block", r.next.Load())
+		log.Warn("the disk is holding up the tape; the music goes on",
+			"waited", stallNotice, "block", r.next.Load())
 	})
 	r.stall.Stop()
 	return r, nil
 }
 
-// command records a command of the log. It is called before the log's head moves
-// past that command, so that no block precedes a command it takes on the tape.
-// It never waits for the disk.
+// command records a command of the log. It is called before the log's head
+// moves past that command, so that no block precedes a command it takes on the
+// tape. It never waits for the disk.
 func (r *recorder) command(index uint64, c command.Command) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.full = r.full || len(r.waiting) == maxWaiting; !r.full {
-		r.waiting = append(r.waiting, tape.Command{Index: index, Address: c.Address, Value: c.Value, Frame: c.Frame, RecvNS: c.RecvNS})
+		r.waiting = append(r.waiting, tape.Command{
+			Index: index, Address: c.Address, Value: c.Value, Frame: c.Frame, RecvNS: c.RecvNS,
+		})
 	}
 }
 
@@ -112,7 +116,8 @@ func (r *recorder) run() {
 }
 
 // until returns the number of blocks that are complete. For a while after a
-// block was delivered, the callback still adds the checksums of late rings to it.
+// block was delivered, the callback still adds the checksums of late rings to
+// it.
 func (r *recorder) until(last bool) uint64 {
 	r.region.Lock()
 	defer r.region.Unlock()
@@ -140,7 +145,8 @@ func (r *recorder) copy(until uint64) {
 			r.check(r.w.Block(&r.block))
 		}
 		if missed := !had || r.failed; missed && r.missed.Add(1) == 1 && !r.failed {
-			r.log.Warn("the disk is too slow for the tape: blocks are missing from it; the music goes on", "block", n)
+			r.log.Warn("the disk is too slow for the tape: blocks are missing from it; the music goes on",
+				"block", n)
 		}
 		r.next.Store(n + 1)
 		r.steps.Add(1)
@@ -198,7 +204,7 @@ func (r *recorder) check(err error) {
 	r.log.Error("the tape ends here, the music does not", "block", r.next.Load(), "error", err)
 }
 
-// lacks returns the number of blocks that are missing from the tape for good,
+// lacks returns the number of blocks permanently missing from the tape,
 // and the reason if it has ended.
 func (r *recorder) lacks(playout uint64) (missed uint64, failure string) {
 	missed = r.missed.Load()

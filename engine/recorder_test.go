@@ -80,8 +80,8 @@ func TestStuckDiskHoldsUpNothing(t *testing.T) {
 	rec.finish()
 	require.Contains(t, log.String(), "no longer accepts anything")
 
-	// Once the pipe is read, the recorder ends without touching the region, which
-	// may be unmapped.
+	// Once the pipe is read, the recorder ends without touching the region,
+	// which may be unmapped.
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer f.Close()

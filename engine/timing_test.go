@@ -68,7 +68,8 @@ func TestOffsetOfThisMachine(t *testing.T) {
 	require.InDelta(t, 0, w.offset()-before, float64(time.Second))
 }
 
-// TestTimeTagsFollowTheGrid anchors the player's grid, and then anchors it again.
+// TestTimeTagsFollowTheGrid anchors the player's grid, and then anchors it
+// again.
 func TestTimeTagsFollowTheGrid(t *testing.T) {
 	g, err := shm.NewGeometry(44100, 256, 1, 3, 2, 2, 5, false)
 	require.NoError(t, err)

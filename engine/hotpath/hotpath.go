@@ -23,8 +23,8 @@ import (
 )
 
 // engine holds the regions of an engine, and its player. Two slots look like
-// rendering workers, for which the benchmark publishes the same samples in every
-// block.
+// rendering workers, for which the benchmark publishes the same samples in
+// every block.
 type engine struct {
 	*rig.Rig
 	code    *patch.Compiled
@@ -43,7 +43,8 @@ func start(b *testing.B, name string) *engine {
 	require.NoError(b, err)
 	e := &engine{
 		Rig: rig.New(b, g), code: code,
-		samples: make([]float32, g.Samples()), state: make([]uint64, g.StateWords), out: make([]float32, g.Samples()),
+		samples: make([]float32, g.Samples()), state: make([]uint64, g.StateWords),
+		out: make([]float32, g.Samples()),
 	}
 	for i := range e.samples {
 		e.samples[i] = float32(i%17)/17 - 0.5
@@ -58,12 +59,13 @@ func start(b *testing.B, name string) *engine {
 }
 
 func (e *engine) publish(slot int, block uint64) {
-	ring.Publish(e.Rings[slot], e.Host.Stamp.Fold(), ring.Block{Number: block, Prev: block}, e.samples, e.state)
+	b := ring.Block{Number: block, Prev: block}
+	ring.Publish(e.Rings[slot], e.Host.Stamp.Fold(), b, e.samples, e.state)
 }
 
-// Callback measures one call of the player's callback. With failover, each block
-// is only in the ring that is not being read, so that every call switches;
-// without it, each block is in both rings.
+// Callback measures one call of the player's callback. With failover, each
+// block is only in the ring that is not being read, so that every call
+// switches; without it, each block is in both rings.
 func Callback(b *testing.B, failover bool) {
 	e := start(b, "voice")
 	var spent time.Duration
@@ -102,8 +104,8 @@ func Restore(b *testing.B, patch string) {
 }
 
 // Command measures the path of one datagram from just before it is sent until
-// its command is in the log: the socket, the goroutine of the host that reads it,
-// the parser, the router and the queue.
+// its command is in the log: the socket, the goroutine of the host that reads
+// it, the parser, the router and the queue.
 func Command(b *testing.B) {
 	const room = 128 // commands between two seals, each of which makes room in the log
 	e := start(b, "voice")

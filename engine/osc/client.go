@@ -15,8 +15,8 @@ import (
 	goosc "github.com/hypebeast/go-osc/osc"
 )
 
-// ErrNotListening is returned when the kernel at the other end reports that no process
-// listens at the port.
+// ErrNotListening is returned when the kernel at the other end reports that no
+// process listens at the port.
 var ErrNotListening = errors.New("nothing is listening there")
 
 // ErrMalformed is returned for a message that was not sent because no server
@@ -70,8 +70,8 @@ func (c *Client) SendAt(t time.Time, address string, args ...any) error {
 func (c *Client) write(data []byte) error {
 	_, err := c.conn.Write(data)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		// This is about an earlier message: the kernel reports its refusal instead
-		// of sending the new one.
+		// This is about an earlier message: the kernel reports its refusal
+		// instead of sending the new one.
 		_, err = c.conn.Write(data)
 	}
 	if err != nil {
@@ -83,8 +83,9 @@ func (c *Client) write(data []byte) error {
 func (c *Client) failed(err error) error { return fmt.Errorf("osc: send to %s: %w", c.addr, err) }
 
 // Refused waits up to d for the kernel's report that no process listened for an
-// earlier message, and returns ErrNotListening if it comes. A machine that is down or
-// behind a firewall sends no such report, so nil means only that none came.
+// earlier message, and returns ErrNotListening if it comes. A machine that is
+// down or behind a firewall sends no such report, so nil means only that none
+// came.
 func (c *Client) Refused(d time.Duration) error {
 	_, err := c.receive("", d)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -93,8 +94,8 @@ func (c *Client) Refused(d time.Duration) error {
 	return err
 }
 
-// Ask sends a message without arguments, waits up to d for the answer, a message
-// with the same address, and returns its arguments.
+// Ask sends a message without arguments, waits up to d for the answer, a
+// message with the same address, and returns its arguments.
 func (c *Client) Ask(address string, d time.Duration) ([]any, error) {
 	if err := c.Send(address); err != nil {
 		return nil, err
@@ -168,8 +169,8 @@ func marshal(address string, args []any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", clip(address), err)
 	}
-	// What the server would refuse is better refused here, where the error reaches
-	// the sender.
+	// What the server would refuse is better refused here, where the error
+	// reaches the sender.
 	if _, err := check(nil, data); err != nil {
 		return nil, err
 	}

@@ -1,5 +1,5 @@
-// Package osc receives OSC 1.0 packets over UDP and turns them into commands. It
-// must not know what a command does.
+// Package osc receives OSC 1.0 packets over UDP and turns them into commands.
+// It must not know what a command does.
 //
 // A Server owns the socket and the read loop and hands the messages of each
 // datagram to a Handler. A Router is the Handler that turns a datagram into

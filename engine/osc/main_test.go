@@ -38,8 +38,8 @@ func bundle(timeTag uint64, elements ...[]byte) []byte {
 	return data
 }
 
-// raw returns a message with the given type tags and argument bytes, well-formed
-// or not.
+// raw returns a message with the given type tags and argument bytes,
+// well-formed or not.
 func raw(address, tags, args string) []byte {
 	pad := func(s string) string { return s + "\x00\x00\x00\x00"[:4-len(s)%4] }
 	return []byte(pad(address) + pad(tags) + args)
@@ -108,7 +108,7 @@ func hostiles(t testing.TB) []hostile {
 		{"blob of -1 bytes", raw("/mod/sine1/freq", ",b", "\xff\xff\xff\xffabcd"), "blob of 4294967295 bytes"},
 		{"blob of 0 bytes", raw("/mod/sine1/freq", ",b", "\x00\x00\x00\x00"), "blob of 0 bytes"},
 		{"truncated blob", raw("/mod/sine1/freq", ",b", "\x00\x00\x00\x09abcdefgh"), "truncated within its arguments"},
-		{"blob padded with garbage", raw("/mod/sine1/freq", ",b", "\x00\x00\x00\x01abcd"), "blob padded with other bytes than zeros"},
+		{"blob padded with garbage", raw("/mod/sine1/freq", ",b", "\x00\x00\x00\x01abcd"), "blob padded with nonzero bytes"},
 		{"bytes after the arguments", append(packet(t, "/mod/sine1/freq", float32(1)), 0, 0, 0, 0), "4 bytes after the last argument"},
 		{"NaN", raw("/mod/sine1/freq", ",f", f32(float32(math.NaN()))), "want a finite number"},
 		{"double NaN", raw("/mod/sine1/freq", ",d", f64(math.NaN())), "want a finite number"},
@@ -162,8 +162,8 @@ func testTimeline(int64) Timeline {
 
 var soon = timeTag(1_790_000_002e9)
 
-// testRouter accepts what an engine does, with a module sine1, a gate env and no
-// gain, and appends the commands it is sent to got.
+// testRouter accepts what an engine does, with a module sine1, a gate env and
+// no gain, and appends the commands it is sent to got.
 func testRouter(got *[]command.Command) *Router {
 	ignore := func(netip.AddrPort) {}
 	return &Router{

@@ -13,20 +13,20 @@ import (
 // Limits on what one datagram may ask for. All of them are far above what any
 // controller sends.
 const (
-	// MaxMessage is the size limit of a message in bytes. go-osc parses through a
-	// buffer of this size and silently cuts off the rest.
+	// MaxMessage is the size limit of a message in bytes. go-osc parses through
+	// a buffer of this size and silently cuts off the rest.
 	MaxMessage = 4096
-	// MaxBundle is the limit on messages in one datagram, those of nested bundles
-	// included. A bundle takes effect at one instant, so everything that carries
-	// its commands must be able to hold all of them at once.
+	// MaxBundle is the limit on messages in one datagram, those of nested
+	// bundles included. A bundle takes effect at one instant, so everything
+	// that carries its commands must be able to hold all of them at once.
 	MaxBundle = 256
 
 	maxDepth = 8  // of bundles within bundles
 	maxTags  = 64 // arguments; a T takes one byte on the wire and 88 in memory
 )
 
-// Immediately is the OSC time tag for "now". A message outside any bundle has it
-// too.
+// Immediately is the OSC time tag for "now". A message outside any bundle has
+// it too.
 const Immediately uint64 = 1
 
 // Message is one OSC message as it arrived.
@@ -35,8 +35,8 @@ type Message struct {
 	// Args are int32, int64, float32, float64, string, []byte, bool, nil, or
 	// uint64 for the raw 64 bits of a time tag.
 	Args []any
-	// TimeTag is the raw NTP time tag of the innermost bundle around the message,
-	// or Immediately outside any bundle.
+	// TimeTag is the raw NTP time tag of the innermost bundle around the
+	// message, or Immediately outside any bundle.
 	TimeTag uint64
 	From    netip.AddrPort
 	RecvNS  int64 // CLOCK_MONOTONIC at which its datagram was read, in ns
@@ -59,9 +59,10 @@ type parser struct {
 }
 
 // parse returns the messages of a datagram, valid until the next call, and the
-// first thing wrong with it. A datagram whose framing is broken has no messages,
-// because there is no telling where any of them starts. In a bundle with sound
-// framing, malformed messages are left out and the others are returned.
+// first thing wrong with it. A datagram whose framing is broken has no
+// messages, because there is no telling where any of them starts. In a bundle
+// with sound framing, malformed messages are left out and the others are
+// returned.
 func (p *parser) parse(data []byte) ([]Message, error) {
 	p.messages = p.messages[:0]
 	var bad error
@@ -82,8 +83,8 @@ func (p *parser) parse(data []byte) ([]Message, error) {
 	return p.messages, bad
 }
 
-// split appends the messages of data to dst, going by the sizes of the elements.
-// The messages of nested bundles keep their place in the order.
+// split appends the messages of data to dst, going by the sizes of the
+// elements. The messages of nested bundles keep their place in the order.
 func split(dst []element, data []byte, timeTag uint64, depth int) ([]element, error) {
 	if !bytes.HasPrefix(data, bundleTag) {
 		if len(dst) == MaxBundle {
@@ -141,7 +142,8 @@ func (p *parser) message(data []byte) (address string, args []any, err error) {
 	return m.Address, m.Arguments, nil
 }
 
-// decode calls go-osc's parser and turns a panic or a nil message into an error.
+// decode calls go-osc's parser and turns a panic or a nil message into an
+// error.
 func decode(data []byte) (m *goosc.Message, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -213,7 +215,7 @@ func check(timeTags []uint64, data []byte) ([]uint64, error) {
 			}
 			size = 4 + padded(int(n))
 			if size <= len(rest) && !zero(rest[4+n:size]) {
-				return timeTags, fmt.Errorf("%s: blob padded with other bytes than zeros", clip(address))
+				return timeTags, fmt.Errorf("%s: blob padded with nonzero bytes", clip(address))
 			}
 		default:
 			return timeTags, fmt.Errorf("%s: unsupported type tag %q", clip(address), tag)

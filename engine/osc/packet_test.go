@@ -48,8 +48,8 @@ func TestArgumentsOfEveryTypeArriveAsSent(t *testing.T) {
 }
 
 func TestLargestMessageIsReadWhole(t *testing.T) {
-	// The address, the tags and the size take 4 bytes each. The last byte of the
-	// blob is the last that fits.
+	// The address, the tags and the size take 4 bytes each. The last byte of
+	// the blob is the last that fits.
 	blob := bytes.Repeat([]byte{1}, MaxMessage-12)
 	blob[len(blob)-1] = 2
 	var p parser
@@ -59,8 +59,8 @@ func TestLargestMessageIsReadWhole(t *testing.T) {
 }
 
 func TestBundleIsSplitByItsSizes(t *testing.T) {
-	// go-osc's own reader assigns the last message to the inner bundle and drops
-	// that bundle's time tag.
+	// go-osc's own reader assigns the last message to the inner bundle and
+	// drops that bundle's time tag.
 	data := bundle(5,
 		packet(t, "/a", 1),
 		bundle(0x123456789abcdef1, packet(t, "/b", 2), bundle(7), bundle(9, packet(t, "/c", 3))),

@@ -38,12 +38,13 @@ type Route struct {
 // Server.Serve. Its fields are set before that.
 type Router struct {
 	Routes []Route
-	// Timeline returns the Timeline for time tags. It is called at most once per
-	// datagram, and only if a tag other than Immediately needs it. If it is nil,
-	// time tags are ignored and every command is untimed.
+	// Timeline returns the Timeline for time tags. It is called at most once
+	// per datagram, and only if a tag other than Immediately needs it. If it is
+	// nil, time tags are ignored and every command is untimed.
 	Timeline func(recvNS int64) Timeline
-	// Sink takes the commands of a datagram, at most MaxBundle, whole; the slice
-	// is then its own. It reports whether it had room for them. It must not block.
+	// Sink takes all commands of a datagram at once, at most MaxBundle, and
+	// reports whether it had room for them. The slice belongs to it afterwards.
+	// It must not block.
 	Sink func(commands []command.Command) bool
 	// Refused counts the commands for which Sink had no room.
 	Refused atomic.Uint64
@@ -107,7 +108,9 @@ func (r *Router) route(m *Message, g *gathered) error {
 	if err != nil {
 		return err
 	}
-	g.commands = append(g.commands, command.Command{Address: word, Value: value, RecvNS: m.RecvNS, Frame: frame})
+	g.commands = append(g.commands, command.Command{
+		Address: word, Value: value, RecvNS: m.RecvNS, Frame: frame,
+	})
 	return nil
 }
 

@@ -128,8 +128,8 @@ func frames(commands []command.Command) (frames []int64) {
 	return frames
 }
 
-// TestOneDatagramIsReadByOneTimeline has the clocks change all the time. Commands
-// meant for the same frame must still get the same frame.
+// TestOneDatagramIsReadByOneTimeline has the clocks change all the time.
+// Commands meant for the same frame must still get the same frame.
 func TestOneDatagramIsReadByOneTimeline(t *testing.T) {
 	var got []command.Command
 	var asked []int64

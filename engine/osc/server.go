@@ -18,9 +18,11 @@ import (
 )
 
 const (
-	maxDatagram = 64 << 10 // above the 65,527 bytes that UDP can carry, so nothing is ever cut off
-	// receiveBuffer is requested from the kernel, to hold whatever arrives while
-	// the host is not scheduled.
+	// maxDatagram exceeds the 65,527 bytes that UDP can carry, so nothing is
+	// ever cut off.
+	maxDatagram = 64 << 10
+	// receiveBuffer is requested from the kernel, to hold whatever arrives
+	// while the host is not scheduled.
 	receiveBuffer = 4 << 20
 	errorPause    = 2 * time.Millisecond
 	reportEveryNS = int64(time.Second)
@@ -32,10 +34,11 @@ const (
 // Handler takes the messages of one datagram after the other, in the order of
 // their arrival.
 type Handler interface {
-	// Handle is called with one message or with those of a bundle, nested bundles
-	// included. They and what they point to are valid only during the call. If it
-	// returns an error, which says what was wrong with a message, the datagram
-	// counts as bad. Everything that arrives waits for it, so it must not block.
+	// Handle is called with one message or with those of a bundle, nested
+	// bundles included. They and what they point to are valid only during the
+	// call. If it returns an error, which says what was wrong with a message,
+	// the datagram counts as bad. Everything that arrives waits for it, so it
+	// must not block.
 	Handle(datagram []Message) error
 }
 
@@ -56,8 +59,8 @@ func (f HandlerFunc) Handle(datagram []Message) error {
 // Server receives OSC on one UDP socket. Its counters may be read at any time.
 // The other fields may be set only before Serve.
 type Server struct {
-	// Packets counts the datagrams received. Bad counts those of them of which at
-	// least one part was refused.
+	// Packets counts the datagrams received, Bad those with at least one part
+	// that was refused.
 	Packets, Bad atomic.Uint64
 	// Overflows counts the datagrams that the kernel threw away because its
 	// receive buffer was full. It is brought up to date with the next datagram
@@ -66,10 +69,10 @@ type Server struct {
 	// Unanswered counts the answers held back because there had been too many
 	// within a second.
 	Unanswered atomic.Uint64
-	// OnBad is called with one line on what was wrong with a bad packet, at most
-	// once per second. The line includes the number of bad packets since the last
-	// one that were not reported. OnBad runs in the read loop and must not block.
-	// It may be nil.
+	// OnBad is called with one line on what was wrong with a bad packet, at
+	// most once per second. The line also gives the number of bad packets left
+	// unreported before it. OnBad runs in the read loop and must not block. It
+	// may be nil.
 	OnBad func(line string)
 	// Now returns CLOCK_MONOTONIC in ns. Tests supply a clock of their own.
 	Now func() int64
@@ -80,8 +83,8 @@ type Server struct {
 	reported   bool
 	reportNS   int64
 	muted      uint64
-	answers    int   // within the second
-	answersNS  int64 // that began here
+	answers    int   // since answersNS
+	answersNS  int64 // start of the current second
 }
 
 // conn is the part of *net.UDPConn that the Server needs.
@@ -161,8 +164,9 @@ func (s *Server) Serve(h Handler) {
 	}
 }
 
-// Close ends Serve and frees the port. Datagrams still waiting in the kernel are
-// discarded. It does not wait for Serve to return, so a handler may call it.
+// Close ends Serve and frees the port. Datagrams still waiting in the kernel
+// are discarded. It does not wait for Serve to return, so a handler may call
+// it.
 func (s *Server) Close() error { return s.conn.Close() }
 
 // datagram hands the messages of one datagram to h, all at once.
@@ -184,11 +188,11 @@ func (s *Server) datagram(h Handler, data []byte, from netip.AddrPort, now int64
 }
 
 // Answer sends a message from the socket that the server receives on, because
-// that is where the other side expects it from and what a firewall lets through.
-// At most answersPerSecond answers are sent per second, however many are asked
-// for. The rest are counted in Unanswered, and args is not called for them. Like
-// Send, it cannot report whether the message arrives. It may be called only from
-// the Handler.
+// that is where the other side expects it from and what a firewall lets
+// through. At most answersPerSecond answers are sent per second, however many
+// are asked for. The rest are counted in Unanswered, and args is not called for
+// them. Like Send, it cannot report whether the message arrives. It may be
+// called only from the Handler.
 func (s *Server) Answer(to netip.AddrPort, address string, args func() []any) error {
 	now := s.Now()
 	if s.answers == 0 || now-s.answersNS >= int64(time.Second) {

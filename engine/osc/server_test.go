@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience is how long a test waits for what must happen. No test measures time.
+// patience is how long a test waits for what must happen. No test measures
+// time.
 const patience = 30 * time.Second
 
 // serve runs s until the test ends.
@@ -50,7 +51,9 @@ func TestValidCommandRightAfterTwoThousandHostileDatagramsIsDelivered(t *testing
 	for i := range uint64(n) {
 		_, err := c.Write(all[i%uint64(len(all))].data)
 		require.NoError(t, err)
-		if i%32 == 0 { // keep no more in flight than the smallest receive buffer holds: a drop would prove nothing
+		// Keep no more in flight than the smallest receive buffer holds: a drop
+		// would prove nothing.
+		if i%32 == 0 {
 			require.Eventually(t, func() bool { return s.Packets.Load() >= i }, patience, time.Millisecond)
 		}
 	}
@@ -235,7 +238,9 @@ func TestStatusIsAnsweredFromTheSameSocket(t *testing.T) {
 		serve(t, s, r)
 		_, port, err := net.SplitHostPort(s.Addr())
 		require.NoError(t, err)
-		c, err := Dial("127.0.0.1:" + port) // connected, so that an answer from another socket would not be received
+		// The client's socket is connected, so it would not receive an answer
+		// from another socket.
+		c, err := Dial("127.0.0.1:" + port)
 		require.NoError(t, err)
 		defer c.Close()
 		args, err := c.Ask(StatusAddress, patience)
@@ -279,8 +284,8 @@ func (c *counting) WriteToUDPAddrPort(b []byte, _ netip.AddrPort) (int, error) {
 	return len(b), nil
 }
 
-// TestTwoEnginesDoNotAnswerEachOther sends the answer of one engine to another, as
-// a forged sender could cause. It must not be taken for a question.
+// TestTwoEnginesDoNotAnswerEachOther sends the answer of one engine to another,
+// as a forged sender could cause. It must not be taken for a question.
 func TestTwoEnginesDoNotAnswerEachOther(t *testing.T) {
 	r := testRouter(nil)
 	asked := 0

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// Horizon is how far ahead a time tag may lie. One that lies further ahead comes
-// from a wrong clock, or would only occupy memory.
+// Horizon is how far ahead a time tag may lie. One that lies further ahead
+// comes from a wrong clock, or would only occupy memory.
 const Horizon = 60 * time.Second
 
 // ntpUnix is the number of seconds from NTP's epoch, 1900, to Unix's (RFC 5905,
 // section 6).
 const ntpUnix = 2208988800
 
-// TimeTag returns t as an OSC time tag, which counts units of 2^-32 s since 1900,
-// rounded to the nearest.
+// TimeTag returns t as an OSC time tag, which counts units of 2^-32 s since
+// 1900, rounded to the nearest.
 func TimeTag(t time.Time) uint64 { return timeTag(t.UnixNano()) }
 
 func timeTag(unixNS int64) uint64 {
@@ -32,9 +32,9 @@ func floor(ns int64) (sec, rest int64) {
 	return sec, rest
 }
 
-// Timeline relates frames to time, as known at one instant. It is a value so that
-// all tags of a datagram can be mapped by the same one, which preserves their
-// distances.
+// Timeline relates frames to time, as known at one instant. It is a value so
+// that all tags of a datagram can be mapped by the same one, which preserves
+// their distances.
 type Timeline struct {
 	Rate    int64 // Hz, at most 2^20
 	Frame   int64 // an absolute frame
@@ -43,21 +43,21 @@ type Timeline struct {
 	NowNS   int64 // CLOCK_MONOTONIC, ns, from which the horizon counts
 }
 
-// FrameAt returns the absolute frame that is due closest to an NTP time tag. The
-// result is exact: only the last step rounds. A tag before frame 0 maps to frame
-// 0. NTP's 32 bits of seconds are taken to mean the time closest to the frame's,
-// so the change of era in 2036 goes unnoticed. The error reports that the tag
-// lies beyond the horizon, and how far ahead it is.
+// FrameAt returns the absolute frame that is due closest to an NTP time tag.
+// The result is exact: only the last step rounds. A tag before frame 0 maps to
+// frame 0. NTP's 32 bits of seconds are taken to mean the time closest to the
+// frame's, so the change of era in 2036 goes unnoticed. The error reports that
+// the tag lies beyond the horizon, and how far ahead it is.
 func (t *Timeline) FrameAt(tag uint64) (int64, error) {
 	if ahead := int64(tag - timeTag(t.NowNS+t.WallNS)); ahead > int64(Horizon/time.Second)<<32 {
-		return 0, fmt.Errorf("time tag %.1f s ahead (at most %d s)", float64(ahead)/(1<<32), int(Horizon.Seconds()))
+		return 0, fmt.Errorf("time tag %.1f s ahead (at most %.0f s)", float64(ahead)/(1<<32), Horizon.Seconds())
 	}
 	sec, ns := floor(t.FrameNS + t.WallNS)
 	d := int64(tag - uint64(sec+ntpUnix)<<32) // 2^-32 s, from the second in which the frame is due
 	// frames = (d / 2^32 - ns / 10^9) * Rate. The whole seconds of d are whole
-	// frames. The remainder is a fraction of a second, greater than -1, with the
-	// denominator 2^32 * 10^9; 2^9 divides both its numerator and its denominator.
-	// Adding one second makes it positive.
+	// frames. The remainder is a fraction of a second, greater than -1, with
+	// the denominator 2^32 * 10^9; 2^9 divides both its numerator and its
+	// denominator. Adding one second makes it positive.
 	const den = 1 << 32 * 1953125 // 2^32 * 5^9
 	num := uint64(uint32(d))*1953125 + den - uint64(ns)<<23
 	hi, lo := bits.Mul64(num, uint64(t.Rate))

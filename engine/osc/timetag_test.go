@@ -33,8 +33,8 @@ func (t *Timeline) exact(unix *big.Rat) *big.Rat {
 	return x.Add(x, big.NewRat(t.Frame, 1))
 }
 
-// unixOf returns the time of a tag in seconds since Unix's epoch, in the era that
-// puts it closest to near, a Unix time in ns.
+// unixOf returns the time of a tag in seconds since Unix's epoch, in the era
+// that puts it closest to near, a Unix time in ns.
 func unixOf(tag uint64, near int64) *big.Rat {
 	sec, _ := floor(near)
 	whole := int64(uint32(tag>>32)-uint32(sec+ntpUnix)) + sec
@@ -71,8 +71,8 @@ func TestDistancesOfTagsAreDistancesOfFrames(t *testing.T) {
 		tl.Frame += 1 << 40 // keeps clear of frame 0
 		at := tl.NowNS + tl.WallNS + rapid.Int64Range(0, int64(20*time.Second)).Draw(t, "from now")
 		first := timeTag(at)
-		// A distance that both clocks can represent: n times 2^-k s, which is a whole
-		// number of frames.
+		// A distance that both clocks can represent: n times 2^-k s, which is a
+		// whole number of frames.
 		k := bits.TrailingZeros64(uint64(tl.Rate))
 		n := rapid.Int64Range(0, 30<<k).Draw(t, "2^-k s")
 		a, err := tl.FrameAt(first)

@@ -1,8 +1,8 @@
 //go:build linux
 
-// Package rig lays out the regions of an engine in one process, to test the parts
-// that share them. Only tests and benchmarks may import it: within a test, one
-// process writes every region.
+// Package rig lays out the regions of an engine in one process, to test the
+// parts that share them. Only tests and benchmarks may import it: within a
+// test, one process writes every region.
 package rig
 
 import (

@@ -1,7 +1,8 @@
 // Package cmdlog is the command log, to which the host appends and from which
-// workers read. One log serves every replica, so that all of them apply the same
-// commands at the same frames. The package decides when a record may be reused
-// and when a place in the state is free; it must not know what a command means.
+// workers read. One log serves every replica, so that all of them apply the
+// same commands at the same frames. The package decides when a record may be
+// reused and when a place in the state is free; it must not know what a command
+// means.
 //
 // Commands carry no block number. A block takes the commands that its seal
 // covers, and the player writes the seals. A timed command carries the frame it
@@ -43,7 +44,10 @@ type timed struct {
 
 // NewWriter returns a Writer that continues at the head of the log.
 func NewWriter(host *shm.Host, player *shm.Player, rings []*shm.Ring) *Writer {
-	w := &Writer{host: host, player: player, rings: rings, fold: host.Stamp.Fold(), head: host.Head.Load(), timed: make([]timed, 0, Timed)}
+	w := &Writer{
+		host: host, player: player, rings: rings, fold: host.Stamp.Fold(), head: host.Head.Load(),
+		timed: make([]timed, 0, Timed),
+	}
 	var r shm.LogRecord
 	for i := w.head - min(w.head, uint64(host.Geo.LogRecords)); i < w.head; i++ {
 		if Read(host, i, &r) && r.Frame >= 0 {
@@ -94,7 +98,9 @@ func (w *Writer) TimedRoom() int {
 	if made := w.made(); made > w.freed {
 		if cutoff, ok := w.cutoff(made - 1); ok {
 			frame := int64(made) * int64(w.host.Geo.Frames)
-			w.timed = slices.DeleteFunc(w.timed, func(t timed) bool { return t.index < cutoff && t.frame < frame })
+			w.timed = slices.DeleteFunc(w.timed, func(t timed) bool {
+				return t.index < cutoff && t.frame < frame
+			})
 			w.freed = made
 		}
 	}
@@ -125,8 +131,9 @@ func (w *Writer) Append(c command.Command) {
 	w.head++
 }
 
-// Commit moves the head over all commands appended so far. It may be called only
-// at the end of a bundle, so that a seal takes all of a bundle or none of it.
+// Commit moves the head over all commands appended so far. It may be called
+// only at the end of a bundle, so that a seal takes all of a bundle or none of
+// it.
 func (w *Writer) Commit() { w.host.Head.Store(w.head) }
 
 // Read copies record index out of the log and reports whether the copy is that

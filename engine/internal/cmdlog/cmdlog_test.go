@@ -18,8 +18,8 @@ func small(t testing.TB) (*rig.Rig, *cmdlog.Writer) {
 	return r, cmdlog.NewWriter(r.Host, r.Player, r.Rings)
 }
 
-// seal seals the next block with everything in the log, plays it, and, if publish
-// is set, makes ring 0 publish it.
+// seal seals the next block with everything in the log, plays it, and, if
+// publish is set, makes ring 0 publish it.
 func seal(r *rig.Rig, publish bool) {
 	b := r.Player.Sealed.Load()
 	r.Player.Seals[b%shm.SealCount].Word.Store(shm.SealWord(r.Host.Stamp.Fold(), b, r.Host.Head.Load()))

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// QueueLength is the number of commands that may wait in the host, for room in
-	// the log or for their time.
+	// QueueLength is the number of commands that may wait in the host, for room
+	// in the log or for their time.
 	QueueLength = 4096
 	// HeldLength is the number of those that may be timed. However much is
 	// planned, there is room for what should happen now.
@@ -47,19 +47,22 @@ type bundle struct {
 	commands []command.Command
 }
 
-// NewQueue returns a queue in front of w. committed may be nil. If it is not, it
-// is called for every command that gets a place in the log, in the order of the
-// log and before the log's head moves past the command.
+// NewQueue returns a queue in front of w. committed may be nil. If it is not,
+// it is called for every command that gets a place in the log, in the order of
+// the log and before the log's head moves past the command.
 func NewQueue(w *Writer, committed func(index uint64, c command.Command)) *Queue {
 	geo := &w.host.Geo
-	return &Queue{w: w, committed: committed, waits: make(chan struct{}, 1), ahead: int64(geo.Rate/4 + geo.Lead*geo.Frames)}
+	return &Queue{
+		w: w, committed: committed, waits: make(chan struct{}, 1),
+		ahead: int64(geo.Rate/4 + geo.Lead*geo.Frames),
+	}
 }
 
 // Push queues the commands of a datagram and passes on what fits into the log.
 // Those for the same frame, and likewise those that are untimed, are applied
-// together. It reports false if it refused all of them, because the queue is full
-// or because no block could ever take so many. The slice belongs to the queue
-// afterwards, which sorts it.
+// together. It reports false if it refused all of them, because the queue is
+// full or because no block could ever take so many. The slice belongs to the
+// queue afterwards, which sorts it.
 func (q *Queue) Push(commands []command.Command) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -72,7 +75,8 @@ func (q *Queue) Push(commands []command.Command) bool {
 			timed++
 		}
 	}
-	if len(commands) > shm.HeadRoom || q.waiting+len(commands) > QueueLength || timed > 0 && q.timed+timed > HeldLength {
+	if len(commands) > shm.HeadRoom || q.waiting+len(commands) > QueueLength ||
+		timed > 0 && q.timed+timed > HeldLength {
 		return false
 	}
 	slices.SortStableFunc(commands, func(a, b command.Command) int { return cmp.Compare(a.Frame, b.Frame) })
@@ -109,7 +113,9 @@ func (q *Queue) put(commands []command.Command) {
 	}
 	q.timed += len(commands)
 	b.time = max(commands[0].Frame, q.w.sealed())
-	i, _ := slices.BinarySearchFunc(q.held, b.time+1, func(h bundle, time int64) int { return cmp.Compare(h.time, time) })
+	i, _ := slices.BinarySearchFunc(q.held, b.time+1, func(h bundle, time int64) int {
+		return cmp.Compare(h.time, time)
+	})
 	q.held = slices.Insert(q.held, i, b)
 }
 
@@ -164,8 +170,9 @@ func (q *Queue) drain() {
 	q.held = slices.Delete(q.held, 0, held)
 }
 
-// due reports whether the time of held bundle i has come and a worker's state has
-// room for it.
+// due reports whether the time of held bundle i has come and a worker's state
+// has room for it.
 func (q *Queue) due(i int) bool {
-	return i < len(q.held) && q.held[i].time < q.w.sealed()+q.ahead && len(q.held[i].commands) <= q.w.TimedRoom()
+	return i < len(q.held) && q.held[i].time < q.w.sealed()+q.ahead &&
+		len(q.held[i].commands) <= q.w.TimedRoom()
 }

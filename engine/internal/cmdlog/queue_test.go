@@ -13,12 +13,12 @@ import (
 	"chronus/engine/rig"
 )
 
-// ahead is how many frames ahead of the last seal a timed command enters the log
-// in small's geometry: 44100/4 + 3*16.
+// ahead is how many frames ahead of the last seal a timed command enters the
+// log in small's geometry: 44100/4 + 3*16.
 const ahead = 11025 + 48
 
-// play moves the player on until block blocks have been played and lead more are
-// sealed with what the log holds.
+// play moves the player on until block blocks have been played and lead more
+// are sealed with what the log holds.
 func play(r *rig.Rig, block uint64) {
 	lead := uint64(r.Host.Geo.Lead)
 	for b := r.Player.Sealed.Load(); b < block+lead; b++ {
@@ -109,8 +109,8 @@ func TestCommandsOfOneDatagramStayTogetherPerFrame(t *testing.T) {
 	require.Equal(t, []int64{-1, -1, 20000, 30000, 30000}, frames)
 }
 
-// TestCommandsForOneFrameComeUnderOneSeal also has other commands between them in
-// their datagram.
+// TestCommandsForOneFrameComeUnderOneSeal also has other commands between them
+// in their datagram.
 func TestCommandsForOneFrameComeUnderOneSeal(t *testing.T) {
 	r, w := small(t)
 	q := cmdlog.NewQueue(w, nil)
@@ -140,8 +140,8 @@ func TestPlannedCommandsLeaveRoomForUntimedOnes(t *testing.T) {
 	require.True(t, q.Push(mixed[:1]))
 }
 
-// TestLargeBundleIsNotStarvedBySmallOnes pushes a bundle that needs all the room
-// of a block, or of a state.
+// TestLargeBundleIsNotStarvedBySmallOnes pushes a bundle that needs all the
+// room of a block, or of a state.
 func TestLargeBundleIsNotStarvedBySmallOnes(t *testing.T) {
 	const start = 1000 // blocks
 	one := func(frame int64) []command.Command { return []command.Command{{Frame: frame}} }

@@ -1,8 +1,8 @@
 //go:build linux
 
 // Package phrase plays a few notes while nothing else does, so that a newly
-// started engine can be heard. Its notes are commands like any others: it must
-// not touch a patch by any other way, nor disturb what others play.
+// started engine can be heard. Its notes are commands like any others. It must
+// not change a patch in any other way, nor disturb what others play.
 package phrase
 
 import (
@@ -60,10 +60,10 @@ var motif = []struct {
 	{440, time.Second},               // A4
 }
 
-// New returns a phrase for a patch, played on the gate of its first envelope and
-// the frequency of its first sine. It reports false if the patch lacks either.
-// push takes commands that take effect together, and reports whether it had room
-// for them.
+// New returns a phrase for a patch, played on the gate of its first envelope
+// and the frequency of its first sine. It reports false if the patch lacks
+// either. push takes commands that take effect together, and reports whether it
+// had room for them.
 func New(code *patch.Compiled, push func([]command.Command) bool) (*Phrase, bool) {
 	p := &Phrase{push: push, rate: int64(code.Program.Rate)}
 	gate, freq := false, false
@@ -79,8 +79,8 @@ func New(code *patch.Compiled, push func([]command.Command) bool) (*Phrase, bool
 }
 
 // Heard must be called with commands from outside before they are queued, and
-// with the frame that is being played. The phrase stays silent until the last of
-// them has taken effect and for a while after that.
+// with the frame that is being played. The phrase stays silent until the last
+// of them has taken effect and for a while after that.
 func (p *Phrase) Heard(commands []command.Command, frame uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -134,7 +134,10 @@ func (p *Phrase) step() time.Duration {
 	sounds := time.Duration(float64(n.long) * notePart)
 	if !p.down {
 		p.down, p.moved = true, true
-		p.set(command.Command{Address: p.freq.addr, Value: n.freq}, command.Command{Address: p.gate.addr, Value: 1})
+		p.set(
+			command.Command{Address: p.freq.addr, Value: n.freq},
+			command.Command{Address: p.gate.addr, Value: 1},
+		)
 		return sounds
 	}
 	p.down = false

@@ -24,8 +24,8 @@ type listener struct {
 	wrong []command.Command // timed, or without the time they were received
 }
 
-// sound holds the gate and the frequency as they are, and the frequency of every
-// note so far.
+// sound holds the gate and the frequency as they are, and the frequency of
+// every note so far.
 type sound struct {
 	gate, freq float64
 	notes      []float64
