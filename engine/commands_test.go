@@ -106,7 +106,8 @@ func TestBundleWithATimeTagCarriesItsFrameIntoTheLog(t *testing.T) {
 	r.Player.SetAnchor(100, clock.Now())
 	start := time.Now()
 	for i := range 3 {
-		_, err := conn.Write(bundle(osc.TimeTag(start.Add(time.Duration(i)*100*time.Millisecond)), message("/mod/sine1/freq", "f", float(440)...)))
+		at := osc.TimeTag(start.Add(time.Duration(i) * 100 * time.Millisecond))
+		_, err := conn.Write(bundle(at, message("/mod/sine1/freq", "f", float(440)...)))
 		require.NoError(t, err)
 	}
 	require.Eventually(t, func() bool { return r.Host.Head.Load() == 3 }, patience, time.Millisecond)
@@ -208,7 +209,8 @@ func TestFloodOfEverythingIsCountedAndBounded(t *testing.T) {
 	require.Equal(t, bad, e.osc.Bad.Load())
 	waiting := uint64(e.queue.Drain())
 	require.EqualValues(t, cmdlog.QueueLength, waiting)
-	require.Equal(t, commands, r.Host.Head.Load()+waiting+e.dropped.Load(), "each is in the log, waiting, or counted as dropped")
+	require.Equal(t, commands, r.Host.Head.Load()+waiting+e.dropped.Load(),
+		"each is in the log, waiting, or counted as dropped")
 	require.Positive(t, lines.Load())
 	require.LessOrEqual(t, lines.Load(), int64(time.Since(began)/time.Second)+1)
 	require.Positive(t, answers.Load())

@@ -11,7 +11,7 @@ type Arg struct {
 	value func(args []any) (float64, error)
 }
 
-// The arguments that there are.
+// The kinds of argument.
 var (
 	// NoArg is for addresses that take none.
 	NoArg = Arg{"none", none}

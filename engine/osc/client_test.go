@@ -113,5 +113,7 @@ func TestSendAtIsABundleWithATimeTag(t *testing.T) {
 	defer c.Close()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 500_000_000, time.UTC)
 	require.NoError(t, c.SendAt(at, "/x", 7, "text"))
-	require.Equal(t, Message{Address: "/x", Args: []any{int32(7), "text"}, TimeTag: uint64(at.Unix()+2208988800)<<32 | 1<<31}, <-got)
+	require.Equal(t, Message{
+		Address: "/x", Args: []any{int32(7), "text"}, TimeTag: uint64(at.Unix()+2208988800)<<32 | 1<<31,
+	}, <-got)
 }

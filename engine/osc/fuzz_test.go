@@ -65,7 +65,8 @@ func FuzzPacket(f *testing.F) {
 		}), data, sender, 5)
 
 		bad := int(s.Bad.Load())
-		if s.Packets.Load() != 1 || bad > 1 || lines != bad || messages > MaxBundle || bad == 0 && len(got)+actions != messages {
+		if s.Packets.Load() != 1 || bad > 1 || lines != bad || messages > MaxBundle ||
+			bad == 0 && len(got)+actions != messages {
 			t.Fatalf("%d packets, %d bad, %d lines, %d messages", s.Packets.Load(), bad, lines, messages)
 		}
 		if calls > 1 || (calls == 1) != (len(got) > 0) {

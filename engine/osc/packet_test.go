@@ -126,7 +126,10 @@ func TestCommandAllocatesLittleOnItsWay(t *testing.T) {
 	r := testRouter(nil)
 	r.Sink = func([]command.Command) bool { return true }
 	s := &Server{}
-	for _, data := range [][]byte{packet(t, "/mod/sine1/freq", float32(440)), bundle(soon, packet(t, "/engine/freq", float32(440)))} {
+	for _, data := range [][]byte{
+		packet(t, "/mod/sine1/freq", float32(440)),
+		bundle(soon, packet(t, "/engine/freq", float32(440))),
+	} {
 		require.Less(t, testing.AllocsPerRun(100, func() { s.datagram(r, data, sender, 1) }), 30.0)
 	}
 	require.Zero(t, s.Bad.Load())

@@ -26,9 +26,10 @@ type Route struct {
 	// that the names in the address stand for, or an error that says which of
 	// them is unknown.
 	Word func(names []string) (uint32, error)
-	// Do is called once the commands of the message's datagram have been passed
-	// on, with the sender. It must not block. What it does is no command that a
-	// replica could apply at a frame, so a message with a time tag is refused.
+	// Do is called for each message, with its sender, after the commands of the
+	// datagram have been passed on. It must not block. Its effect is not a
+	// command that a replica could apply at a frame, so a message with a time
+	// tag is refused.
 	Do func(from netip.AddrPort)
 }
 

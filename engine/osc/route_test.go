@@ -35,7 +35,8 @@ func TestNumbersOfEveryTypeBecomeUntimedCommands(t *testing.T) {
 			s := &Server{}
 			s.datagram(testRouter(&got), packet(t, c.address, c.arg), sender, 17)
 			require.Zero(t, s.Bad.Load())
-			require.Equal(t, []command.Command{{Address: c.word, Value: c.value, RecvNS: 17, Frame: command.Untimed}}, got)
+			want := command.Command{Address: c.word, Value: c.value, RecvNS: 17, Frame: command.Untimed}
+			require.Equal(t, []command.Command{want}, got)
 			require.Equal(t, math.Signbit(c.value), math.Signbit(got[0].Value))
 		})
 	}
@@ -107,8 +108,16 @@ func TestTimeTagsBecomeFrames(t *testing.T) {
 		{"time tag 0", bundle(0, good(1)), []int64{command.Untimed}},
 		{"soon", bundle(soon, good(1), good(2)), []int64{at, at}},
 		{"before the start", bundle(soon-100<<32, good(1)), []int64{0}},
-		{"a bundle in a bundle has a time tag of its own", bundle(soon, good(1), bundle(soon+1<<32, good(2)), good(3)), []int64{at, at + 44100, at}},
-		{"an immediate bundle in a timed one", bundle(soon, bundle(Immediately, good(1)), good(2)), []int64{command.Untimed, at}},
+		{
+			"a bundle in a bundle has a time tag of its own",
+			bundle(soon, good(1), bundle(soon+1<<32, good(2)), good(3)),
+			[]int64{at, at + 44100, at},
+		},
+		{
+			"an immediate bundle in a timed one",
+			bundle(soon, bundle(Immediately, good(1)), good(2)),
+			[]int64{command.Untimed, at},
+		},
 		{"/engine/freq", bundle(soon, packet(t, "/engine/freq", 1)), []int64{at}},
 		{"tags beyond the horizon are left out", bundle(soon, bundle(soon+60<<32, good(1)), good(2)), []int64{at}},
 	} {

@@ -31,8 +31,7 @@ const (
 	answersPerSecond = 10
 )
 
-// Handler takes the messages of one datagram after the other, in the order of
-// their arrival.
+// Handler takes datagrams one at a time, in the order of their arrival.
 type Handler interface {
 	// Handle is called with one message or with those of a bundle, nested
 	// bundles included. They and what they point to are valid only during the

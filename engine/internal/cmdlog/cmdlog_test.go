@@ -33,7 +33,8 @@ func seal(r *rig.Rig, publish bool) {
 func commands(from, n int) []command.Command {
 	c := make([]command.Command, n)
 	for i := range c {
-		c[i] = command.Command{Address: uint32(from + i), Value: float64(from+i) / 2, RecvNS: int64(from + i), Frame: command.Untimed}
+		n := from + i
+		c[i] = command.Command{Address: uint32(n), Value: float64(n) / 2, RecvNS: int64(n), Frame: command.Untimed}
 	}
 	return c
 }

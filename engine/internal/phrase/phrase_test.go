@@ -200,7 +200,16 @@ func TestPhraseNeedsAnEnvelopeAndASine(t *testing.T) {
 		_, ok := New(compile(t, text), nil)
 		require.False(t, ok)
 	}
-	code := compile(t, "out = \"e\"\n[[module]]\nid = \"s\"\nkind = \"sine\"\nfreq = 123.0\n[[module]]\nid = \"e\"\nkind = \"adsr\"\nin = \"s\"\n")
+	code := compile(t, `out = "e"
+[[module]]
+id = "s"
+kind = "sine"
+freq = 123.0
+[[module]]
+id = "e"
+kind = "adsr"
+in = "s"
+`)
 	p, ok := New(code, nil)
 	require.True(t, ok)
 	gate, err := code.Gate("e")
