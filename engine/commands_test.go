@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,91 +27,12 @@ import (
 	"chronus/engine/rig"
 )
 
-const patience = 30 * time.Second // how long a test waits for what must happen; nothing is timed
+// patience is how long a test waits for what must happen. No test measures
+// time.
+const patience = 30 * time.Second
 
-func compile(t *testing.T, text string) *patch.Compiled {
-	p, err := patch.Parse("test", []byte(text))
-	require.NoError(t, err)
-	code, err := p.Compile(44100, 256)
-	require.NoError(t, err)
-	return code
-}
-
-const voice = `out = "low"
-[[module]]
-id = "low"
-kind = "gain"
-in = "both"
-gain = 0.5
-[[module]]
-id = "both"
-kind = "mix"
-in = ["loud", "b"]
-[[module]]
-id = "loud"
-kind = "gain"
-in = "a"
-[[module]]
-id = "a"
-kind = "sine"
-[[module]]
-id = "b"
-kind = "sine"
-`
-
-func TestEngineFreqAndGain(t *testing.T) {
-	address := func(code *patch.Compiled, module, param string) uint32 {
-		a, err := code.Address(module, param)
-		require.NoError(t, err)
-		return a
-	}
-	code := compile(t, voice)
-	freq, err := engineParam(code, "freq")
-	require.NoError(t, err)
-	require.Equal(t, address(code, "a", "freq"), freq, "the first sine")
-	gain, err := engineParam(code, "gain")
-	require.NoError(t, err)
-	require.Equal(t, address(code, "low", "gain"), gain, "the gain nearest to the output")
-
-	// The gain that is not heard is no volume.
-	code = compile(t, "out = \"s\"\n[[module]]\nid = \"s\"\nkind = \"sine\"\n[[module]]\nid = \"g\"\nkind = \"gain\"\nin = \"s\"\n")
-	gain, err = engineParam(code, "gain")
-	require.NoError(t, err)
-	require.Equal(t, address(code, "s", "amp"), gain)
-
-	code = compile(t, "out = \"c\"\n[[module]]\nid = \"c\"\nkind = \"const\"\n")
-	_, err = engineParam(code, "freq")
-	require.EqualError(t, err, "the patch has no sine")
-	_, err = engineParam(code, "gain")
-	require.EqualError(t, err, "the patch has no module with a gain, and no sine")
-}
-
-func TestStatusFitsItsNames(t *testing.T) {
-	st := control.Status{
-		State: control.StateStarting, Block: 1, Rate: 2, Frames: 3, Failovers: 6, Restarts: 7, LostFrames: 8, Xruns: 9, Commands: 10,
-		LateCommands: 11, DroppedCommands: 12, BadPackets: 13,
-		Workers: []control.Worker{
-			{State: control.WorkerRendering},
-			{State: control.WorkerRendering},
-			{State: control.WorkerRendering},
-			{State: control.WorkerRendering},
-			{State: control.WorkerIdle},
-			{State: control.WorkerIdle},
-			{State: control.WorkerIdle},
-			{State: control.WorkerIdle},
-			{State: control.WorkerIdle},
-			{State: control.WorkerDead},
-		},
-	}
-	args := oscStatus(st)
-	require.Equal(t, []any{
-		"starting", int64(1), int32(2), int32(3), int32(4), int32(5),
-		int64(6), int64(7), int64(8), int64(9), int64(10), int64(11), int64(12), int64(13),
-	}, args)
-	require.Len(t, args, len(OSCStatus))
-}
-
-// bench is an engine without processes: the host's side of the command path, over regions of its own.
+// bench returns an engine without processes: the host's side of the command
+// path, over regions of its own.
 func bench(t *testing.T) (*Engine, *rig.Rig) {
 	p, err := patch.Load("sine")
 	require.NoError(t, err)
@@ -129,7 +51,7 @@ func bench(t *testing.T) (*Engine, *rig.Rig) {
 	return e, r
 }
 
-// serve routes what arrives until the test ends.
+// serve routes incoming datagrams until the test ends.
 func serve(t *testing.T, e *Engine, route *osc.Router) net.Conn {
 	var done sync.WaitGroup
 	done.Go(func() { e.osc.Serve(route) })
@@ -143,7 +65,7 @@ func serve(t *testing.T, e *Engine, route *osc.Router) net.Conn {
 	return c
 }
 
-// message and bundle are wire forms, written out by hand.
+// message returns the wire form of a message, written out by hand.
 func message(address, tags string, args ...byte) []byte {
 	pad := func(s string) string { return s + "\x00\x00\x00\x00"[:4-len(s)%4] }
 	return append([]byte(pad(address)+pad(","+tags)), args...)
@@ -151,6 +73,7 @@ func message(address, tags string, args ...byte) []byte {
 
 func float(v float32) []byte { return binary.BigEndian.AppendUint32(nil, math.Float32bits(v)) }
 
+// bundle returns the wire form of a bundle.
 func bundle(tag uint64, elements ...[]byte) []byte {
 	data := binary.BigEndian.AppendUint64([]byte("#bundle\x00"), tag)
 	for _, e := range elements {
@@ -160,7 +83,7 @@ func bundle(tag uint64, elements ...[]byte) []byte {
 	return data
 }
 
-// play moves the player on, sealing what the log holds.
+// play moves the player on and seals what the log holds.
 func play(r *rig.Rig, blocks int) {
 	for range blocks {
 		b := r.Player.Sealed.Load()
@@ -183,7 +106,8 @@ func TestBundleWithATimeTagCarriesItsFrameIntoTheLog(t *testing.T) {
 	r.Player.SetAnchor(100, clock.Now())
 	start := time.Now()
 	for i := range 3 {
-		_, err := conn.Write(bundle(osc.TimeTag(start.Add(time.Duration(i)*100*time.Millisecond)), message("/mod/sine1/freq", "f", float(440)...)))
+		at := osc.TimeTag(start.Add(time.Duration(i) * 100 * time.Millisecond))
+		_, err := conn.Write(bundle(at, message("/mod/sine1/freq", "f", float(440)...)))
 		require.NoError(t, err)
 	}
 	require.Eventually(t, func() bool { return r.Host.Head.Load() == 3 }, patience, time.Millisecond)
@@ -208,19 +132,21 @@ func TestStopIsRequestedOnce(t *testing.T) {
 	select {
 	case <-e.StopRequested():
 	case <-time.After(patience):
-		t.Fatal("nobody was told")
+		t.Fatal("no stop was requested")
 	}
 	require.Eventually(t, func() bool { return e.osc.Packets.Load() == 2 }, patience, time.Millisecond)
 }
 
-// TestFloodOfEverythingIsCountedAndBounded sends 20,000 datagrams of every hostile sort to an engine that plays nothing meanwhile, so
-// that nothing leaves the queue.
+// TestFloodOfEverythingIsCountedAndBounded sends 20,000 datagrams of every
+// hostile sort to an engine that plays nothing meanwhile, so that nothing
+// leaves the queue.
 func TestFloodOfEverythingIsCountedAndBounded(t *testing.T) {
 	e, r := bench(t)
 	route := e.router()
 	var answers, lines atomic.Int64
-	route.Status = func(to netip.AddrPort) {
-		_ = e.osc.Answer(to, osc.StatusAddress, func() []any { answers.Add(1); return oscStatus(control.Status{}) })
+	status := slices.IndexFunc(route.Routes, func(r osc.Route) bool { return r.Address == osc.StatusAddress })
+	route.Routes[status].Do = func(from netip.AddrPort) {
+		_ = e.osc.Answer(from, osc.StatusAddress, func() []any { answers.Add(1); return oscStatus(control.Status{}) })
 	}
 	e.osc.OnBad = func(string) { lines.Add(1) }
 	began := time.Now()
@@ -272,7 +198,9 @@ func TestFloodOfEverythingIsCountedAndBounded(t *testing.T) {
 			bad++
 		}
 		commands += s.commands
-		if i%8 == 0 { // no more in flight than the smallest receive buffer holds: a drop would prove nothing
+		// Keep no more in flight than the smallest receive buffer holds: a drop
+		// would prove nothing.
+		if i%8 == 0 {
 			arrived(i)
 		}
 	}
@@ -281,7 +209,8 @@ func TestFloodOfEverythingIsCountedAndBounded(t *testing.T) {
 	require.Equal(t, bad, e.osc.Bad.Load())
 	waiting := uint64(e.queue.Drain())
 	require.EqualValues(t, cmdlog.QueueLength, waiting)
-	require.Equal(t, commands, r.Host.Head.Load()+waiting+e.dropped.Load(), "each is in the log, waiting, or counted as dropped")
+	require.Equal(t, commands, r.Host.Head.Load()+waiting+e.dropped.Load(),
+		"each is in the log, waiting, or counted as dropped")
 	require.Positive(t, lines.Load())
 	require.LessOrEqual(t, lines.Load(), int64(time.Since(began)/time.Second)+1)
 	require.Positive(t, answers.Load())

@@ -27,6 +27,7 @@ import (
 	"chronus/engine/clock"
 	"chronus/engine/control"
 	"chronus/engine/internal/cmdlog"
+	"chronus/engine/internal/phrase"
 	"chronus/engine/internal/quiet"
 	"chronus/engine/internal/shm"
 	"chronus/engine/internal/supervisor"
@@ -64,10 +65,10 @@ type Engine struct {
 	hub     *control.Hub
 	queue   *cmdlog.Queue
 	rec     *recorder
-	burst   int           // blocks that the device may ask for back to back
-	made    []string      // files that New created: removed again if nothing is played
-	dropped atomic.Uint64 // commands refused for want of room
-	phrase  *phrase       // nil: none
+	burst   int            // blocks that the device may ask for back to back
+	made    []string       // files that New created: removed again if nothing is played
+	dropped atomic.Uint64  // commands refused for want of room
+	phrase  *phrase.Phrase // nil: none
 
 	stopRequest chan struct{}
 	stopAsked   sync.Once
@@ -181,7 +182,7 @@ func (e *Engine) receive() error {
 	e.done.Go(func() { e.osc.Serve(route) })
 	e.done.Go(e.drain)
 	if e.phrase != nil {
-		e.done.Go(func() { e.phrase.run(e.closing) })
+		e.done.Go(func() { e.phrase.Run(e.closing) })
 	}
 	return nil
 }

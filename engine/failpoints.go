@@ -11,10 +11,12 @@ import (
 	"chronus/engine/internal/supervisor"
 )
 
-// failpointHandlers let the harness arm a failpoint, in builds that have them:
+// failpointHandlers returns the handlers through which the harness arms a
+// failpoint, in builds that have failpoints:
 //
 //	GET  /failpoints             lists them
-//	POST /failpoint?id=N&slot=S  arms point N in the worker of slot S, or in the player where N is one of its points
+//	POST /failpoint?id=N&slot=S  arms point N in the worker of slot S, or in
+//	                             the player if N is one of the player's points
 func failpointHandlers(pool *supervisor.Pool) map[string]http.Handler {
 	if !failpoint.Enabled {
 		return nil
@@ -49,5 +51,8 @@ func failpointHandlers(pool *supervisor.Pool) map[string]http.Handler {
 		}
 		pool.Host.Failpoint.Store(failpoint.Armed(failpoint.Point(id), uint32(slot)))
 	}
-	return map[string]http.Handler{"GET /failpoints": http.HandlerFunc(list), "POST /failpoint": http.HandlerFunc(arm)}
+	return map[string]http.Handler{
+		"GET /failpoints": http.HandlerFunc(list),
+		"POST /failpoint": http.HandlerFunc(arm),
+	}
 }

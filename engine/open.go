@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"chronus/engine/clock"
+	"chronus/engine/command"
 	"chronus/engine/control"
 	"chronus/engine/internal/cmdlog"
+	"chronus/engine/internal/phrase"
 	"chronus/engine/internal/shm"
 	"chronus/engine/internal/supervisor"
 	"chronus/engine/osc"
@@ -88,13 +90,13 @@ func (e *Engine) open() (err error) {
 			return err
 		}
 	}
-	var committed func(uint64, cmdlog.Command)
+	var committed func(uint64, command.Command)
 	if e.rec != nil {
 		committed = e.rec.command
 	}
 	e.queue = cmdlog.NewQueue(cmdlog.NewWriter(e.pool.Host, e.pool.Player, e.pool.Rings), committed)
 	if c.IdlePhrase {
-		if p, ok := newPhrase(e.code, e.queue.Push); ok {
+		if p, ok := phrase.New(e.code, e.queue.Push); ok {
 			e.phrase = p
 		} else {
 			c.Log.Warn("no idle phrase: it needs an adsr and a sine, and the patch lacks them", "patch", e.patch.Name())

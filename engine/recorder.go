@@ -9,28 +9,32 @@ import (
 	"sync/atomic"
 	"time"
 
-	"chronus/engine/internal/cmdlog"
+	"chronus/engine/command"
 	"chronus/engine/internal/shm"
 	"chronus/engine/tape"
 )
 
 const (
 	recordEvery = 20 * time.Millisecond
-	// maxWaiting is how many commands may wait for the disk, 40 bytes each. Blocks wait in the player's region, which has its
-	// own bound.
+	// maxWaiting limits the commands that wait for the disk, 40 bytes each.
+	// Blocks wait in the player's region, which has a limit of its own.
 	maxWaiting = 1 << 18
-	// stallNotice is how long the disk may hold up the tape before that is said.
+	// stallNotice is how long the disk may hold up the tape before a warning is
+	// logged.
 	stallNotice = 5 * time.Second
-	// stallLimit is how long the end waits for a disk that takes nothing at all.
+	// stallLimit is how long finish waits for a disk that accepts nothing at
+	// all.
 	stallLimit = 500 * time.Millisecond
 )
 
-var errWaiting = errors.New("more commands wait for the disk than can be kept")
+var errWaiting = errors.New("more commands are waiting for the disk than can be kept")
 
-// recorder copies what the player delivered, and the commands of the log, to a tape. The player knows nothing of it: the
-// last 4096 blocks lie in the player's region, so a disk may stall for many seconds before a block is missed, which is
-// counted and said, and never heard. A tape that cannot be written ends there: unlike a sound file it cannot be taken up again,
-// since every command counts.
+// recorder copies the blocks that the player delivered, and the commands of the
+// log, to a tape. The player does not notice it. The player's region holds the
+// last 4096 blocks, so the disk may stall for many seconds before a block is
+// missed; a missed block is counted and logged, but never heard. A tape that
+// cannot be written ends there. Unlike a sound file it cannot be resumed, since
+// every command counts.
 type recorder struct {
 	player *shm.Player
 	log    *slog.Logger
@@ -43,19 +47,19 @@ type recorder struct {
 	ended  chan struct{}
 
 	next    atomic.Uint64 // the block due
-	steps   atomic.Uint64 // records and blocks done with: while they grow, the disk takes something
+	steps   atomic.Uint64 // records and blocks handled; while this grows, the disk is not stuck
 	missed  atomic.Uint64 // blocks below next that are not on the tape
 	failure atomic.Pointer[string]
 
 	mu      sync.Mutex
 	waiting []tape.Command
-	full    bool // one did not fit: the tape cannot have any block that takes it
+	full    bool // a command did not fit, so the tape cannot hold any block that takes it
 
-	region sync.Mutex // held while the player's region is looked at
-	gone   bool       // it may be there no longer
+	region sync.Mutex // held while the player's region is read
+	gone   bool       // the region may no longer be mapped
 }
 
-// The delivered block's flags are written to the tape as they are.
+// The flags of a delivered block are written to the tape unchanged.
 var _ = [1]int{}[shm.FlagLost-tape.FlagLost|shm.FlagSwitched-tape.FlagSwitched|shm.FlagXrun-tape.FlagXrun|
 	shm.FlagPlayer-tape.FlagPlayer|shm.FlagFade-tape.FlagFade]
 
@@ -68,19 +72,23 @@ func newRecorder(path string, h tape.Header, player *shm.Player, log *slog.Logge
 	r.block.Sums = make([]uint64, h.Slots)
 	r.block.Samples = make([]float32, h.Frames*h.Channels)
 	r.stall = time.AfterFunc(time.Hour, func() {
-		log.Warn("the disk holds up the tape; the music goes on", "waited", stallNotice, "block", r.next.Load())
+		log.Warn("the disk is holding up the tape; the music goes on",
+			"waited", stallNotice, "block", r.next.Load())
 	})
 	r.stall.Stop()
 	return r, nil
 }
 
-// command notes a command of the log. It is called before the log's head moves over it, so that no block on the tape
-// precedes a command it takes. It never waits for the disk.
-func (r *recorder) command(index uint64, c cmdlog.Command) {
+// command records a command of the log. It is called before the log's head
+// moves past that command, so that no block precedes a command it takes on the
+// tape. It never waits for the disk.
+func (r *recorder) command(index uint64, c command.Command) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.full = r.full || len(r.waiting) == maxWaiting; !r.full {
-		r.waiting = append(r.waiting, tape.Command{Index: index, Address: c.Address, Value: c.Value, Frame: c.Frame(), RecvNS: c.RecvNS})
+		r.waiting = append(r.waiting, tape.Command{
+			Index: index, Address: c.Address, Value: c.Value, Frame: c.Frame, RecvNS: c.RecvNS,
+		})
 	}
 }
 
@@ -103,11 +111,13 @@ func (r *recorder) run() {
 	r.flushCommands()
 	r.check(r.w.Close())
 	if n := r.missed.Load(); n > 0 {
-		r.log.Warn("blocks are missing on the tape", "missed_blocks", n)
+		r.log.Warn("blocks are missing from the tape", "missed_blocks", n)
 	}
 }
 
-// until is the number of blocks that are complete: the callback adds to one what late rings say of it, for a while.
+// until returns the number of blocks that are complete. For a while after a
+// block was delivered, the callback still adds the checksums of late rings to
+// it.
 func (r *recorder) until(last bool) uint64 {
 	r.region.Lock()
 	defer r.region.Unlock()
@@ -135,14 +145,16 @@ func (r *recorder) copy(until uint64) {
 			r.check(r.w.Block(&r.block))
 		}
 		if missed := !had || r.failed; missed && r.missed.Add(1) == 1 && !r.failed {
-			r.log.Warn("the disk is too slow for the tape: blocks are missing on it; the music goes on", "block", n)
+			r.log.Warn("the disk is too slow for the tape: blocks are missing from it; the music goes on",
+				"block", n)
 		}
 		r.next.Store(n + 1)
 		r.steps.Add(1)
 	}
 }
 
-// read copies a block out of the player's region. False: its place has been used again.
+// read copies a block out of the player's region. It reports false if the place
+// of the block has been reused.
 func (r *recorder) read(n uint64) bool {
 	r.region.Lock()
 	defer r.region.Unlock()
@@ -162,8 +174,8 @@ func (r *recorder) read(n uint64) bool {
 	return d.Block.Load() == n+1 && r.player.Playout.Load() <= n+shm.DeliveredCount-1
 }
 
-// flushCommands writes the commands there are. The lock is not held while the disk is waited for: whoever has the next command
-// must not wait with it.
+// flushCommands writes the commands that are waiting. It does not hold the lock
+// while it writes, so that the next call of command need not wait for the disk.
 func (r *recorder) flushCommands() {
 	r.mu.Lock()
 	full := r.full
@@ -178,7 +190,7 @@ func (r *recorder) flushCommands() {
 	}
 }
 
-// check says once that the tape cannot be written; the music goes on.
+// check ends the tape at the first error and logs it. The music goes on.
 func (r *recorder) check(err error) {
 	if err == nil || r.failed {
 		return
@@ -187,15 +199,16 @@ func (r *recorder) check(err error) {
 	text := err.Error()
 	r.failure.Store(&text)
 	r.mu.Lock()
-	r.full, r.waiting = true, nil // nothing is kept for it any more
+	r.full, r.waiting = true, nil // keep no more commands for it
 	r.mu.Unlock()
 	r.log.Error("the tape ends here, the music does not", "block", r.next.Load(), "error", err)
 }
 
-// lacks is how many blocks are not on the tape and will not be, and why it ended, if it has.
+// lacks returns the number of blocks permanently missing from the tape,
+// and the reason if it has ended.
 func (r *recorder) lacks(playout uint64) (missed uint64, failure string) {
 	missed = r.missed.Load()
-	if next := r.next.Load(); playout > next+shm.DeliveredCount { // nobody has come to count them yet
+	if next := r.next.Load(); playout > next+shm.DeliveredCount { // copy has not counted these yet
 		missed += playout - next - shm.DeliveredCount
 	}
 	if text := r.failure.Load(); text != nil {
@@ -204,7 +217,8 @@ func (r *recorder) lacks(playout uint64) (missed uint64, failure string) {
 	return missed, failure
 }
 
-// finish writes what is left, after the player has gone. A disk that takes nothing any more is given up.
+// finish writes the rest once the player has exited. It gives up on a disk that
+// no longer accepts anything.
 func (r *recorder) finish() {
 	close(r.end)
 	for {
@@ -221,8 +235,8 @@ func (r *recorder) finish() {
 	r.region.Lock()
 	r.gone = true
 	r.region.Unlock()
-	r.log.Error("the tape has no end: the disk takes nothing any more", "block", r.next.Load())
+	r.log.Error("the tape has no end: the disk no longer accepts anything", "block", r.next.Load())
 }
 
-// discard closes a tape that was never begun.
+// discard closes a tape on which nothing has been recorded.
 func (r *recorder) discard() { _ = r.w.Close() }

@@ -14,13 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"chronus/engine/internal/cmdlog"
+	"chronus/engine/command"
 	"chronus/engine/internal/shm"
 	"chronus/engine/rig"
 	"chronus/engine/tape"
 )
 
-// deliver makes the player's region look as if so many more blocks had been handed out.
+// deliver makes the player's region look as if that many more blocks had been
+// delivered.
 func deliver(p *shm.Player, blocks uint64) {
 	for n := p.Playout.Load(); blocks > 0; blocks-- {
 		d, _ := p.Delivered(n)
@@ -31,42 +32,42 @@ func deliver(p *shm.Player, blocks uint64) {
 	}
 }
 
-// spoken is a log that a recorder may write while a test reads it.
-type spoken struct {
+// logText is a log that a recorder may write while a test reads it.
+type logText struct {
 	mu sync.Mutex
 	b  strings.Builder
 }
 
-func (h *spoken) Write(p []byte) (int, error) {
+func (h *logText) Write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.b.Write(p)
 }
 
-func (h *spoken) String() string {
+func (h *logText) String() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.b.String()
 }
 
-func recording(t *testing.T, path string) (*recorder, *shm.Player, *spoken) {
+func recording(t *testing.T, path string) (*recorder, *shm.Player, *logText) {
 	g, err := shm.NewGeometry(44100, 256, 1, 3, 1, 0, 0, false)
 	require.NoError(t, err)
 	r := rig.New(t, g)
-	said := &spoken{}
+	log := &logText{}
 	rec, err := newRecorder(path, tape.Header{Rate: 44100, Frames: 256, Channels: 1, Slots: int(g.Slots)}, r.Player,
-		slog.New(slog.NewTextHandler(said, nil)))
+		slog.New(slog.NewTextHandler(log, nil)))
 	require.NoError(t, err)
-	return rec, r.Player, said
+	return rec, r.Player, log
 }
 
-func TestDiskThatTakesNothingHoldsNobodyUp(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "pipe") // which nobody reads
+func TestStuckDiskHoldsUpNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe") // which has no reader yet
 	require.NoError(t, unix.Mkfifo(path, 0o600))
-	rec, player, said := recording(t, path)
+	rec, player, log := recording(t, path)
 	rec.start()
 	for n := range uint64(3 * maxWaiting) {
-		rec.command(n, cmdlog.Command{}) // comes back
+		rec.command(n, command.Command{}) // returns
 	}
 	for range 10 {
 		deliver(player, shm.DeliveredCount)
@@ -77,9 +78,10 @@ func TestDiskThatTakesNothingHoldsNobodyUp(t *testing.T) {
 	require.LessOrEqual(t, cap(rec.waiting), 2*maxWaiting)
 	rec.mu.Unlock()
 	rec.finish()
-	require.Contains(t, said.String(), "takes nothing any more")
+	require.Contains(t, log.String(), "no longer accepts anything")
 
-	// Once it does, the recorder ends, without a look at what may be there no longer.
+	// Once the pipe is read, the recorder ends without touching the region,
+	// which may be unmapped.
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer f.Close()
@@ -94,9 +96,9 @@ func TestDiskThatTakesNothingHoldsNobodyUp(t *testing.T) {
 
 func TestMoreCommandsThanFitEndTheTape(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.tape")
-	rec, player, said := recording(t, path)
+	rec, player, log := recording(t, path)
 	for n := range uint64(maxWaiting + 1) {
-		rec.command(n, cmdlog.Command{})
+		rec.command(n, command.Command{})
 	}
 	deliver(player, 10)
 	rec.start()
@@ -104,21 +106,21 @@ func TestMoreCommandsThanFitEndTheTape(t *testing.T) {
 	missed, failure := rec.lacks(10)
 	require.Equal(t, errWaiting.Error(), failure)
 	require.NotZero(t, missed)
-	require.Contains(t, said.String(), "the tape ends here")
-	rec.command(0, cmdlog.Command{})
-	require.Empty(t, rec.waiting, "nothing is kept for it any more")
+	require.Contains(t, log.String(), "the tape ends here")
+	rec.command(0, command.Command{})
+	require.Empty(t, rec.waiting, "no more commands are kept for it")
 }
 
-func TestBlocksThatTheDiskWasTooSlowForAreCountedAndSaidOnce(t *testing.T) {
+func TestBlocksMissedByASlowDiskAreCountedAndLoggedOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.tape")
-	rec, player, said := recording(t, path)
+	rec, player, log := recording(t, path)
 	deliver(player, shm.DeliveredCount+100)
 	rec.start()
 	rec.finish()
 	missed, failure := rec.lacks(player.Playout.Load())
-	require.EqualValues(t, 101, missed, "the place of one more may just be used again")
+	require.EqualValues(t, 101, missed, "the place of one more may be about to be reused")
 	require.Empty(t, failure)
-	require.Equal(t, 1, strings.Count(said.String(), "too slow for the tape"))
+	require.Equal(t, 1, strings.Count(log.String(), "too slow for the tape"))
 	r, err := tape.Open(path)
 	require.NoError(t, err)
 	defer r.Close()

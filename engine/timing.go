@@ -10,32 +10,39 @@ import (
 	"chronus/engine/osc"
 )
 
-// timing reads time tags by the player's grid: which block is due when, as the region says it at that moment.
+// timing relates time tags to the player's grid, that is, to the time at which
+// each block is due according to the player's region.
 type timing struct {
 	player *shm.Player
 	geo    *shm.Geometry
 	wall   wallClock
 }
 
-// timeline is the engine's time as it is known now. Before the player has a grid there is none: everything is late.
+// timeline returns the relation as it is now. Before the player has a grid,
+// every time tag is late.
 func (t *timing) timeline(now int64) osc.Timeline {
 	at, ns := t.player.Anchor()
 	return osc.Timeline{
-		Rate: int64(t.geo.Rate), Frame: int64(at) * int64(t.geo.Frames), FrameNS: ns, WallNS: t.wall.offset(), NowNS: now,
+		Rate: int64(t.geo.Rate), Frame: int64(at) * int64(t.geo.Frames), FrameNS: ns,
+		WallNS: t.wall.offset(), NowNS: now,
 	}
 }
 
-// wallClock knows what CLOCK_REALTIME is ahead of CLOCK_MONOTONIC. Slewing (NTP, adjtime) moves both alike, so that the offset only
-// changes when the clock is set or the machine slept. Every use reads both clocks, which bounds the offset to some tens of ns; as
-// long as the bounds hold what is known, that stays, to the nanosecond: two time tags at any distance are mapped with the
-// same offset. When they do not, the clock was set, and the offset is taken anew.
+// wallClock measures how far CLOCK_REALTIME is ahead of CLOCK_MONOTONIC.
+// Slewing (NTP, adjtime) moves both alike, so the offset changes only when the
+// clock is set or the machine has slept. Every use reads both clocks, which
+// bounds the offset to within some tens of ns. As long as the known offset lies
+// within these bounds it is kept, to the nanosecond, so that two time tags at
+// any distance are mapped with the same offset. If it does not, the clock was
+// set, and the offset is measured again.
 type wallClock struct {
 	ns    int64
 	known bool
-	read  func() (before, wall, after int64) // nil: the system's clocks; ns
+	read  func() (before, wall, after int64) // in ns; nil means the system's clocks
 }
 
-// clockGrain is how far two readings of the same instant may be apart: each clock cuts off below 1 ns.
+// clockGrain is how far apart two readings of the same instant may be, in ns,
+// because each clock truncates to 1 ns.
 const clockGrain = 2
 
 func (w *wallClock) offset() int64 {
@@ -47,7 +54,9 @@ func (w *wallClock) offset() int64 {
 	if w.known && w.ns >= wall-after-clockGrain && w.ns <= wall-before+clockGrain {
 		return w.ns
 	}
-	const readings = 16 // of which the tightest counts: whoever is interrupted between two clocks knows little
+	// Only the tightest reading counts, since one that was interrupted between
+	// two clocks is imprecise.
+	const readings = 16
 	for range readings {
 		b, m, a := read()
 		if a-b < after-before {
@@ -58,10 +67,11 @@ func (w *wallClock) offset() int64 {
 	return w.ns
 }
 
-// readClocks reads CLOCK_REALTIME between two readings of CLOCK_MONOTONIC.
+// readClocks reads CLOCK_REALTIME between two readings of CLOCK_MONOTONIC, in
+// ns.
 func readClocks() (before, wall, after int64) {
 	var t unix.Timespec
 	before = clock.Now()
-	_ = unix.ClockGettime(unix.CLOCK_REALTIME, &t) // no Linux lacks this clock
+	_ = unix.ClockGettime(unix.CLOCK_REALTIME, &t) // every Linux has this clock
 	return before, t.Nano(), clock.Now()
 }

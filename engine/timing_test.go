@@ -15,7 +15,8 @@ import (
 	"chronus/engine/rig"
 )
 
-// clocks is a machine whose wall clock is off ns ahead, and on which reading a clock takes a while.
+// clocks is a machine whose wall clock is off ns ahead and on which reading a
+// clock takes time.
 type clocks struct {
 	now, off int64
 	while    func() int64
@@ -67,7 +68,8 @@ func TestOffsetOfThisMachine(t *testing.T) {
 	require.InDelta(t, 0, w.offset()-before, float64(time.Second))
 }
 
-// TestTimeTagsFollowTheGrid: the grid is where the player says it is, also after it was anchored anew.
+// TestTimeTagsFollowTheGrid anchors the player's grid, and then anchors it
+// again.
 func TestTimeTagsFollowTheGrid(t *testing.T) {
 	g, err := shm.NewGeometry(44100, 256, 1, 3, 2, 2, 5, false)
 	require.NoError(t, err)
@@ -87,6 +89,6 @@ func TestTimeTagsFollowTheGrid(t *testing.T) {
 	require.EqualValues(t, 0, frame(40e9))
 	r.Player.SetAnchor(100, 50e9)
 	require.EqualValues(t, 25600, frame(50e9))
-	c.off += 3600e9 // the clock was set, and the sender's with it
+	c.off += 3600e9 // the clock was set, and so was the sender's
 	require.EqualValues(t, 25600+44100, frame(51e9))
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"chronus/engine/clock"
+	"chronus/engine/command"
 	"chronus/engine/control"
 	"chronus/engine/osc"
 	"chronus/engine/patch"
@@ -47,7 +48,7 @@ type fakeEngine struct {
 	hub      control.Hub
 	server   *control.Server
 	osc      *osc.Server
-	commands []osc.Command // to be applied
+	commands []command.Command // to be applied
 	taken    uint64
 	received int
 	block    uint64
@@ -97,7 +98,10 @@ func (e *fakeEngine) run(flags map[string]string) (err error) {
 	e.elect(-1)
 	e.mu.Unlock()
 	go e.server.Serve(e.status, &e.hub)
-	go e.osc.Serve(&osc.Router{Resolve: code.Address, ResolveGate: code.Gate, Sink: e.command})
+	go e.osc.Serve(&osc.Router{Sink: e.take, Routes: []osc.Route{{
+		Address: "/mod/<id>/<param>", Arg: osc.NumberArg,
+		Word: func(names []string) (uint32, error) { return code.Address(names[0], names[1]) },
+	}}})
 	if err := e.play(flags, p, code, signals); err != nil {
 		return err
 	}
@@ -198,18 +202,24 @@ func (e *fakeEngine) next(n uint64, rec *tape.Writer, code *patch.Compiled, stat
 	return b
 }
 
-func (e *fakeEngine) command(c osc.Command) bool {
+func (e *fakeEngine) take(commands []command.Command) bool {
+	for _, c := range commands {
+		e.command(c)
+	}
+	return true
+}
+
+func (e *fakeEngine) command(c command.Command) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.received++
 	if e.bug == "drop a command" && e.received == 3 {
-		return true
+		return
 	}
 	e.commands = append(e.commands, c)
 	if e.bug == "repeat a command" && e.received == 3 {
 		time.AfterFunc(30*time.Millisecond, func() { e.command(c) })
 	}
-	return true
 }
 
 func (e *fakeEngine) publish(ev control.Event) {

@@ -120,7 +120,7 @@ func TestSendToNobodyIsOneLine(t *testing.T) {
 		code, out, errOut := call("send", "--osc-port", port, address)
 		require.Equal(t, exitFail, code)
 		require.Empty(t, out)
-		require.Equal(t, "chronus: osc: "+addr+": nobody listens there\n", errOut)
+		require.Equal(t, "chronus: osc: "+addr+": nothing is listening there\n", errOut)
 	}
 }
 

@@ -1,8 +1,9 @@
 //go:build linux
 
-// Package hotpath measures what crosses packages on the way from a command to the
-// sound. The benchmarks live here because only the engine's own tree may import
-// its internal packages; package bench names them for `go test -bench`.
+// Package hotpath holds the benchmarks that cross packages on the way from a
+// command to the sound. They are here because only the engine's own tree may
+// import its internal packages; package bench runs them under `go test -bench`.
+// Nothing but benchmarks may import it.
 package hotpath
 
 import (
@@ -21,7 +22,9 @@ import (
 	"chronus/engine/rig"
 )
 
-// engine is the regions of one, with two replicas that somebody else's code renders for: what they publish is noise.
+// engine holds the regions of an engine, and its player. Two slots look like
+// rendering workers, for which the benchmark publishes the same samples in
+// every block.
 type engine struct {
 	*rig.Rig
 	code    *patch.Compiled
@@ -40,7 +43,8 @@ func start(b *testing.B, name string) *engine {
 	require.NoError(b, err)
 	e := &engine{
 		Rig: rig.New(b, g), code: code,
-		samples: make([]float32, g.Samples()), state: make([]uint64, g.StateWords), out: make([]float32, g.Samples()),
+		samples: make([]float32, g.Samples()), state: make([]uint64, g.StateWords),
+		out: make([]float32, g.Samples()),
 	}
 	for i := range e.samples {
 		e.samples[i] = float32(i%17)/17 - 0.5
@@ -55,11 +59,13 @@ func start(b *testing.B, name string) *engine {
 }
 
 func (e *engine) publish(slot int, block uint64) {
-	ring.Publish(e.Rings[slot], e.Host.Stamp.Fold(), ring.Block{Number: block, Prev: block}, e.samples, e.state)
+	b := ring.Block{Number: block, Prev: block}
+	ring.Publish(e.Rings[slot], e.Host.Stamp.Fold(), b, e.samples, e.state)
 }
 
-// Callback measures one call of the player's callback. With failover the block
-// is in the other ring only, so that every call switches; without, it is in both.
+// Callback measures one call of the player's callback. With failover, each
+// block is only in the ring that is not being read, so that every call
+// switches; without it, each block is in both rings.
 func Callback(b *testing.B, failover bool) {
 	e := start(b, "voice")
 	var spent time.Duration
@@ -97,11 +103,11 @@ func Restore(b *testing.B, patch string) {
 	}
 }
 
-// Command measures one datagram, from just before it is sent until its command
-// is in the log: the socket, the host's goroutine that reads it, parser, router
-// and queue.
+// Command measures the path of one datagram from just before it is sent until
+// its command is in the log: the socket, the goroutine of the host that reads
+// it, the parser, the router and the queue.
 func Command(b *testing.B) {
-	const room = 128 // commands between two seals, which make room in the log
+	const room = 128 // commands between two seals, each of which makes room in the log
 	e := start(b, "voice")
 	queue := cmdlog.NewQueue(cmdlog.NewWriter(e.Host, e.Player, e.Rings), nil)
 	server, err := osc.Listen("127.0.0.1", 0)
@@ -109,9 +115,10 @@ func Command(b *testing.B) {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		server.Serve(&osc.Router{Resolve: e.code.Address, ResolveGate: e.code.Gate, Sink: func(c osc.Command) bool {
-			return queue.Push(cmdlog.Command{Address: c.Address, Value: c.Value, RecvNS: c.RecvNS, At: c.At})
-		}})
+		server.Serve(&osc.Router{Sink: queue.Push, Routes: []osc.Route{{
+			Address: "/mod/<id>/<param>", Arg: osc.NumberArg,
+			Word: func(names []string) (uint32, error) { return e.code.Address(names[0], names[1]) },
+		}}})
 	}()
 	defer func() {
 		require.NoError(b, server.Close())

@@ -15,13 +15,15 @@ import (
 	goosc "github.com/hypebeast/go-osc/osc"
 )
 
-// ErrNobody says that the kernel at the other end has nobody listening at the port.
-var ErrNobody = errors.New("nobody listens there")
+// ErrNotListening is returned when the kernel at the other end reports that no
+// process listens at the port.
+var ErrNotListening = errors.New("nothing is listening there")
 
-// ErrMalformed says that a message was not sent because no server would take it.
+// ErrMalformed is returned for a message that was not sent because no server
+// would accept it.
 var ErrMalformed = errors.New("malformed message")
 
-// malformed is an error that is ErrMalformed and says why.
+// malformed is an ErrMalformed that carries the reason.
 type malformed struct{ error }
 
 func (malformed) Is(target error) bool { return target == ErrMalformed }
@@ -32,7 +34,8 @@ type Client struct {
 	addr string
 }
 
-// Dial prepares to send to addr, "host:port". Nothing is sent, so whether anybody listens there is not known.
+// Dial prepares to send to addr, "host:port". It sends nothing, so it cannot
+// report whether a server listens there.
 func Dial(addr string) (*Client, error) {
 	c, err := net.Dial("udp", addr)
 	if err != nil {
@@ -41,9 +44,10 @@ func Dial(addr string) (*Client, error) {
 	return &Client{conn: c, addr: addr}, nil
 }
 
-// Send sends one message. Arguments are int (as int32 where it fits, else int64), int32, int64, float32, float64,
-// string, []byte, bool or nil. UDP promises nothing: nil means sent, not received. What no server would take is not sent, which
-// is ErrMalformed.
+// Send sends one message. Arguments are int (sent as int32 if it fits, else as
+// int64), int32, int64, float32, float64, string, []byte, bool or nil. UDP
+// promises nothing: a nil error means sent, not received. A message that no
+// server would accept is not sent, and the error is ErrMalformed.
 func (c *Client) Send(address string, args ...any) error {
 	data, err := marshal(address, args)
 	if err != nil {
@@ -66,7 +70,8 @@ func (c *Client) SendAt(t time.Time, address string, args ...any) error {
 func (c *Client) write(data []byte) error {
 	_, err := c.conn.Write(data)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		// The kernel's news about an earlier message, told instead of sending this one.
+		// This is about an earlier message: the kernel reports its refusal
+		// instead of sending the new one.
 		_, err = c.conn.Write(data)
 	}
 	if err != nil {
@@ -77,8 +82,10 @@ func (c *Client) write(data []byte) error {
 
 func (c *Client) failed(err error) error { return fmt.Errorf("osc: send to %s: %w", c.addr, err) }
 
-// Refused waits up to d for the news that a message sent before found nobody, and returns ErrNobody then. A machine that is not
-// there, or a firewall, gives no news: nil means that none came.
+// Refused waits up to d for the kernel's report that no process listened for an
+// earlier message, and returns ErrNotListening if it comes. A machine that is
+// down or behind a firewall sends no such report, so nil means only that none
+// came.
 func (c *Client) Refused(d time.Duration) error {
 	_, err := c.receive("", d)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -87,8 +94,8 @@ func (c *Client) Refused(d time.Duration) error {
 	return err
 }
 
-// Ask sends a message without arguments and waits up to d for the answer, a message with the same address; it returns the
-// answer's arguments.
+// Ask sends a message without arguments, waits up to d for the answer, a
+// message with the same address, and returns its arguments.
 func (c *Client) Ask(address string, d time.Duration) ([]any, error) {
 	if err := c.Send(address); err != nil {
 		return nil, err
@@ -100,7 +107,8 @@ func (c *Client) Ask(address string, d time.Duration) ([]any, error) {
 	return args, err
 }
 
-// receive waits for a message with the given address, "" for none.
+// receive waits for a message with the given address and returns its arguments.
+// With "" it accepts no message and waits only for an error.
 func (c *Client) receive(address string, d time.Duration) ([]any, error) {
 	if err := c.conn.SetReadDeadline(time.Now().Add(d)); err != nil {
 		return nil, fmt.Errorf("osc: %s: %w", c.addr, cause(err))
@@ -111,7 +119,7 @@ func (c *Client) receive(address string, d time.Duration) ([]any, error) {
 		n, err := c.conn.Read(buf)
 		switch {
 		case errors.Is(err, syscall.ECONNREFUSED):
-			return nil, fmt.Errorf("osc: %s: %w", c.addr, ErrNobody)
+			return nil, fmt.Errorf("osc: %s: %w", c.addr, ErrNotListening)
 		case err != nil:
 			return nil, fmt.Errorf("osc: %s: %w", c.addr, err)
 		case address == "":
@@ -123,7 +131,8 @@ func (c *Client) receive(address string, d time.Duration) ([]any, error) {
 	}
 }
 
-// answer looks for a message with the given address in a datagram.
+// answer returns the arguments of the first message in a datagram that has the
+// given address.
 func answer(p *parser, data []byte, address string) (args []any, ok bool) {
 	messages, _ := p.parse(data)
 	for i := range messages {
@@ -153,14 +162,15 @@ func marshal(address string, args []any) ([]byte, error) {
 		}
 		m.Append(arg)
 	}
-	if zero { // go-osc would cut it off there and say nothing
+	if zero { // go-osc would silently cut the string off there
 		return nil, fmt.Errorf("%s: zero byte in a string", clip(address))
 	}
 	data, err := m.MarshalBinary()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", clip(address), err)
 	}
-	// What the other side would refuse is better refused here, where somebody reads the error.
+	// What the server would refuse is better refused here, where the error
+	// reaches the sender.
 	if _, err := check(nil, data); err != nil {
 		return nil, err
 	}

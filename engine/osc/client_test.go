@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestClientRefusesWhatTheServerWould(t *testing.T) {
+func TestClientRefusesWhatTheServerWouldRefuse(t *testing.T) {
 	c, err := Dial("127.0.0.1:9")
 	require.NoError(t, err)
 	defer c.Close()
@@ -21,7 +21,7 @@ func TestClientRefusesWhatTheServerWould(t *testing.T) {
 		want    string
 	}{
 		{"no slash", "mod/sine1/freq", nil, "neither a message nor a bundle"},
-		{"space", "/mod/sine 1", nil, "a character that none has"},
+		{"space", "/mod/sine 1", nil, "an invalid character"},
 		{"zero byte in the address", "/mod\x00/x", nil, "zero byte in a string"},
 		{"zero byte in a string", "/x", []any{"a\x00b"}, "zero byte in a string"},
 		{"unsupported type", "/x", []any{struct{}{}}, "unsupported type: struct {}"},
@@ -37,14 +37,14 @@ func TestClientRefusesWhatTheServerWould(t *testing.T) {
 	}
 }
 
-func TestClientOutlivesAServerThatWasAway(t *testing.T) {
+func TestClientRecoversOnceTheServerIsBack(t *testing.T) {
 	first := listen(t)
 	addr := first.Addr()
 	require.NoError(t, first.Close())
 	c, err := Dial(addr)
 	require.NoError(t, err)
 	defer c.Close()
-	_ = c.Send("/lost") // to nobody: the kernel keeps the refusal for the next call
+	_ = c.Send("/lost") // nothing listens: the kernel keeps the refusal for the next call
 
 	host, port := splitPort(t, addr)
 	s, err := Listen(host, port)
@@ -56,7 +56,7 @@ func TestClientOutlivesAServerThatWasAway(t *testing.T) {
 	case a := <-got:
 		require.Equal(t, "/found", a)
 	case <-time.After(patience):
-		t.Fatal("the message after a refused one was lost")
+		t.Fatal("the message after the refused one was lost")
 	}
 }
 
@@ -74,7 +74,7 @@ func TestDialErrorNamesTheAddress(t *testing.T) {
 	require.EqualError(t, err, "osc: 127.0.0.1: missing port in address")
 }
 
-func TestClientSaysThatNobodyListens(t *testing.T) {
+func TestClientReportsThatNothingListens(t *testing.T) {
 	s := listen(t)
 	addr := s.Addr()
 	require.NoError(t, s.Close())
@@ -83,14 +83,14 @@ func TestClientSaysThatNobodyListens(t *testing.T) {
 	defer c.Close()
 	require.NoError(t, c.Send("/x"))
 	err = c.Refused(patience)
-	require.ErrorIs(t, err, ErrNobody)
-	require.EqualError(t, err, "osc: "+addr+": nobody listens there")
+	require.ErrorIs(t, err, ErrNotListening)
+	require.EqualError(t, err, "osc: "+addr+": nothing is listening there")
 	_, err = c.Ask("/engine/status", patience)
-	require.ErrorIs(t, err, ErrNobody)
+	require.ErrorIs(t, err, ErrNotListening)
 }
 
-func TestClientWaitsNoLongerThanAsked(t *testing.T) {
-	s := listen(t) // and nobody reads
+func TestClientWaitsNoLongerThanItsLimit(t *testing.T) {
+	s := listen(t) // never reads
 	defer s.Close()
 	c, err := Dial(s.Addr())
 	require.NoError(t, err)
@@ -113,5 +113,7 @@ func TestSendAtIsABundleWithATimeTag(t *testing.T) {
 	defer c.Close()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 500_000_000, time.UTC)
 	require.NoError(t, c.SendAt(at, "/x", 7, "text"))
-	require.Equal(t, Message{Address: "/x", Args: []any{int32(7), "text"}, TimeTag: uint64(at.Unix()+2208988800)<<32 | 1<<31}, <-got)
+	require.Equal(t, Message{
+		Address: "/x", Args: []any{int32(7), "text"}, TimeTag: uint64(at.Unix()+2208988800)<<32 | 1<<31,
+	}, <-got)
 }

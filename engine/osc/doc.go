@@ -1,11 +1,16 @@
-// Package osc takes OSC 1.0 packets from UDP and makes commands of them. It must not know what they do.
+// Package osc receives OSC 1.0 packets over UDP and turns them into commands.
+// It must not know what a command does.
 //
-// A Server owns the socket and the read loop and hands each message to a Handler; a Router is the Handler that turns
-// /mod/<id>/<param>, /gate/<id> and /engine/... into Commands; a Timeline reads time tags as frames; a Client sends.
+// A Server owns the socket and the read loop and hands the messages of each
+// datagram to a Handler. A Router is the Handler that turns a datagram into
+// commands by a table of Routes and passes them on together. A Timeline maps
+// time tags to frames. A Client sends.
 //
-// Whatever arrives is hostile until checked: the package must never panic, never stop receiving, never start a
-// goroutine a packet, never allocate what a packet asks for, and never use an address from outside as a pattern.
-// go-osc only ever sees single messages whose structure was checked here first: its own server ends on the first
-// malformed packet, its dispatcher compiles the sender's address as a regular expression (and panics if it cannot), and
-// its bundle reader ignores element sizes.
+// Whatever arrives is hostile until it has been checked. The package must never
+// panic, never stop receiving, never start a goroutine per packet, never
+// allocate as much as a packet asks for, and never use an address from outside
+// as a pattern. go-osc sees only single messages whose structure has been
+// checked here, because its own server stops at the first malformed packet, its
+// dispatcher compiles the sender's address as a regular expression (and panics
+// if that fails), and its bundle reader ignores element sizes.
 package osc

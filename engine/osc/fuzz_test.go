@@ -4,10 +4,18 @@ import (
 	"math"
 	"net/netip"
 	"testing"
+
+	"chronus/engine/command"
 )
 
-// FuzzPacket sends anything down the whole path. What is accepted must survive a round trip, what is not must be
-// counted, and no command may leave without the end of its bundle.
+// handler is a function of a datagram as a Handler.
+type handler func(datagram []Message) error
+
+func (h handler) Handle(datagram []Message) error { return h(datagram) }
+
+// FuzzPacket sends any datagram down the whole path. What is accepted must
+// survive a round trip, what is refused must be counted, and the commands must
+// leave in one call.
 func FuzzPacket(f *testing.F) {
 	for _, h := range hostiles(f) {
 		f.Add(h.data)
@@ -27,40 +35,45 @@ func FuzzPacket(f *testing.F) {
 		if len(data) > maxDatagram {
 			data = data[:maxDatagram]
 		}
-		var got []Command
-		r := testRouter(&got)
-		asked := 0
-		r.Status = func(netip.AddrPort) { asked++ }
-		stops := 0
-		r.Stop = func() { stops++ }
-		engine := 0
-		refused, messages := 0, 0
-		h := HandlerFunc(func(m *Message) error {
-			messages++
-			if m.From != somebody || m.RecvNS != 5 {
-				t.Fatalf("sender or time lost: %+v", m)
-			}
-			err := r.Message(m)
-			if err != nil {
-				refused++
-			} else if m.Address == "/engine/status" || m.Address == "/engine/stop" {
-				engine++
-			}
-			return err
-		})
+		var got []command.Command
+		calls := 0
+		r := testRouter(nil)
+		r.Sink = func(c []command.Command) bool {
+			got = c
+			calls++
+			return true
+		}
+		actions := 0
+		for _, address := range []string{StatusAddress, "/engine/stop"} {
+			r.on(address, func(netip.AddrPort) { actions++ })
+		}
+		messages := 0
 		lines := 0
 		s := &Server{OnBad: func(string) { lines++ }}
-		s.datagram(h, data, somebody, 5)
+		s.datagram(handler(func(datagram []Message) error {
+			messages = len(datagram)
+			for _, m := range datagram {
+				if m.From != sender || m.RecvNS != 5 {
+					t.Fatalf("sender or time lost: %+v", m)
+				}
+			}
+			err := r.Handle(datagram)
+			if accepted := len(got) + actions; (err == nil) != (accepted == messages) || accepted > messages {
+				t.Fatalf("%d messages, %d commands, %d actions, %v", messages, len(got), actions, err)
+			}
+			return err
+		}), data, sender, 5)
 
 		bad := int(s.Bad.Load())
-		if s.Packets.Load() != 1 || bad > 1 || lines != bad {
-			t.Fatalf("%d packets, %d bad, %d lines", s.Packets.Load(), bad, lines)
+		if s.Packets.Load() != 1 || bad > 1 || lines != bad || messages > MaxBundle ||
+			bad == 0 && len(got)+actions != messages {
+			t.Fatalf("%d packets, %d bad, %d lines, %d messages", s.Packets.Load(), bad, lines, messages)
 		}
-		if refused > 0 && bad == 0 || len(got)+refused+engine != messages || asked > engine || stops > 1 || messages > MaxBundle {
-			t.Fatalf("%d messages, %d refused, %d commands, %d bad", messages, refused, len(got), bad)
+		if calls > 1 || (calls == 1) != (len(got) > 0) {
+			t.Fatalf("%d calls of the sink, %d commands", calls, len(got))
 		}
 		for i, c := range got {
-			if math.IsNaN(c.Value) || math.IsInf(c.Value, 0) || c.BundleEnd != (i == len(got)-1) || c.At < 0 || c.At > 62*44100 {
+			if math.IsNaN(c.Value) || math.IsInf(c.Value, 0) || c.Frame < command.Untimed || c.Frame > 62*44100 {
 				t.Fatalf("command %d of %d: %+v", i, len(got), c)
 			}
 		}
@@ -71,7 +84,7 @@ func FuzzPacket(f *testing.F) {
 		}
 		for _, arg := range ms[0].Args {
 			if _, ok := arg.(uint64); ok {
-				return // a time tag, which the client does not send
+				return // the client does not send time tags
 			}
 		}
 		if again, err := marshal(ms[0].Address, ms[0].Args); err != nil || string(again) != string(data) {
@@ -80,7 +93,7 @@ func FuzzPacket(f *testing.F) {
 	})
 }
 
-// FuzzAnswer is what a client makes of anything that comes back.
+// FuzzAnswer has a client parse any datagram that might come back.
 func FuzzAnswer(f *testing.F) {
 	f.Add(packet(f, "/engine/status", "playing", int64(7), 2))
 	f.Add(bundle(Immediately, packet(f, "/x"), packet(f, "/engine/status", true)))

@@ -6,19 +6,21 @@ import (
 	"testing"
 	"time"
 
+	"chronus/engine/command"
+
 	"github.com/stretchr/testify/require"
 )
 
-// TestOscsend is what liblo's command line sends, an OSC peer that nobody here wrote.
+// TestOscsend receives what liblo's command-line client sends, an OSC
+// implementation independent of this one.
 func TestOscsend(t *testing.T) {
 	oscsend, err := exec.LookPath("oscsend")
 	if err != nil {
-		t.Skip("no oscsend here: install liblo-tools")
+		t.Skip("oscsend not found: install liblo-tools")
 	}
-	got := make(chan Command, 16)
-	var none []Command
-	r := testRouter(&none)
-	r.Sink = func(c Command) bool { got <- c; return true }
+	got := make(chan []command.Command, 16)
+	r := testRouter(nil)
+	r.Sink = func(c []command.Command) bool { got <- c; return true }
 	s := listen(t)
 	serve(t, s, r)
 	_, port, err := net.SplitHostPort(s.Addr())
@@ -40,10 +42,11 @@ func TestOscsend(t *testing.T) {
 		out, err := exec.Command(oscsend, append([]string{"osc.udp://127.0.0.1:" + port}, c.args...)...).CombinedOutput()
 		require.NoError(t, err, string(out))
 		select {
-		case cmd := <-got:
-			require.Equal(t, c.address, cmd.Address, c.args)
-			require.Equal(t, c.value, cmd.Value, c.args)
-			require.Zero(t, cmd.At)
+		case cmds := <-got:
+			require.Len(t, cmds, 1)
+			require.Equal(t, c.address, cmds[0].Address, c.args)
+			require.Equal(t, c.value, cmds[0].Value, c.args)
+			require.False(t, cmds[0].Timed())
 		case <-time.After(patience):
 			t.Fatal(c.args, " did not arrive")
 		}

@@ -10,13 +10,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"chronus/engine/command"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var somebody = netip.MustParseAddrPort("127.0.0.1:9000")
+var sender = netip.MustParseAddrPort("127.0.0.1:9000")
 
-// packet is the wire form of a message that the package's own client would send.
+// packet returns the wire form of a message that the package's own client would
+// send.
 func packet(t testing.TB, address string, args ...any) []byte {
 	t.Helper()
 	data, err := marshal(address, args)
@@ -24,7 +27,8 @@ func packet(t testing.TB, address string, args ...any) []byte {
 	return data
 }
 
-// bundle is the wire form of a bundle, written out by hand: go-osc would put messages before bundles.
+// bundle returns the wire form of a bundle, written out by hand because go-osc
+// would put messages before bundles.
 func bundle(timeTag uint64, elements ...[]byte) []byte {
 	data := binary.BigEndian.AppendUint64([]byte("#bundle\x00"), timeTag)
 	for _, e := range elements {
@@ -34,7 +38,8 @@ func bundle(timeTag uint64, elements ...[]byte) []byte {
 	return data
 }
 
-// raw is a message of the given type tags and argument bytes, sound or not.
+// raw returns a message with the given type tags and argument bytes,
+// well-formed or not.
 func raw(address, tags, args string) []byte {
 	pad := func(s string) string { return s + "\x00\x00\x00\x00"[:4-len(s)%4] }
 	return []byte(pad(address) + pad(tags) + args)
@@ -47,7 +52,8 @@ func nest(depth int, inner []byte) []byte {
 	return inner
 }
 
-// hostile is one datagram of every kind known to break OSC servers, with what the error line says of it.
+// hostile is a datagram of a kind known to break OSC servers, and part of the
+// line that reports it.
 type hostile struct {
 	name string
 	data []byte
@@ -80,67 +86,110 @@ func hostiles(t testing.TB) []hostile {
 		{"one byte", []byte("/"), "not a multiple of 4"},
 		{"zero bytes", make([]byte, 64), "neither a message nor a bundle"},
 		{"address without a slash", []byte("2f80"), "neither a message nor a bundle"},
-		{"address without its end", []byte("/mod/sine1/freq!"), "address without its end"},
-		{"address with garbage for padding", []byte("/a\x00x,\x00\x00\x00"), "address without its end"},
-		{"address with a control character", raw("/mod/\x1b[2J/freq", ",i", "\x00\x00\x00\x01"), "a character that none has"},
+		{"unterminated address", []byte("/mod/sine1/freq!"), "unterminated address"},
+		{"address padded with garbage", []byte("/a\x00x,\x00\x00\x00"), "unterminated address"},
+		{
+			"address with a control character", raw("/mod/\x1b[2J/freq", ",i", "\x00\x00\x00\x01"),
+			"an invalid character",
+		},
 		{"address of 4 KiB", raw("/"+string(long), ",i", "\x00\x00\x00\x01"), "bytes (at most 4096)"},
 		{"bad regular expression", packet(t, "/[z-a]", float32(1)), "patterns are not supported"},
 		{"pattern", packet(t, "/mod/*/freq", float32(1)), "patterns are not supported"},
-		{"pattern that means everything", packet(t, "/mod/{sine1,sine2}/fre?", float32(1)), "patterns are not supported"},
+		{
+			"pattern that means everything", packet(t, "/mod/{sine1,sine2}/fre?", float32(1)),
+			"patterns are not supported",
+		},
 		{"no type tags", []byte("/mod/sine1/freq\x00"), "no type tags"},
 		{"type tags without a comma", raw("/mod/sine1/freq", "f", f32(1)), "no type tags"},
-		{"type tags without their end", []byte("/a\x00\x00,fff"), "no type tags"},
+		{"unterminated type tags", []byte("/a\x00\x00,fff"), "no type tags"},
 		{"64 kB of T", raw("/mod/sine1/freq", ","+string(tags), ""), "bytes (at most 4096)"},
 		{"4 kB of T", raw("/mod/sine1/freq", ","+string(tags[:4000]), ""), "4000 arguments (at most 64)"},
 		{"unsupported tag", raw("/mod/sine1/freq", ",c", "\x00\x00\x00a"), "unsupported type tag 'c'"},
 		{"array", raw("/mod/sine1/freq", ",[f]", f32(1)), "unsupported type tag '['"},
-		{"cut off float", raw("/mod/sine1/freq", ",f", ""), "cut off within its arguments"},
-		{"cut off double", raw("/mod/sine1/freq", ",d", "\x00\x00\x00\x00"), "cut off within its arguments"},
-		{"cut off time tag before an argument", raw("/mod/sine1/freq", ",tf", f32(1)), "cut off within its arguments"},
-		{"cut off string", raw("/mod/sine1/freq", ",s", "abcd"), "string argument without its end"},
+		{"truncated float", raw("/mod/sine1/freq", ",f", ""), "truncated within its arguments"},
+		{
+			"truncated double", raw("/mod/sine1/freq", ",d", "\x00\x00\x00\x00"),
+			"truncated within its arguments",
+		},
+		{
+			"truncated time tag before an argument", raw("/mod/sine1/freq", ",tf", f32(1)),
+			"truncated within its arguments",
+		},
+		{"truncated string", raw("/mod/sine1/freq", ",s", "abcd"), "unterminated string argument"},
 		{"blob of 2 GiB", raw("/mod/sine1/freq", ",b", "\x7f\xff\xff\xff"), "blob of 2147483647 bytes"},
-		{"blob of -1 bytes", raw("/mod/sine1/freq", ",b", "\xff\xff\xff\xffabcd"), "blob of 4294967295 bytes"},
+		{
+			"blob of -1 bytes", raw("/mod/sine1/freq", ",b", "\xff\xff\xff\xffabcd"),
+			"blob of 4294967295 bytes",
+		},
 		{"blob of 0 bytes", raw("/mod/sine1/freq", ",b", "\x00\x00\x00\x00"), "blob of 0 bytes"},
-		{"cut off blob", raw("/mod/sine1/freq", ",b", "\x00\x00\x00\x09abcdefgh"), "cut off within its arguments"},
-		{"blob with garbage for padding", raw("/mod/sine1/freq", ",b", "\x00\x00\x00\x01abcd"), "blob with garbage for padding"},
-		{"bytes after the arguments", append(packet(t, "/mod/sine1/freq", float32(1)), 0, 0, 0, 0), "4 bytes after its last argument"},
+		{
+			"truncated blob", raw("/mod/sine1/freq", ",b", "\x00\x00\x00\x09abcdefgh"),
+			"truncated within its arguments",
+		},
+		{
+			"blob padded with garbage", raw("/mod/sine1/freq", ",b", "\x00\x00\x00\x01abcd"),
+			"blob padded with nonzero bytes",
+		},
+		{
+			"bytes after the arguments", append(packet(t, "/mod/sine1/freq", float32(1)), 0, 0, 0, 0),
+			"4 bytes after the last argument",
+		},
 		{"NaN", raw("/mod/sine1/freq", ",f", f32(float32(math.NaN()))), "want a finite number"},
 		{"double NaN", raw("/mod/sine1/freq", ",d", f64(math.NaN())), "want a finite number"},
 		{"infinity", raw("/mod/sine1/freq", ",f", f32(float32(math.Inf(-1)))), "want a finite number"},
 		{"gate of NaN", raw("/gate/env", ",f", f32(float32(math.NaN()))), "want a finite number"},
 		{"gate of 2", packet(t, "/gate/env", 2), "want 0 or 1"},
-		{"no argument", packet(t, "/mod/sine1/freq"), "0 arguments"},
-		{"two arguments", packet(t, "/mod/sine1/freq", 1, 2), "2 arguments"},
-		{"string for a number", packet(t, "/mod/sine1/freq", "440"), "a string, want a number"},
-		{"truth value for a number", packet(t, "/mod/sine1/freq", true), "a truth value, want a number"},
-		{"nil for a number", packet(t, "/mod/sine1/freq", nil), "nil, want a number"},
-		{"unknown module", packet(t, "/mod/nobody/freq", 1), `unknown module "nobody"`},
+		{"no argument", packet(t, "/mod/sine1/freq"), "want one number, got 0 arguments"},
+		{"two arguments", packet(t, "/mod/sine1/freq", 1, 2), "want one number, got 2 arguments"},
+		{"string for a number", packet(t, "/mod/sine1/freq", "440"), "want a number, got a string"},
+		{"truth value for a number", packet(t, "/mod/sine1/freq", true), "want a number, got a truth value"},
+		{"nil for a number", packet(t, "/mod/sine1/freq", nil), "want a number, got nil"},
+		{"unknown module", packet(t, "/mod/other/freq", 1), `unknown module "other"`},
 		{"unknown parameter", packet(t, "/mod/sine1/nothing", 1), `unknown parameter "nothing"`},
-		{"unknown gate", packet(t, "/gate/nobody", 1), `unknown module "nobody"`},
-		{"unknown address", packet(t, "/nothing", 1), "no such address"},
-		{"too short an address", packet(t, "/mod/sine1", 1), "want /mod/<id>/<param>"},
-		{"too long an address", packet(t, "/mod/sine1/freq/x", 1), "want /mod/<id>/<param>"},
-		{"unknown /engine address", packet(t, "/engine/nothing"), "no such address (known: /engine/status"},
+		{"unknown gate", packet(t, "/gate/other", 1), `unknown module "other"`},
+		{
+			"unknown address", packet(t, "/nothing", 1),
+			"no such address (known: /mod/<id>/<param>, /gate/<id>, /engine/freq,",
+		},
+		{"too short an address", packet(t, "/mod/sine1", 1), "no such address (known: /mod/<id>/<param>)"},
+		{
+			"too long an address", packet(t, "/mod/sine1/freq/x", 1),
+			"no such address (known: /mod/<id>/<param>)",
+		},
+		{
+			"unknown /engine address", packet(t, "/engine/nothing"),
+			"no such address (known: /engine/freq, /engine/gain, /engine/status, /engine/stop)",
+		},
 		{"/engine itself", packet(t, "/engine"), "no such address"},
-		{"status with an argument", packet(t, "/engine/status", 1), "1 arguments, want none"},
-		{"stop with an argument", packet(t, "/engine/stop", 1), "1 arguments, want none"},
+		{"status with an argument", packet(t, "/engine/status", 1), "want no arguments, got 1"},
+		{"stop with an argument", packet(t, "/engine/stop", 1), "want no arguments, got 1"},
 		{"status at a time", bundle(soon, packet(t, "/engine/status")), "cannot be timed"},
 		{"stop at a time", bundle(soon, packet(t, "/engine/stop")), "cannot be timed"},
-		{"engine frequency of NaN", raw("/engine/freq", ",f", f32(float32(math.NaN()))), "want a finite number"},
-		{"engine frequency without a number", packet(t, "/engine/freq"), "0 arguments"},
-		{"engine gain of a patch without", packet(t, "/engine/gain", 1), "no module with a gain"},
-		{"time tag an hour ahead", bundle(soon+3600<<32, freq), `"/mod/sine1/freq": time tag 3601.0 s ahead (at most 60 s)`},
-		{"time tag of a clock that counts from 0", bundle(7<<32, freq), "s ahead (at most 60 s)"}, // 2036, when NTP begins anew
+		{
+			"engine frequency of NaN", raw("/engine/freq", ",f", f32(float32(math.NaN()))),
+			"want a finite number",
+		},
+		{"engine frequency without a number", packet(t, "/engine/freq"), "want one number, got 0 arguments"},
+		{"engine gain of a patch without one", packet(t, "/engine/gain", 1), "no module with a gain"},
+		{
+			"time tag an hour ahead", bundle(soon+3600<<32, freq),
+			`"/mod/sine1/freq": time tag 3601.0 s ahead (at most 60 s)`,
+		},
+		// This one means 2036, when NTP's seconds start again at 0.
+		{"time tag of a clock that counts from zero", bundle(7<<32, freq), "s ahead (at most 60 s)"},
 		{"time tag of the end of time", bundle(1<<64-1, freq), "s ahead (at most 60 s)"},
-		{"empty parts", packet(t, "/mod//", 1), "want /mod/<id>/<param>"},
+		{"empty parts", packet(t, "/mod//", 1), "no such address (known: /mod/<id>/<param>)"},
 		{"double slash", packet(t, "//mod/sine1/freq", 1), "no such address"},
-		{"almost a bundle", []byte("#bundlx\x00\x00\x00\x00\x00\x00\x00\x00\x01"), "neither a message nor a bundle"},
-		{"bundle without a time tag", []byte("#bundle\x00\x00\x00\x00\x00"), "cut off within its time tag"},
-		{"bundle with half a size", append(bundle(Immediately), 0, 0), "cut off within the size"},
-		{"bundle element larger than the bundle", wrongSize(4000), "element of 4000 bytes where 24 are left"},
+		{
+			"almost a bundle", []byte("#bundlx\x00\x00\x00\x00\x00\x00\x00\x00\x01"),
+			"neither a message nor a bundle",
+		},
+		{"bundle without a time tag", []byte("#bundle\x00\x00\x00\x00\x00"), "truncated within its time tag"},
+		{"bundle with half a size", append(bundle(Immediately), 0, 0), "truncated within the size"},
+		{"bundle element larger than the bundle", wrongSize(4000), "element of 4000 bytes with only 24 left"},
 		{"bundle element of 2 GiB", wrongSize(0x7ffffffc), "element of 2147483644 bytes"},
-		{"bundle element of negative size", wrongSize(0xfffffffc), "an impossible size: -4"},
-		{"bundle element of odd size", wrongSize(27), "an impossible size: 27"},
+		{"bundle element of negative size", wrongSize(0xfffffffc), "an impossible size of -4"},
+		{"bundle element of odd size", wrongSize(27), "an impossible size of 27"},
 		{"bundle with an empty element", bundle(Immediately, nil), "empty packet"},
 		{"bundles in bundles", nest(maxDepth+1, freq), "nested more than 8 deep"},
 		{"bundles as deep as a datagram holds", nest(3000, nil), "nested more than 8 deep"},
@@ -148,42 +197,57 @@ func hostiles(t testing.TB) []hostile {
 	}
 }
 
-// testTimeline is that of a clock at the time of writing, at which frame 44100 is played. soon is a second after.
+// testTimeline is that of a clock on which frame 44100 is being played. soon is
+// the time tag of one second later.
 func testTimeline(int64) Timeline {
 	return Timeline{Rate: 44100, Frame: 44100, FrameNS: 1e9, WallNS: 1_790_000_000e9, NowNS: 1e9}
 }
 
 var soon = timeTag(1_790_000_002e9)
 
-// testRouter knows sine1, env and /engine/freq, and keeps what it was sent.
-func testRouter(got *[]Command) *Router {
+// testRouter accepts what an engine does, with a module sine1, a gate env and
+// no gain, and appends the commands it is sent to got.
+func testRouter(got *[]command.Command) *Router {
+	ignore := func(netip.AddrPort) {}
 	return &Router{
-		Resolve: func(module, param string) (uint32, error) {
-			switch {
-			case module != "sine1":
-				return 0, fmt.Errorf("unknown module %s", clip(module))
-			case param == "freq":
-				return 3, nil
-			case param == "amp":
-				return 4, nil
-			}
-			return 0, fmt.Errorf("unknown parameter %s of %s", clip(param), module)
-		},
-		ResolveGate: func(module string) (uint32, error) {
-			if module != "env" {
-				return 0, fmt.Errorf("unknown module %s", clip(module))
-			}
-			return 9, nil
-		},
-		ResolveEngine: func(name string) (uint32, error) {
-			if name == "freq" {
-				return 3, nil
-			}
-			return 0, errors.New("no module with a gain")
+		Routes: []Route{
+			{Address: "/mod/<id>/<param>", Arg: NumberArg, Word: func(names []string) (uint32, error) {
+				switch module, param := names[0], names[1]; {
+				case module != "sine1":
+					return 0, fmt.Errorf("unknown module %s", clip(module))
+				case param == "freq":
+					return 3, nil
+				case param == "amp":
+					return 4, nil
+				default:
+					return 0, fmt.Errorf("unknown parameter %s of %s", clip(param), module)
+				}
+			}},
+			{Address: "/gate/<id>", Arg: GateArg, Word: func(names []string) (uint32, error) {
+				if names[0] != "env" {
+					return 0, fmt.Errorf("unknown module %s", clip(names[0]))
+				}
+				return 9, nil
+			}},
+			{Address: "/engine/freq", Arg: NumberArg, Word: func([]string) (uint32, error) { return 3, nil }},
+			{Address: "/engine/gain", Arg: NumberArg, Word: func([]string) (uint32, error) {
+				return 0, errors.New("no module with a gain")
+			}},
+			{Address: StatusAddress, Arg: NoArg, Do: ignore},
+			{Address: "/engine/stop", Arg: NoArg, Do: ignore},
 		},
 		Timeline: testTimeline,
-		Status:   func(netip.AddrPort) {},
-		Stop:     func() {},
-		Sink:     func(c Command) bool { *got = append(*got, c); return true },
+		Sink:     func(c []command.Command) bool { *got = append(*got, c...); return true },
 	}
+}
+
+// on replaces what a message to address makes r do.
+func (r *Router) on(address string, do func(from netip.AddrPort)) {
+	for i := range r.Routes {
+		if r.Routes[i].Address == address {
+			r.Routes[i].Do = do
+			return
+		}
+	}
+	panic("no such route: " + address)
 }

@@ -6,16 +6,18 @@ import (
 	"strings"
 	"testing"
 
+	"chronus/engine/command"
+
 	"github.com/stretchr/testify/require"
 )
 
 func TestEveryHostilePacketIsOneBadPacketAndOneClearLine(t *testing.T) {
 	for _, h := range hostiles(t) {
 		t.Run(h.name, func(t *testing.T) {
-			var got []Command
+			var got []command.Command
 			var lines []string
 			s := &Server{OnBad: func(l string) { lines = append(lines, l) }}
-			s.datagram(testRouter(&got), h.data, somebody, 1)
+			s.datagram(testRouter(&got), h.data, sender, 1)
 			require.Empty(t, got)
 			require.EqualValues(t, 1, s.Packets.Load())
 			require.EqualValues(t, 1, s.Bad.Load())
@@ -41,12 +43,13 @@ func TestArgumentsOfEveryTypeArriveAsSent(t *testing.T) {
 	require.Equal(t, Immediately, ms[0].TimeTag)
 	require.Equal(t, []any{
 		int32(7), int64(math.MinInt64 + 1), float32(0.5), 0.1, "abcd", []byte("hello"), true, false, nil,
-		uint64(0x123456789abcdef1), // every bit of it
+		uint64(0x123456789abcdef1), // all 64 bits
 	}, ms[0].Args)
 }
 
 func TestLargestMessageIsReadWhole(t *testing.T) {
-	// 4 bytes of address, 4 of tags, 4 of size: the last byte of the blob is the last that fits.
+	// The address, the tags and the size take 4 bytes each. The last byte of
+	// the blob is the last that fits.
 	blob := bytes.Repeat([]byte{1}, MaxMessage-12)
 	blob[len(blob)-1] = 2
 	var p parser
@@ -56,7 +59,8 @@ func TestLargestMessageIsReadWhole(t *testing.T) {
 }
 
 func TestBundleIsSplitByItsSizes(t *testing.T) {
-	// go-osc's own reader gives the last message to the inner bundle and its time tag to nobody.
+	// go-osc's own reader assigns the last message to the inner bundle and
+	// drops that bundle's time tag.
 	data := bundle(5,
 		packet(t, "/a", 1),
 		bundle(0x123456789abcdef1, packet(t, "/b", 2), bundle(7), bundle(9, packet(t, "/c", 3))),
@@ -83,20 +87,20 @@ func TestBundleBeyondFourKilobytesIsReadWhole(t *testing.T) {
 	}
 	data := bundle(Immediately, elements...)
 	require.Greater(t, len(data), MaxMessage)
-	var got []Command
+	var got []command.Command
 	s := &Server{}
-	s.datagram(testRouter(&got), data, somebody, 42)
+	s.datagram(testRouter(&got), data, sender, 42)
 	require.Zero(t, s.Bad.Load())
 	require.Len(t, got, MaxBundle)
 	for i, c := range got {
-		require.Equal(t, Command{Address: 3, Value: float64(i), RecvNS: 42, BundleEnd: i == MaxBundle-1}, c)
+		require.Equal(t, command.Command{Address: 3, Value: float64(i), RecvNS: 42, Frame: command.Untimed}, c)
 	}
 }
 
 func TestEmptyBundleIsNotBad(t *testing.T) {
-	var got []Command
+	var got []command.Command
 	s := &Server{}
-	s.datagram(testRouter(&got), bundle(Immediately), somebody, 1)
+	s.datagram(testRouter(&got), bundle(Immediately), sender, 1)
 	require.Empty(t, got)
 	require.Zero(t, s.Bad.Load())
 }
@@ -119,12 +123,14 @@ func TestMessageAllocatesLittle(t *testing.T) {
 }
 
 func TestCommandAllocatesLittleOnItsWay(t *testing.T) {
-	var got []Command
-	r := testRouter(&got)
-	r.Sink = func(Command) bool { return true }
+	r := testRouter(nil)
+	r.Sink = func([]command.Command) bool { return true }
 	s := &Server{}
-	for _, data := range [][]byte{packet(t, "/mod/sine1/freq", float32(440)), bundle(soon, packet(t, "/engine/freq", float32(440)))} {
-		require.Less(t, testing.AllocsPerRun(100, func() { s.datagram(r, data, somebody, 1) }), 30.0)
+	for _, data := range [][]byte{
+		packet(t, "/mod/sine1/freq", float32(440)),
+		bundle(soon, packet(t, "/engine/freq", float32(440))),
+	} {
+		require.Less(t, testing.AllocsPerRun(100, func() { s.datagram(r, data, sender, 1) }), 30.0)
 	}
 	require.Zero(t, s.Bad.Load())
 }

@@ -3,226 +3,182 @@ package osc
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/netip"
 	"strings"
 	"sync/atomic"
+
+	"chronus/engine/command"
 )
 
-// Command sets one word of the engine's arena.
-type Command struct {
-	Address uint32 // arena word
-	Value   float64
-	RecvNS  int64 // CLOCK_MONOTONIC, when its datagram was read
-	At      int64 // the absolute frame it takes effect at, plus one; 0: with the next block
-	// BundleEnd marks the last command of a datagram; those of them with the same At take effect at one instant. A command
-	// on its own has it set.
-	BundleEnd bool
-}
-
-// StatusAddress asks for the engine's status; the answer has the same address, and arguments.
+// StatusAddress asks for the engine's status. The answer has the same address,
+// and arguments.
 const StatusAddress = "/engine/status"
 
-// Router is the Handler that makes commands of messages:
-//
-//	/mod/<id>/<param>  int32, int64, float32 or float64, finite
-//	/gate/<id>         0, 1, T or F
-//	/engine/freq       as /mod, of the patch's first sine
-//	/engine/gain       as /mod, of the gain nearest to the output
-//	/engine/status     nothing; answers the sender
-//	/engine/stop       nothing
-//
-// Addresses are compared as they are; OSC patterns are refused. In a bundle, what is wrong is left out and the rest
-// takes effect. For one goroutine, that of Server.Serve.
+// Route is one address that a Router accepts. Either Word or Do is set.
+type Route struct {
+	// Address is the OSC address. A part in angle brackets, as in /gate/<id>,
+	// stands for any name; the others are compared as they are.
+	Address string
+	Arg     Arg
+	Doc     string // what a message does, as one cell of a Markdown table
+
+	// Word makes each message a command. It returns the word of the state arena
+	// that the names in the address stand for, or an error that says which of
+	// them is unknown.
+	Word func(names []string) (uint32, error)
+	// Do is called for each message, with its sender, after the commands of the
+	// datagram have been passed on. It must not block. Its effect is not a
+	// command that a replica could apply at a frame, so a message with a time
+	// tag is refused.
+	Do func(from netip.AddrPort)
+}
+
+// Router is the Handler that turns messages into commands. Address patterns are
+// refused. If part of a bundle is wrong, that part is left out and the rest
+// takes effect. A Router may be used by one goroutine only, the one in
+// Server.Serve. Its fields are set before that.
 type Router struct {
-	// Resolve and ResolveGate find the arena word of a parameter and of a module's gate; their errors say what is unknown.
-	Resolve     func(module, param string) (addr uint32, err error)
-	ResolveGate func(module string) (addr uint32, err error)
-	// ResolveEngine finds the word that /engine/<name> means, for the names freq and gain. nil: there are no such addresses.
-	ResolveEngine func(name string) (addr uint32, err error)
-	// Timeline is what time tags are read by. It is asked once for each datagram with a time tag other than "immediately".
-	// nil: time tags mean nothing, everything takes effect with the next block.
+	Routes []Route
+	// Timeline returns the Timeline for time tags. It is called at most once
+	// per datagram, and only if a tag other than Immediately needs it. If it is
+	// nil, time tags are ignored and every command is untimed.
 	Timeline func(recvNS int64) Timeline
-	// Status answers /engine/status to its sender, Stop does what /engine/stop asks, after the commands of its datagram.
-	// nil: there is no such address. Neither may block.
-	Status func(to netip.AddrPort)
-	Stop   func()
-	// Sink takes the commands; false says that there was no room. It must not block. The commands of a bundle come one
-	// after the other within one call of Message, the last with BundleEnd: a sink refuses a bundle whole by holding what
-	// came (at most MaxBundle) until then.
-	Sink func(Command) bool
-	// Refused counts what Sink refused.
+	// Sink takes all commands of a datagram at once, at most MaxBundle, and
+	// reports whether it had room for them. The slice belongs to it afterwards.
+	// It must not block.
+	Sink func(commands []command.Command) bool
+	// Refused counts the commands for which Sink had no room.
 	Refused atomic.Uint64
-
-	bundle   []Command
-	timeline Timeline // of the datagram in hand
-	timed    bool     // timeline has been asked for
-	stop     bool     // told to
 }
 
-// Message routes one message. The commands of a bundle are held until its last message, which may itself be refused:
-// only then is it known which command is the last.
-func (r *Router) Message(m *Message) error {
-	c, is, err := r.route(m)
-	if err == nil && is {
-		r.bundle = append(r.bundle, c)
-	}
-	if m.BundleEnd {
-		r.end()
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", clip(m.Address), err)
-	}
-	return nil
+// gathered is what one datagram asks for.
+type gathered struct {
+	commands []command.Command
+	actions  []func(from netip.AddrPort)
+	timeline *Timeline // nil until a time tag needs it
 }
 
-// end passes on what the datagram held.
-func (r *Router) end() {
-	for i, c := range r.bundle {
-		c.BundleEnd = i == len(r.bundle)-1
-		if !r.Sink(c) {
-			r.Refused.Add(1)
+// Handle passes on the commands of a datagram, all at once, and then does
+// whatever else its messages ask for. The error is about the first message that
+// was refused.
+func (r *Router) Handle(datagram []Message) error {
+	var (
+		g   gathered
+		bad error
+	)
+	for i := range datagram {
+		m := &datagram[i]
+		if err := r.route(m, &g); err != nil && bad == nil {
+			bad = fmt.Errorf("%s: %w", clip(m.Address), err)
 		}
 	}
-	stop := r.stop
-	r.bundle, r.timed, r.stop = r.bundle[:0], false, false
-	if stop {
-		r.Stop()
+	if len(g.commands) > 0 && !r.Sink(g.commands) {
+		r.Refused.Add(uint64(len(g.commands)))
 	}
+	for _, do := range g.actions {
+		do(datagram[0].From)
+	}
+	return bad
 }
 
-// route makes a command of m, or does what m asks, which is no command.
-func (r *Router) route(m *Message) (c Command, is bool, err error) {
+// route adds what m asks for to g.
+func (r *Router) route(m *Message, g *gathered) error {
 	if strings.ContainsAny(m.Address, "*?[]{}") {
-		return c, false, errors.New("address patterns are not supported")
+		return errors.New("address patterns are not supported")
 	}
-	c.RecvNS = m.RecvNS
-	kind, rest, _ := strings.Cut(strings.TrimPrefix(m.Address, "/"), "/")
-	switch kind {
-	case "mod":
-		module, param, ok := strings.Cut(rest, "/")
-		if !ok || module == "" || param == "" || strings.Contains(param, "/") {
-			return c, false, errors.New("want /mod/<id>/<param>")
-		}
-		if c.Value, err = number(m.Args); err == nil {
-			c.Address, err = r.Resolve(module, param)
-		}
-	case "gate":
-		if rest == "" || strings.Contains(rest, "/") {
-			return c, false, errors.New("want /gate/<id>")
-		}
-		if c.Value, err = gate(m.Args); err == nil {
-			c.Address, err = r.ResolveGate(rest)
-		}
-	case "engine":
-		if (rest == "freq" || rest == "gain") && r.ResolveEngine != nil {
-			if c.Value, err = number(m.Args); err == nil {
-				c.Address, err = r.ResolveEngine(rest)
-			}
-			break
-		}
-		return c, false, r.engine(m, rest)
-	default:
-		err = errors.New("no such address (known: /mod/<id>/<param>, /gate/<id>, /engine/...)")
+	route, names := r.find(m.Address)
+	if route == nil {
+		return fmt.Errorf("no such address (known: %s)", r.known(m.Address))
 	}
-	if err == nil {
-		c.At, err = r.at(m)
+	value, err := route.Arg.value(m.Args)
+	if err != nil {
+		return err
 	}
-	return c, true, err
-}
-
-// engine does what concerns the engine as a whole, at once: none of it is a command that a replica could apply at a frame.
-func (r *Router) engine(m *Message, name string) error {
-	known := name == "status" && r.Status != nil || name == "stop" && r.Stop != nil
-	switch {
-	case !known:
-		return errors.New("no such address (known: /engine/status, stop, freq, gain)")
-	case len(m.Args) > 0:
-		// Answers have arguments and the same address: two engines that are made to write to each other stop here.
-		return fmt.Errorf("%d arguments, want none", len(m.Args))
-	case !immediate(m.TimeTag):
-		return errors.New("cannot be timed")
-	case name == "stop":
-		r.stop = true
-	default:
-		r.Status(m.From)
+	if route.Do != nil {
+		if !immediate(m.TimeTag) {
+			return errors.New("cannot be timed")
+		}
+		g.actions = append(g.actions, route.Do)
+		return nil
 	}
+	word, err := route.Word(names)
+	if err != nil {
+		return err
+	}
+	frame, err := r.frame(m, g)
+	if err != nil {
+		return err
+	}
+	g.commands = append(g.commands, command.Command{
+		Address: word, Value: value, RecvNS: m.RecvNS, Frame: frame,
+	})
 	return nil
 }
 
-// at is when m takes effect, as Command.At.
-func (r *Router) at(m *Message) (int64, error) {
-	if r.Timeline == nil || immediate(m.TimeTag) {
-		return 0, nil
-	}
-	if !r.timed {
-		r.timeline, r.timed = r.Timeline(m.RecvNS), true
-	}
-	frame, err := r.timeline.FrameAt(m.TimeTag)
-	return frame + 1, err
-}
-
-// immediate says whether a time tag means no time. 0 is not in the specification, and what some senders mean by it.
-func immediate(timeTag uint64) bool { return timeTag <= Immediately }
-
-// number is the one finite number among args.
-func number(args []any) (float64, error) {
-	if len(args) != 1 {
-		return 0, fmt.Errorf("%d arguments, want one number", len(args))
-	}
-	var v float64
-	switch a := args[0].(type) {
-	case int32:
-		v = float64(a)
-	case int64:
-		v = float64(a)
-	case float32:
-		v = float64(a)
-	case float64:
-		v = a
-	default:
-		return 0, fmt.Errorf("argument is %s, want a number", typeName(a))
-	}
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return 0, fmt.Errorf("argument is %v, want a finite number", v)
-	}
-	return v, nil
-}
-
-// gate is the one switch among args, as 0 or 1.
-func gate(args []any) (float64, error) {
-	if len(args) == 1 {
-		if on, ok := args[0].(bool); ok {
-			if on {
-				return 1, nil
-			}
-			return 0, nil
+// find returns the route for an address and what stands for the names in it, or
+// nil.
+func (r *Router) find(address string) (route *Route, names []string) {
+	for i := range r.Routes {
+		if names, ok := match(r.Routes[i].Address, address); ok {
+			return &r.Routes[i], names
 		}
 	}
-	v, err := number(args)
-	switch {
-	case err != nil:
-		return 0, err
-	case v == 0:
-		return 0, nil // not -0
-	case v == 1:
-		return 1, nil
-	}
-	return 0, fmt.Errorf("argument is %v, want 0 or 1", v)
+	return nil, nil
 }
 
-func typeName(arg any) string {
-	switch arg.(type) {
-	case nil:
-		return "nil"
-	case bool:
-		return "a truth value"
-	case string:
-		return "a string"
-	case []byte:
-		return "a blob"
-	case uint64:
-		return "a time tag"
+// match compares an address with a route's, part by part.
+func match(route, address string) (names []string, ok bool) {
+	for more := true; more; {
+		var want, got string
+		var moreGot bool
+		want, route, more = strings.Cut(route, "/")
+		got, address, moreGot = strings.Cut(address, "/")
+		switch {
+		case more != moreGot:
+			return nil, false
+		case strings.HasPrefix(want, "<") && got != "":
+			names = append(names, got)
+		case want != got:
+			return nil, false
+		}
 	}
-	return fmt.Sprintf("a %T", arg)
+	return names, true
 }
+
+// known lists the addresses that begin like the given one, or all if none does.
+func (r *Router) known(address string) string {
+	var near, all []string
+	for i := range r.Routes {
+		route := r.Routes[i].Address
+		all = append(all, route)
+		if first(route) == first(address) {
+			near = append(near, route)
+		}
+	}
+	if near == nil {
+		near = all
+	}
+	return strings.Join(near, ", ")
+}
+
+// first returns the first part of an address.
+func first(address string) string {
+	part, _, _ := strings.Cut(strings.TrimPrefix(address, "/"), "/")
+	return part
+}
+
+// frame returns the frame at which m takes effect, or command.Untimed.
+func (r *Router) frame(m *Message, g *gathered) (int64, error) {
+	if r.Timeline == nil || immediate(m.TimeTag) {
+		return command.Untimed, nil
+	}
+	if g.timeline == nil {
+		t := r.Timeline(m.RecvNS)
+		g.timeline = &t
+	}
+	return g.timeline.FrameAt(m.TimeTag)
+}
+
+// immediate reports whether a time tag means "now". The specification has only
+// Immediately for that, but some senders use 0.
+func immediate(timeTag uint64) bool { return timeTag <= Immediately }

@@ -2,45 +2,49 @@ package osc
 
 import (
 	"math"
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"chronus/engine/command"
 )
 
-func TestNumbersOfEveryTypeBecomeCommands(t *testing.T) {
+func TestNumbersOfEveryTypeBecomeUntimedCommands(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		address string
 		arg     any
-		want    Command
+		word    uint32
+		value   float64
 	}{
-		{"int32", "/mod/sine1/freq", int32(-440), Command{Address: 3, Value: -440}},
-		{"int64", "/mod/sine1/freq", int64(1) << 40, Command{Address: 3, Value: 1 << 40}},
-		{"float32", "/mod/sine1/amp", float32(0.1), Command{Address: 4, Value: float64(float32(0.1))}},
-		{"float64", "/mod/sine1/amp", 0.1, Command{Address: 4, Value: 0.1}},
-		{"largest float64", "/mod/sine1/amp", math.MaxFloat64, Command{Address: 4, Value: math.MaxFloat64}},
-		{"engine frequency", "/engine/freq", 220, Command{Address: 3, Value: 220}},
-		{"gate by int", "/gate/env", 1, Command{Address: 9, Value: 1}},
-		{"gate by float", "/gate/env", float32(0), Command{Address: 9, Value: 0}},
-		{"gate by negative zero", "/gate/env", math.Copysign(0, -1), Command{Address: 9, Value: 0}},
-		{"gate by T", "/gate/env", true, Command{Address: 9, Value: 1}},
-		{"gate by F", "/gate/env", false, Command{Address: 9, Value: 0}},
+		{"int32", "/mod/sine1/freq", int32(-440), 3, -440},
+		{"int64", "/mod/sine1/freq", int64(1) << 40, 3, 1 << 40},
+		{"float32", "/mod/sine1/amp", float32(0.1), 4, float64(float32(0.1))},
+		{"float64", "/mod/sine1/amp", 0.1, 4, 0.1},
+		{"largest float64", "/mod/sine1/amp", math.MaxFloat64, 4, math.MaxFloat64},
+		{"engine frequency", "/engine/freq", 220, 3, 220},
+		{"gate by int", "/gate/env", 1, 9, 1},
+		{"gate by float", "/gate/env", float32(0), 9, 0},
+		{"gate by negative zero", "/gate/env", math.Copysign(0, -1), 9, 0},
+		{"gate by T", "/gate/env", true, 9, 1},
+		{"gate by F", "/gate/env", false, 9, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var got []Command
+			var got []command.Command
 			s := &Server{}
-			s.datagram(testRouter(&got), packet(t, c.address, c.arg), somebody, 17)
+			s.datagram(testRouter(&got), packet(t, c.address, c.arg), sender, 17)
 			require.Zero(t, s.Bad.Load())
-			c.want.RecvNS, c.want.BundleEnd = 17, true
-			require.Equal(t, []Command{c.want}, got)
-			require.Equal(t, math.Signbit(c.want.Value), math.Signbit(got[0].Value))
+			want := command.Command{Address: c.word, Value: c.value, RecvNS: 17, Frame: command.Untimed}
+			require.Equal(t, []command.Command{want}, got)
+			require.Equal(t, math.Signbit(c.value), math.Signbit(got[0].Value))
 		})
 	}
 }
 
-func TestLastGoodCommandEndsTheBundleWhateverIsBadInIt(t *testing.T) {
+func TestGoodCommandsOfABundleArriveTogetherWhateverIsBadInIt(t *testing.T) {
 	good := func(v int) []byte { return packet(t, "/mod/sine1/freq", v) }
-	unknown := packet(t, "/mod/nobody/freq", 1)
+	unknown := packet(t, "/mod/other/freq", 1)
 	malformed := raw("/mod/sine1/freq", ",f", "")
 	for _, c := range []struct {
 		name     string
@@ -57,71 +61,86 @@ func TestLastGoodCommandEndsTheBundleWhateverIsBadInIt(t *testing.T) {
 		{"last in an inner bundle", [][]byte{good(1), bundle(soon, good(2), unknown)}, []float64{1, 2}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var got []Command
-			r := testRouter(&got)
+			var calls [][]float64
+			r := testRouter(nil)
+			r.Sink = func(commands []command.Command) bool {
+				var values []float64
+				for _, c := range commands {
+					values = append(values, c.Value)
+				}
+				calls = append(calls, values)
+				return true
+			}
 			s := &Server{}
-			s.datagram(r, bundle(Immediately, c.elements...), somebody, 1)
-			s.datagram(r, good(99), somebody, 1) // nothing of the bundle is left to join it
-			var values []float64
-			var ends []bool
-			for _, cmd := range got {
-				values, ends = append(values, cmd.Value), append(ends, cmd.BundleEnd)
+			s.datagram(r, bundle(Immediately, c.elements...), sender, 1)
+			s.datagram(r, good(99), sender, 1) // must not be joined by a rest of the bundle
+			want := [][]float64{{99}}
+			if c.want != nil {
+				want = [][]float64{c.want, {99}}
 			}
-			wantEnds := make([]bool, len(c.want), len(c.want)+1)
-			if len(c.want) > 0 {
-				wantEnds[len(c.want)-1] = true
-			}
-			require.Equal(t, append(c.want, 99), values)
-			require.Equal(t, append(wantEnds, true), ends)
+			require.Equal(t, want, calls)
 			require.Equal(t, c.bad, s.Bad.Load())
 		})
 	}
 }
 
-func TestRefusedCommandIsCountedAndNotBad(t *testing.T) {
-	var got []Command
-	r := testRouter(&got)
-	r.Sink = func(Command) bool { return false }
+func TestRefusedCommandsAreCountedAndNotBad(t *testing.T) {
+	r := testRouter(nil)
+	r.Sink = func([]command.Command) bool { return false }
 	s := &Server{}
-	s.datagram(r, packet(t, "/mod/sine1/freq", 1), somebody, 1)
-	require.EqualValues(t, 1, r.Refused.Load())
+	one := packet(t, "/mod/sine1/freq", 1)
+	s.datagram(r, one, sender, 1)
+	s.datagram(r, bundle(Immediately, one, one, one), sender, 1)
+	require.EqualValues(t, 4, r.Refused.Load())
 	require.Zero(t, s.Bad.Load())
 }
 
 func TestTimeTagsBecomeFrames(t *testing.T) {
 	good := func(v int) []byte { return packet(t, "/mod/sine1/freq", v) }
-	const at = 2*44100 + 1 // soon
+	const at = 2 * 44100 // soon
 	for _, c := range []struct {
 		name string
 		data []byte
-		want []int64 // At
+		want []int64 // frames
 	}{
-		{"no bundle", good(1), []int64{0}},
-		{"immediately", bundle(Immediately, good(1)), []int64{0}},
-		{"time tag 0", bundle(0, good(1)), []int64{0}},
+		{"no bundle", good(1), []int64{command.Untimed}},
+		{"immediately", bundle(Immediately, good(1)), []int64{command.Untimed}},
+		{"time tag 0", bundle(0, good(1)), []int64{command.Untimed}},
 		{"soon", bundle(soon, good(1), good(2)), []int64{at, at}},
-		{"before the start", bundle(soon-100<<32, good(1)), []int64{1}},
-		{"a bundle in a bundle has its own", bundle(soon, good(1), bundle(soon+1<<32, good(2)), good(3)), []int64{at, at + 44100, at}},
-		{"a bundle for now in one for later", bundle(soon, bundle(Immediately, good(1)), good(2)), []int64{0, at}},
+		{"before the start", bundle(soon-100<<32, good(1)), []int64{0}},
+		{
+			"a bundle in a bundle has a time tag of its own",
+			bundle(soon, good(1), bundle(soon+1<<32, good(2)), good(3)),
+			[]int64{at, at + 44100, at},
+		},
+		{
+			"an immediate bundle in a timed one",
+			bundle(soon, bundle(Immediately, good(1)), good(2)),
+			[]int64{command.Untimed, at},
+		},
 		{"/engine/freq", bundle(soon, packet(t, "/engine/freq", 1)), []int64{at}},
-		{"too far ones are left out", bundle(soon, bundle(soon+60<<32, good(1)), good(2)), []int64{at}},
+		{"tags beyond the horizon are left out", bundle(soon, bundle(soon+60<<32, good(1)), good(2)), []int64{at}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var got []Command
+			var got []command.Command
 			s := &Server{}
-			s.datagram(testRouter(&got), c.data, somebody, 1)
-			var at []int64
-			for _, cmd := range got {
-				at = append(at, cmd.At)
-			}
-			require.Equal(t, c.want, at)
+			s.datagram(testRouter(&got), c.data, sender, 1)
+			require.Equal(t, c.want, frames(got))
 		})
 	}
 }
 
-// TestOneDatagramIsReadByOneTimeline: whatever happens to the clocks meanwhile, what is meant for one frame is for one frame.
+func frames(commands []command.Command) (frames []int64) {
+	for _, c := range commands {
+		frames = append(frames, c.Frame)
+	}
+	return frames
+}
+
+// TestOneDatagramIsReadByOneTimeline has the clocks change all the time.
+// Commands meant for the same frame must still get the same frame.
 func TestOneDatagramIsReadByOneTimeline(t *testing.T) {
-	var got []Command
+	var got []command.Command
 	var asked []int64
 	r := testRouter(&got)
 	r.Timeline = func(recvNS int64) Timeline {
@@ -132,41 +151,59 @@ func TestOneDatagramIsReadByOneTimeline(t *testing.T) {
 	}
 	s := &Server{}
 	one := packet(t, "/mod/sine1/freq", 1)
-	s.datagram(r, bundle(soon, one, bundle(soon+1<<32, one), one, raw("/mod/sine1/freq", ",f", "")), somebody, 7)
-	s.datagram(r, one, somebody, 8)
-	s.datagram(r, bundle(soon, one), somebody, 9)
+	s.datagram(r, bundle(soon, one, bundle(soon+1<<32, one), one, raw("/mod/sine1/freq", ",f", "")), sender, 7)
+	s.datagram(r, one, sender, 8)
+	s.datagram(r, bundle(soon, one), sender, 9)
 	require.Equal(t, []int64{7, 9}, asked)
-	require.Equal(t, []int64{88202, 132302, 88202, 0, 88203}, []int64{got[0].At, got[1].At, got[2].At, got[3].At, got[4].At})
+	require.Equal(t, []int64{88201, 132301, 88201, command.Untimed, 88202}, frames(got))
 }
 
-func TestWithoutATimelineTimeTagsMeanNothing(t *testing.T) {
-	var got []Command
+func TestWithoutATimelineTimeTagsAreIgnored(t *testing.T) {
+	var got []command.Command
 	r := testRouter(&got)
 	r.Timeline = nil
-	(&Server{}).datagram(r, bundle(1<<64-1, packet(t, "/mod/sine1/freq", 1)), somebody, 1)
-	require.Zero(t, got[0].At)
+	(&Server{}).datagram(r, bundle(1<<64-1, packet(t, "/mod/sine1/freq", 1)), sender, 1)
+	require.Equal(t, []int64{command.Untimed}, frames(got))
 }
 
-func TestStopComesAfterTheCommandsOfItsDatagram(t *testing.T) {
-	var got []Command
+func TestActionsComeAfterTheCommandsOfTheirDatagram(t *testing.T) {
+	var got []command.Command
 	r := testRouter(&got)
 	stopped := -1
-	r.Stop = func() { stopped = len(got) }
+	r.on("/engine/stop", func(from netip.AddrPort) {
+		require.Equal(t, sender, from)
+		stopped = len(got)
+	})
 	s := &Server{}
-	s.datagram(r, bundle(Immediately, packet(t, "/engine/stop"), packet(t, "/mod/sine1/freq", 1)), somebody, 1)
+	s.datagram(r, bundle(Immediately, packet(t, "/engine/stop"), packet(t, "/mod/sine1/freq", 1)), sender, 1)
 	require.Equal(t, 1, stopped)
-	s.datagram(r, packet(t, "/mod/sine1/freq", 2), somebody, 1)
+	s.datagram(r, packet(t, "/mod/sine1/freq", 2), sender, 1)
 	require.Equal(t, 1, stopped, "once")
 	require.Zero(t, s.Bad.Load())
 }
 
-func TestWithoutAnEngineThereAreNoEngineAddresses(t *testing.T) {
-	var got []Command
-	r := testRouter(&got)
-	r.ResolveEngine, r.Status, r.Stop = nil, nil, nil
-	for _, name := range []string{"freq", "gain", "status", "stop"} {
-		s := &Server{}
-		s.datagram(r, packet(t, "/engine/"+name), somebody, 1)
-		require.EqualValues(t, 1, s.Bad.Load(), name)
+func TestAddressMatchesItsRoutePartByPart(t *testing.T) {
+	for _, c := range []struct {
+		route, address string
+		names          []string
+		ok             bool
+	}{
+		{"/engine/stop", "/engine/stop", nil, true},
+		{"/engine/stop", "/engine/stop/", nil, false},
+		{"/engine/stop", "/engine", nil, false},
+		{"/engine/stop", "/engine/stops", nil, false},
+		{"/engine/stop", "/Engine/stop", nil, false},
+		{"/gate/<id>", "/gate/env", []string{"env"}, true},
+		{"/gate/<id>", "/gate/<id>", []string{"<id>"}, true},
+		{"/gate/<id>", "/gate/", nil, false},
+		{"/gate/<id>", "/gate", nil, false},
+		{"/gate/<id>", "/gate/a/b", nil, false},
+		{"/mod/<id>/<param>", "/mod/sine1/freq", []string{"sine1", "freq"}, true},
+		{"/mod/<id>/<param>", "/mod//freq", nil, false},
+		{"/mod/<id>/<param>", "//mod/sine1/freq", nil, false},
+	} {
+		names, ok := match(c.route, c.address)
+		require.Equal(t, c.ok, ok, c.address)
+		require.Equal(t, c.names, names, c.address)
 	}
 }

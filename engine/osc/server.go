@@ -12,60 +12,81 @@ import (
 	"syscall"
 	"time"
 
-	"chronus/engine/clock"
-
 	"golang.org/x/sys/unix"
+
+	"chronus/engine/clock"
 )
 
 const (
-	maxDatagram   = 64 << 10 // above the 65,527 bytes that UDP can carry: nothing is ever cut off
-	receiveBuffer = 4 << 20  // wanted of the kernel: rides out what arrives while the host is not scheduled
+	// maxDatagram exceeds the 65,527 bytes that UDP can carry, so nothing is
+	// ever cut off.
+	maxDatagram = 64 << 10
+	// receiveBuffer is requested from the kernel, to hold whatever arrives
+	// while the host is not scheduled.
+	receiveBuffer = 4 << 20
 	errorPause    = 2 * time.Millisecond
 	reportEveryNS = int64(time.Second)
-	// answersPerSecond bounds what goes out, to all senders together: whoever forges a sender's address cannot make the engine
-	// flood anybody.
+	// answersPerSecond limits the answers to all senders together, so that an
+	// attacker who forges a sender's address cannot make the engine flood it.
 	answersPerSecond = 10
 )
 
-// Handler takes messages, one at a time and in the order they arrived. m and what it points to are valid during the
-// call only. An error says what was wrong with the message; its datagram is then counted as bad. A handler holds up
-// everything behind it and must not block.
+// Handler takes datagrams one at a time, in the order of their arrival.
 type Handler interface {
-	Message(m *Message) error
+	// Handle is called with one message or with those of a bundle, nested
+	// bundles included. They and what they point to are valid only during the
+	// call. If it returns an error, which says what was wrong with a message,
+	// the datagram counts as bad. Everything that arrives waits for it, so it
+	// must not block.
+	Handle(datagram []Message) error
 }
 
-// HandlerFunc is a function as a Handler.
+// HandlerFunc is a Handler that looks at each message on its own.
 type HandlerFunc func(m *Message) error
 
-// Message calls f.
-func (f HandlerFunc) Message(m *Message) error { return f(m) }
+// Handle calls f for each message and returns the first error.
+func (f HandlerFunc) Handle(datagram []Message) error {
+	var bad error
+	for i := range datagram {
+		if err := f(&datagram[i]); err != nil && bad == nil {
+			bad = err
+		}
+	}
+	return bad
+}
 
-// Server receives OSC on one UDP socket. Counters may be read at any time, the other fields set before Serve only.
+// Server receives OSC on one UDP socket. Its counters may be read at any time.
+// The other fields may be set only before Serve.
 type Server struct {
-	// Packets counts the datagrams received, Bad those of them of which at least one part was refused.
+	// Packets counts the datagrams received, Bad those with at least one part
+	// that was refused.
 	Packets, Bad atomic.Uint64
-	// Overflows counts the datagrams that the kernel threw away because its receive buffer was full. Known with the next
-	// datagram that got in.
+	// Overflows counts the datagrams that the kernel threw away because its
+	// receive buffer was full. It is brought up to date with the next datagram
+	// that gets through.
 	Overflows atomic.Uint64
-	// Unanswered counts the answers held back because there were too many within a second.
+	// Unanswered counts the answers held back because there had been too many
+	// within a second.
 	Unanswered atomic.Uint64
-	// OnBad is told in one line what was wrong with a bad packet, at most once a second; the line says how many went
-	// unmentioned before it. It is called from the read loop and must not block. May be nil.
+	// OnBad is called with one line on what was wrong with a bad packet, at
+	// most once per second. The line also gives the number of bad packets left
+	// unreported before it. OnBad runs in the read loop and must not block. It
+	// may be nil.
 	OnBad func(line string)
-	// Now is the clock, CLOCK_MONOTONIC in ns; tests bring their own.
+	// Now returns CLOCK_MONOTONIC in ns. Tests supply a clock of their own.
 	Now func() int64
 
 	conn       conn
 	parser     parser
-	overflowed uint32 // the kernel's count as last seen
+	overflowed uint32 // the kernel's count when last read
 	reported   bool
 	reportNS   int64
 	muted      uint64
-	answers    int   // within the second
-	answersNS  int64 // that began here
+	answers    int   // since answersNS
+	answersNS  int64 // start of the current second
 }
 
-// conn is what the read loop needs of a *net.UDPConn.
+// conn is the part of *net.UDPConn that the Server needs.
 type conn interface {
 	ReadMsgUDPAddrPort(b, oob []byte) (n, oobn, flags int, from netip.AddrPort, err error)
 	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
@@ -73,34 +94,36 @@ type conn interface {
 	Close() error
 }
 
-// Listen binds a UDP socket to host and port; port 0 takes a free one, host "" every address. What arrives before Serve
-// waits in the kernel. The error is one line that names host:port.
+// Listen binds a UDP socket to host and port. Port 0 picks a free port, host ""
+// stands for every address. Datagrams that arrive before Serve wait in the
+// kernel. The error is one line that names host:port.
 func Listen(host string, port int) (*Server, error) {
 	where := net.JoinHostPort(host, strconv.Itoa(port))
 	if port < 0 || port > 65535 {
-		return nil, fmt.Errorf("osc: %s: no such port (0 to 65535)", where)
+		return nil, fmt.Errorf("osc: listen on %s: no such port (0 to 65535)", where)
 	}
 	addr, err := net.ResolveUDPAddr("udp", where)
 	if err != nil {
-		return nil, fmt.Errorf("osc: %s: %w", where, cause(err))
+		return nil, fmt.Errorf("osc: listen on %s: %w", where, cause(err))
 	}
-	// "udp" would open an IPv6 socket for 0.0.0.0.
+	// With "udp", 0.0.0.0 would become an IPv6 socket.
 	network := "udp"
 	if addr.IP.To4() != nil {
 		network = "udp4"
 	}
 	c, err := net.ListenUDP(network, addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("osc: %s: the port is in use by another program", where)
+		return nil, fmt.Errorf("osc: listen on %s: the port is in use by another program", where)
 	} else if err != nil {
-		return nil, fmt.Errorf("osc: %s: %w", where, cause(err))
+		return nil, fmt.Errorf("osc: listen on %s: %w", where, cause(err))
 	}
 	prepare(c)
 	return &Server{Now: clock.Now, conn: c}, nil
 }
 
-// prepare asks the kernel for a large buffer, and to say how much it threw away. Both are best effort: without them
-// everything works as well, with less to spare and less to tell.
+// prepare asks the kernel for a large receive buffer and for the number of
+// datagrams it threw away. Both are best effort: without them everything still
+// works, with a smaller reserve and without the count.
 func prepare(c *net.UDPConn) {
 	_ = c.SetReadBuffer(receiveBuffer)
 	raw, err := c.SyscallConn()
@@ -108,17 +131,19 @@ func prepare(c *net.UDPConn) {
 		return
 	}
 	_ = raw.Control(func(fd uintptr) {
-		// Only with CAP_NET_ADMIN; goes beyond net.core.rmem_max.
+		// Takes CAP_NET_ADMIN, and may exceed net.core.rmem_max.
 		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer)
 		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1)
 	})
 }
 
-// Addr is host:port as bound.
+// Addr returns the bound address as host:port.
 func (s *Server) Addr() string { return s.conn.LocalAddr().String() }
 
-// Serve receives until Close and returns when the datagram in hand is done with. Nothing else ends it: not a malformed
-// packet, not an error of the socket. Everything happens on the calling goroutine. Call it once.
+// Serve receives until Close is called, and returns once the current datagram
+// has been handled. Nothing else ends it, neither a malformed packet nor an
+// error of the socket. Everything happens on the calling goroutine. It may be
+// called once.
 func (s *Server) Serve(h Handler) {
 	buf := make([]byte, maxDatagram)
 	oob := make([]byte, unix.CmsgSpace(4))
@@ -129,7 +154,7 @@ func (s *Server) Serve(h Handler) {
 			return
 		case err != nil:
 			s.report(s.Now(), "osc: receive: "+cause(err).Error())
-			time.Sleep(errorPause) // an error that stays must not take a core
+			time.Sleep(errorPause) // a persistent error must not keep a CPU busy
 			continue
 		}
 		now := s.Now()
@@ -138,18 +163,20 @@ func (s *Server) Serve(h Handler) {
 	}
 }
 
-// Close ends Serve and frees the port. What waits in the kernel is thrown away. It does not wait for Serve, so that a
-// handler may call it.
+// Close ends Serve and frees the port. Datagrams still waiting in the kernel
+// are discarded. It does not wait for Serve to return, so a handler may call
+// it.
 func (s *Server) Close() error { return s.conn.Close() }
 
-// datagram hands the messages of one datagram to h.
+// datagram hands the messages of one datagram to h, all at once.
 func (s *Server) datagram(h Handler, data []byte, from netip.AddrPort, now int64) {
 	s.Packets.Add(1)
 	messages, bad := s.parser.parse(data)
 	for i := range messages {
-		m := &messages[i]
-		m.From, m.RecvNS, m.BundleEnd = from, now, i == len(messages)-1
-		if err := h.Message(m); err != nil && bad == nil {
+		messages[i].From, messages[i].RecvNS = from, now
+	}
+	if len(messages) > 0 {
+		if err := h.Handle(messages); bad == nil {
 			bad = err
 		}
 	}
@@ -159,9 +186,12 @@ func (s *Server) datagram(h Handler, data []byte, from netip.AddrPort, now int64
 	}
 }
 
-// Answer sends a message from the socket that is received at, where the other side expects it from, and for which a firewall
-// has a way back. At most answersPerSecond leave within a second, however many are asked for; what is held back is counted and
-// args is not called for it. Like Send, it knows nothing of what arrives. It belongs to the handler's goroutine.
+// Answer sends a message from the socket that the server receives on, because
+// that is where the other side expects it from and what a firewall lets
+// through. At most answersPerSecond answers are sent per second, however many
+// are asked for. The rest are counted in Unanswered, and args is not called for
+// them. Like Send, it cannot report whether the message arrives. It may be
+// called only from the Handler.
 func (s *Server) Answer(to netip.AddrPort, address string, args func() []any) error {
 	now := s.Now()
 	if s.answers == 0 || now-s.answersNS >= int64(time.Second) {
@@ -182,7 +212,8 @@ func (s *Server) Answer(to netip.AddrPort, address string, args func() []any) er
 	return nil
 }
 
-// overflow reads the kernel's count of datagrams thrown away, which wraps at 32 bits (socket(7), SO_RXQ_OVFL).
+// overflow reads the kernel's count of datagrams it threw away, which wraps at
+// 32 bits (socket(7), SO_RXQ_OVFL).
 func (s *Server) overflow(oob []byte) {
 	if len(oob) == 0 {
 		return
@@ -196,7 +227,7 @@ func (s *Server) overflow(oob []byte) {
 	s.overflowed = count
 }
 
-// report passes a line on unless one was within the last second.
+// report passes a line to OnBad unless it did so within the last second.
 func (s *Server) report(now int64, line string) {
 	if s.OnBad == nil {
 		return
@@ -206,7 +237,7 @@ func (s *Server) report(now int64, line string) {
 		return
 	}
 	if s.muted > 0 {
-		line = fmt.Sprintf("%s (%d more before it)", oneLine(line), s.muted)
+		line = fmt.Sprintf("%s (and %d unreported before it)", oneLine(line), s.muted)
 	} else {
 		line = oneLine(line)
 	}
@@ -214,7 +245,8 @@ func (s *Server) report(now int64, line string) {
 	s.OnBad(line)
 }
 
-// oneLine makes a bounded line without control characters of what may quote a stranger.
+// oneLine makes s, which may quote an unknown sender, a line of bounded length
+// without control characters.
 func oneLine(s string) string {
 	const most = 256
 	if len(s) > most {
@@ -228,7 +260,8 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// cause strips the address and the operation off a net error, which the caller names better.
+// cause strips the operation and the address from a net error. The caller's own
+// text names them better.
 func cause(err error) error {
 	var errno syscall.Errno
 	var dns *net.DNSError

@@ -9,10 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"chronus/engine/command"
+
 	"github.com/stretchr/testify/require"
 )
 
-const patience = 30 * time.Second // how long a test waits for what must happen; nothing is timed
+// patience is how long a test waits for what must happen. No test measures
+// time.
+const patience = 30 * time.Second
 
 // serve runs s until the test ends.
 func serve(t *testing.T, s *Server, h Handler) {
@@ -33,10 +37,9 @@ func listen(t *testing.T) *Server {
 }
 
 func TestValidCommandRightAfterTwoThousandHostileDatagramsIsDelivered(t *testing.T) {
-	commands := make(chan Command, 16)
-	var none []Command
-	r := testRouter(&none)
-	r.Sink = func(c Command) bool { commands <- c; return true }
+	commands := make(chan []command.Command, 16)
+	r := testRouter(nil)
+	r.Sink = func(c []command.Command) bool { commands <- c; return true }
 	s := listen(t)
 	serve(t, s, r)
 	c, err := net.Dial("udp", s.Addr())
@@ -48,7 +51,9 @@ func TestValidCommandRightAfterTwoThousandHostileDatagramsIsDelivered(t *testing
 	for i := range uint64(n) {
 		_, err := c.Write(all[i%uint64(len(all))].data)
 		require.NoError(t, err)
-		if i%32 == 0 { // no more in flight than the smallest receive buffer holds: a drop would prove nothing
+		// Keep no more in flight than the smallest receive buffer holds: a drop
+		// would prove nothing.
+		if i%32 == 0 {
 			require.Eventually(t, func() bool { return s.Packets.Load() >= i }, patience, time.Millisecond)
 		}
 	}
@@ -56,9 +61,9 @@ func TestValidCommandRightAfterTwoThousandHostileDatagramsIsDelivered(t *testing
 	require.NoError(t, err)
 	select {
 	case got := <-commands:
-		require.Equal(t, 880.0, got.Value)
-		require.True(t, got.BundleEnd)
-		require.Positive(t, got.RecvNS)
+		require.Len(t, got, 1)
+		require.Equal(t, 880.0, got[0].Value)
+		require.Positive(t, got[0].RecvNS)
 	case <-time.After(patience):
 		t.Fatal("the command did not arrive")
 	}
@@ -90,26 +95,26 @@ func TestCommandsArriveInOrderWithTheirSender(t *testing.T) {
 	}
 }
 
-func TestWhatTheKernelThrewAwayIsCounted(t *testing.T) {
+func TestDatagramsThatTheKernelDropsAreCounted(t *testing.T) {
 	s := listen(t)
 	c, err := net.Dial("udp", s.Addr())
 	require.NoError(t, err)
 	defer c.Close()
 	big := bundle(Immediately, make([]byte, 60000))
-	const n = 1000 // 60 MB, and nobody reads yet
+	const n = 1000 // 60 MB, and Serve does not run yet
 	for range n {
 		_, err := c.Write(big)
 		require.NoError(t, err)
 	}
 	serve(t, s, HandlerFunc(func(*Message) error { return nil }))
 	require.Eventually(t, func() bool {
-		_, err := c.Write(big) // the count comes with a datagram
+		_, err := c.Write(big) // the count arrives with a datagram
 		return err == nil && s.Overflows.Load() > 0
 	}, patience, 10*time.Millisecond)
 	require.Less(t, s.Packets.Load(), uint64(n))
 }
 
-// flaky is a socket of which every read fails at first.
+// flaky is a socket whose first reads fail.
 type flaky struct {
 	conn
 	errs []error
@@ -142,12 +147,12 @@ func TestReceiveErrorsDoNotEndServing(t *testing.T) {
 	require.Zero(t, s.Bad.Load())
 }
 
-func TestBadPacketsAreReportedAtMostOnceASecond(t *testing.T) {
+func TestBadPacketsAreReportedAtMostOncePerSecond(t *testing.T) {
 	var lines []string
 	s := &Server{OnBad: func(l string) { lines = append(lines, l) }}
 	h := HandlerFunc(func(m *Message) error { return errors.New(m.Address) })
 	bad := func(at time.Duration, address string) {
-		s.datagram(h, packet(t, address), somebody, int64(at))
+		s.datagram(h, packet(t, address), sender, int64(at))
 	}
 	bad(0, "/a")
 	bad(1, "/b")
@@ -156,13 +161,13 @@ func TestBadPacketsAreReportedAtMostOnceASecond(t *testing.T) {
 	bad(2*time.Second, "/e")
 	require.Equal(t, []string{
 		"osc: bad packet from 127.0.0.1:9000: /a",
-		"osc: bad packet from 127.0.0.1:9000: /d (2 more before it)",
+		"osc: bad packet from 127.0.0.1:9000: /d (and 2 unreported before it)",
 		"osc: bad packet from 127.0.0.1:9000: /e",
 	}, lines)
 	require.EqualValues(t, 5, s.Bad.Load())
 }
 
-func TestListenErrorsAreOneLineNamingThePlace(t *testing.T) {
+func TestListenErrorsAreOneLineThatNamesTheAddress(t *testing.T) {
 	taken := listen(t)
 	defer taken.Close()
 	_, takenPort := splitPort(t, taken.Addr())
@@ -173,18 +178,18 @@ func TestListenErrorsAreOneLineNamingThePlace(t *testing.T) {
 		port int
 		want string
 	}{
-		{"port in use", "127.0.0.1", takenPort, "osc: 127.0.0.1:" + port + ": the port is in use by another program"},
-		{"not our address", "192.0.2.1", 5005, "osc: 192.0.2.1:5005: cannot assign requested address"},
-		{"no such port", "127.0.0.1", 65536, "osc: 127.0.0.1:65536: no such port (0 to 65535)"},
-		{"negative port", "127.0.0.1", -1, "osc: 127.0.0.1:-1: no such port (0 to 65535)"},
+		{"port in use", "127.0.0.1", takenPort, "127.0.0.1:" + port + ": the port is in use by another program"},
+		{"address of another machine", "192.0.2.1", 5005, "192.0.2.1:5005: cannot assign requested address"},
+		{"no such port", "127.0.0.1", 65536, "127.0.0.1:65536: no such port (0 to 65535)"},
+		{"negative port", "127.0.0.1", -1, "127.0.0.1:-1: no such port (0 to 65535)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Listen(c.host, c.port)
-			require.EqualError(t, err, c.want)
+			require.EqualError(t, err, "osc: listen on "+c.want)
 		})
 	}
 	_, err := Listen("no such host", 1)
-	require.ErrorContains(t, err, "osc: no such host:1: ")
+	require.ErrorContains(t, err, "osc: listen on no such host:1: ")
 	require.NotContains(t, err.Error(), "\n")
 }
 
@@ -224,17 +229,18 @@ func TestStatusIsAnsweredFromTheSameSocket(t *testing.T) {
 			s, err = Listen(host, 0)
 			require.NoError(t, err)
 		}
-		var none []Command
-		r := testRouter(&none)
-		r.Status = func(to netip.AddrPort) {
-			if err := s.Answer(to, StatusAddress, func() []any { return []any{"playing", int64(1) << 40, 7} }); err != nil {
+		r := testRouter(nil)
+		r.on(StatusAddress, func(from netip.AddrPort) {
+			if err := s.Answer(from, StatusAddress, func() []any { return []any{"playing", int64(1) << 40, 7} }); err != nil {
 				t.Error(err)
 			}
-		}
+		})
 		serve(t, s, r)
 		_, port, err := net.SplitHostPort(s.Addr())
 		require.NoError(t, err)
-		c, err := Dial("127.0.0.1:" + port) // connected: nothing from another socket would come through
+		// The client's socket is connected, so it would not receive an answer
+		// from another socket.
+		c, err := Dial("127.0.0.1:" + port)
 		require.NoError(t, err)
 		defer c.Close()
 		args, err := c.Ask(StatusAddress, patience)
@@ -243,7 +249,7 @@ func TestStatusIsAnsweredFromTheSameSocket(t *testing.T) {
 	}
 }
 
-func TestAnswersAreFewHoweverManyAreAskedFor(t *testing.T) {
+func TestAnswersAreLimitedHoweverManyAreAskedFor(t *testing.T) {
 	now := int64(1e9)
 	s := listen(t)
 	defer s.Close()
@@ -252,12 +258,12 @@ func TestAnswersAreFewHoweverManyAreAskedFor(t *testing.T) {
 	asked := 0
 	ask := func(n int) {
 		for range n {
-			require.NoError(t, s.Answer(somebody, StatusAddress, func() []any { asked++; return []any{int32(1)} }))
+			require.NoError(t, s.Answer(sender, StatusAddress, func() []any { asked++; return []any{int32(1)} }))
 		}
 	}
 	ask(1000)
 	require.Equal(t, answersPerSecond, out.written)
-	require.Equal(t, answersPerSecond, asked, "nor is the status worked out in vain")
+	require.Equal(t, answersPerSecond, asked, "the status is not computed for an answer that is held back")
 	require.EqualValues(t, 1000-answersPerSecond, s.Unanswered.Load())
 	now += 1e9 - 1
 	ask(1)
@@ -278,14 +284,14 @@ func (c *counting) WriteToUDPAddrPort(b []byte, _ netip.AddrPort) (int, error) {
 	return len(b), nil
 }
 
-// TestTwoEnginesDoNotAnswerEachOther: a forged sender makes one the other's client. An answer is no question.
+// TestTwoEnginesDoNotAnswerEachOther sends the answer of one engine to another,
+// as a forged sender could cause. It must not be taken for a question.
 func TestTwoEnginesDoNotAnswerEachOther(t *testing.T) {
-	var none []Command
-	r := testRouter(&none)
+	r := testRouter(nil)
 	asked := 0
-	r.Status = func(netip.AddrPort) { asked++ }
+	r.on(StatusAddress, func(netip.AddrPort) { asked++ })
 	s := &Server{}
-	s.datagram(r, packet(t, StatusAddress, "playing", int64(1)), somebody, 1)
+	s.datagram(r, packet(t, StatusAddress, "playing", int64(1)), sender, 1)
 	require.Zero(t, asked)
 	require.EqualValues(t, 1, s.Bad.Load())
 }
@@ -293,6 +299,6 @@ func TestTwoEnginesDoNotAnswerEachOther(t *testing.T) {
 func TestAnswerThatCannotBeSentIsAnError(t *testing.T) {
 	s := listen(t)
 	require.NoError(t, s.Close())
-	require.ErrorContains(t, s.Answer(somebody, StatusAddress, func() []any { return nil }), "osc: answer to 127.0.0.1:9000: ")
-	require.ErrorContains(t, s.Answer(somebody, StatusAddress, func() []any { return []any{struct{}{}} }), "unsupported type")
+	require.ErrorContains(t, s.Answer(sender, StatusAddress, func() []any { return nil }), "osc: answer to 127.0.0.1:9000: ")
+	require.ErrorContains(t, s.Answer(sender, StatusAddress, func() []any { return []any{struct{}{}} }), "unsupported type")
 }

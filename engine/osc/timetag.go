@@ -6,13 +6,16 @@ import (
 	"time"
 )
 
-// Horizon is how far ahead a time tag may be. What is further away is a clock that is wrong, or memory for nothing.
+// Horizon is how far ahead a time tag may lie. One that lies further ahead
+// comes from a wrong clock, or would only occupy memory.
 const Horizon = 60 * time.Second
 
-// ntpUnix is the seconds from NTP's epoch, 1900, to Unix's (RFC 5905, section 6).
+// ntpUnix is the number of seconds from NTP's epoch, 1900, to Unix's (RFC 5905,
+// section 6).
 const ntpUnix = 2208988800
 
-// TimeTag is t as an OSC time tag: seconds since 1900 and 2^-32 s, rounded to nearest.
+// TimeTag returns t as an OSC time tag, which counts units of 2^-32 s since
+// 1900, rounded to the nearest.
 func TimeTag(t time.Time) uint64 { return timeTag(t.UnixNano()) }
 
 func timeTag(unixNS int64) uint64 {
@@ -20,7 +23,7 @@ func timeTag(unixNS int64) uint64 {
 	return uint64(sec+ntpUnix)<<32 + (uint64(ns)<<32+5e8)/1e9
 }
 
-// floor splits ns into whole seconds and what is left, 0 to 999,999,999.
+// floor splits ns into whole seconds and a remainder of 0 to 999,999,999.
 func floor(ns int64) (sec, rest int64) {
 	sec, rest = ns/1e9, ns%1e9
 	if rest < 0 {
@@ -29,28 +32,32 @@ func floor(ns int64) (sec, rest int64) {
 	return sec, rest
 }
 
-// Timeline says which frame is due when, as known at one instant. It is a value: the tags of one datagram are all mapped by
-// the same one, so that their distances stay what they are.
+// Timeline relates frames to time, as known at one instant. It is a value so
+// that all tags of a datagram can be mapped by the same one, which preserves
+// their distances.
 type Timeline struct {
 	Rate    int64 // Hz, at most 2^20
 	Frame   int64 // an absolute frame
 	FrameNS int64 // CLOCK_MONOTONIC at which it is due, ns
 	WallNS  int64 // CLOCK_REALTIME minus CLOCK_MONOTONIC, ns
-	NowNS   int64 // CLOCK_MONOTONIC, ns: the horizon counts from here
+	NowNS   int64 // CLOCK_MONOTONIC, ns, from which the horizon counts
 }
 
-// FrameAt is the absolute frame that is due closest to an NTP time tag, exactly: no step of the way is rounded but the last.
-// What would lie before frame 0 is frame 0. The 32 bits of NTP's seconds are taken to mean the time closest to the frame's,
-// so that the change of era in 2036 is no event. An error says that the tag lies beyond the horizon, and how far.
+// FrameAt returns the absolute frame that is due closest to an NTP time tag.
+// The result is exact: only the last step rounds. A tag before frame 0 maps to
+// frame 0. NTP's 32 bits of seconds are taken to mean the time closest to the
+// frame's, so the change of era in 2036 goes unnoticed. The error reports that
+// the tag lies beyond the horizon, and how far ahead it is.
 func (t *Timeline) FrameAt(tag uint64) (int64, error) {
 	if ahead := int64(tag - timeTag(t.NowNS+t.WallNS)); ahead > int64(Horizon/time.Second)<<32 {
-		return 0, fmt.Errorf("time tag %.1f s ahead (at most %d s)", float64(ahead)/(1<<32), int(Horizon.Seconds()))
+		return 0, fmt.Errorf("time tag %.1f s ahead (at most %.0f s)", float64(ahead)/(1<<32), Horizon.Seconds())
 	}
 	sec, ns := floor(t.FrameNS + t.WallNS)
-	d := int64(tag - uint64(sec+ntpUnix)<<32) // 2^-32 s, from the second that the frame is due in
-	// frames = (d / 2^32 - ns / 10^9) * Rate. The whole seconds of d are whole frames. What is left is a fraction above -1 of
-	// a second with the denominator 2^32 * 10^9, of which numerator and denominator both hold 2^9; one second more makes it
-	// positive.
+	d := int64(tag - uint64(sec+ntpUnix)<<32) // 2^-32 s, from the second in which the frame is due
+	// frames = (d / 2^32 - ns / 10^9) * Rate. The whole seconds of d are whole
+	// frames. The remainder is a fraction of a second, greater than -1, with
+	// the denominator 2^32 * 10^9; 2^9 divides both its numerator and its
+	// denominator. Adding one second makes it positive.
 	const den = 1 << 32 * 1953125 // 2^32 * 5^9
 	num := uint64(uint32(d))*1953125 + den - uint64(ns)<<23
 	hi, lo := bits.Mul64(num, uint64(t.Rate))

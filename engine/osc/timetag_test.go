@@ -10,7 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// anyTimeline is one of a machine of any age at any date of the last and the next hundred years.
+// anyTimeline draws the timeline of a machine with any uptime, at any date from
+// fifty years before 1970 to a hundred years after.
 func anyTimeline(t *rapid.T) Timeline {
 	const century = 100 * 365 * 86400 * int64(time.Second)
 	anchor := rapid.Int64Range(0, 1<<55).Draw(t, "anchor")
@@ -23,7 +24,8 @@ func anyTimeline(t *rapid.T) Timeline {
 	}
 }
 
-// exact is where a time lies in frames, as a fraction: the time is seconds since Unix's epoch.
+// exact returns the position of a time, in seconds since Unix's epoch, as a
+// fractional frame.
 func (t *Timeline) exact(unix *big.Rat) *big.Rat {
 	due := big.NewRat(t.FrameNS+t.WallNS, 1e9)
 	x := new(big.Rat).Sub(unix, due)
@@ -31,7 +33,8 @@ func (t *Timeline) exact(unix *big.Rat) *big.Rat {
 	return x.Add(x, big.NewRat(t.Frame, 1))
 }
 
-// unixOf is the time of a tag in the era that holds near, in ns.
+// unixOf returns the time of a tag in seconds since Unix's epoch, in the era
+// that puts it closest to near, a Unix time in ns.
 func unixOf(tag uint64, near int64) *big.Rat {
 	sec, _ := floor(near)
 	whole := int64(uint32(tag>>32)-uint32(sec+ntpUnix)) + sec
@@ -45,7 +48,7 @@ func unixOf(tag uint64, near int64) *big.Rat {
 func TestFrameOfATimeTagIsTheNearestOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tl := anyTimeline(t)
-		// From an hour ago to the horizon, with any low bits.
+		// From an hour ago up to the horizon, with random low bits.
 		at := tl.NowNS + tl.WallNS + rapid.Int64Range(-int64(time.Hour), int64(Horizon-time.Second)).Draw(t, "from now")
 		tag := timeTag(at)&^0xffff | uint64(rapid.Uint16().Draw(t, "low bits"))
 		got, err := tl.FrameAt(tag)
@@ -65,10 +68,11 @@ func TestFrameOfATimeTagIsTheNearestOne(t *testing.T) {
 func TestDistancesOfTagsAreDistancesOfFrames(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tl := anyTimeline(t)
-		tl.Frame += 1 << 40 // nothing before the start
+		tl.Frame += 1 << 40 // keeps clear of frame 0
 		at := tl.NowNS + tl.WallNS + rapid.Int64Range(0, int64(20*time.Second)).Draw(t, "from now")
 		first := timeTag(at)
-		// A distance that both clocks can tell: so many 2^-k s, which are whole frames.
+		// A distance that both clocks can represent: n times 2^-k s, which is a
+		// whole number of frames.
 		k := bits.TrailingZeros64(uint64(tl.Rate))
 		n := rapid.Int64Range(0, 30<<k).Draw(t, "2^-k s")
 		a, err := tl.FrameAt(first)
@@ -95,7 +99,7 @@ func TestTenthsOfASecondAre4410Frames(t *testing.T) {
 
 func TestTimeTagsAtTheEdges(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	era := time.Unix(1<<32-ntpUnix, 0) // 2036-02-07 06:28:16 UTC: NTP's seconds begin at 0 again
+	era := time.Unix(1<<32-ntpUnix, 0) // 2036-02-07 06:28:16 UTC, when NTP's seconds start again at 0
 	at := func(now time.Time) Timeline {
 		return Timeline{Rate: 44100, Frame: 44100, FrameNS: 1e9, WallNS: now.UnixNano() - 1e9, NowNS: 1e9}
 	}
@@ -113,11 +117,11 @@ func TestTimeTagsAtTheEdges(t *testing.T) {
 		{"the horizon", at(now), TimeTag(now.Add(Horizon)), 61 * 44100, ""},
 		{"a bit beyond the horizon", at(now), TimeTag(now.Add(Horizon)) + 1, 0, "time tag 60.0 s ahead (at most 60 s)"},
 		{"an hour ahead", at(now), TimeTag(now.Add(time.Hour)), 0, "time tag 3600.0 s ahead (at most 60 s)"},
-		{"the last tag there is", at(now), 1<<64 - 1, 0, "s ahead (at most 60 s)"},
-		{"over the change of era", at(era.Add(-time.Second)), TimeTag(era.Add(time.Second)), 3 * 44100, ""},
-		{"back over the change of era", at(era), TimeTag(era.Add(-time.Second / 2)), 22050, ""},
-		{"half a frame is the next one", at(now), TimeTag(now) + 1<<32/2/44100 + 1, 44101, ""},
-		{"less than half a frame is none", at(now), TimeTag(now) + 1<<32/2/44100, 44100, ""},
+		{"the last of all tags", at(now), 1<<64 - 1, 0, "s ahead (at most 60 s)"},
+		{"across the change of era", at(era.Add(-time.Second)), TimeTag(era.Add(time.Second)), 3 * 44100, ""},
+		{"back across the change of era", at(era), TimeTag(era.Add(-time.Second / 2)), 22050, ""},
+		{"half a frame rounds to the next one", at(now), TimeTag(now) + 1<<32/2/44100 + 1, 44101, ""},
+		{"less than half a frame rounds down", at(now), TimeTag(now) + 1<<32/2/44100, 44100, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := c.line.FrameAt(c.tag)

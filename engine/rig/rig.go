@@ -1,7 +1,8 @@
 //go:build linux
 
-// Package rig lays the regions of an engine out in one process, for the tests of the parts that share them. Nothing but
-// tests imports it: here one process writes everything.
+// Package rig lays out the regions of an engine in one process, to test the
+// parts that share them. Only tests and benchmarks may import it: within a
+// test, one process writes every region.
 package rig
 
 import (
@@ -15,13 +16,13 @@ import (
 	"chronus/engine/internal/shm"
 )
 
-// Rig is the regions, all of them writable.
+// Rig holds the regions, all of them writable.
 type Rig struct {
 	roster.Roster
 	RingFiles []*os.File
 }
 
-// New makes the regions for a geometry. They go with the test.
+// New creates the regions for a geometry and frees them when the test ends.
 func New(t testing.TB, g shm.Geometry) *Rig {
 	t.Helper()
 	stamp := shm.NewStamp(7)
@@ -54,18 +55,19 @@ func New(t testing.TB, g shm.Geometry) *Rig {
 	return r
 }
 
-// Own makes the slot look like that of a live worker in a state.
+// Own makes a slot look as if a live worker in the given state owned it.
 func (r *Rig) Own(slot int, state uint32) {
 	r.Rings[slot].Robust.Store(uint32(slot+1) | shm.FutexWaiters)
 	r.Rings[slot].State.Store(state)
 }
 
-// Kill makes the slot look like that of a worker whose thread the kernel has seen die.
+// Kill makes a slot look as if the kernel had marked it because the worker's
+// thread exited.
 func (r *Rig) Kill(slot int) {
 	r.Rings[slot].Robust.Store(r.Rings[slot].Robust.Load() | shm.FutexOwnerDied)
 }
 
-// Activate makes the host want the slot's worker to render.
+// Activate tells the worker of a slot to render, as the host does.
 func (r *Rig) Activate(slot int) {
 	r.Host.Slots[slot].Activate.Store(r.Activation(slot))
 	r.Host.Slots[slot].AtNS.Store(clock.Now())

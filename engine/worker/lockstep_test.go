@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"chronus/engine/command"
 	"chronus/engine/dsp"
 	"chronus/engine/internal/cmdlog"
 	"chronus/engine/internal/ring"
@@ -59,7 +60,7 @@ func newSession(t testing.TB, lead int, seed uint64) *session {
 	require.NoError(t, err)
 	s := &session{Rig: rig.New(t, g), t: t, code: c, workers: make([]*Worker, g.Slots), rnd: rand.New(rand.NewPCG(seed, 1))}
 	s.log = cmdlog.NewWriter(s.Host, s.Player, s.Rings)
-	s.queue = cmdlog.NewQueue(s.log, func(i uint64, c cmdlog.Command) {
+	s.queue = cmdlog.NewQueue(s.log, func(i uint64, c command.Command) {
 		s.commands = append(s.commands, tape.Command{Index: i, Address: c.Address, Value: c.Value, Frame: -1})
 	})
 	s.player = player.New(s.Roster)
@@ -112,7 +113,7 @@ func (s *session) schedule(frame int64, address uint32, value float64) {
 		return
 	}
 	i := s.log.Head()
-	s.log.Append(cmdlog.Command{Address: address, Value: value})
+	s.log.Append(command.Command{Address: address, Value: value, Frame: command.Untimed})
 	r := &s.Host.Records[i&uint64(s.Host.Geo.LogRecords-1)]
 	r.Frame = frame
 	r.Sum = shm.RecordSum(r)
@@ -165,7 +166,7 @@ func TestNoFaultIsHeard(t *testing.T) {
 			require.NoError(t, err)
 			for range 400 {
 				for range s.rnd.IntN(4) {
-					require.True(t, s.queue.Push(cmdlog.Command{Address: address, Value: s.rnd.Float64()}))
+					require.True(t, s.queue.Push([]command.Command{{Address: address, Value: s.rnd.Float64(), Frame: command.Untimed}}))
 				}
 				for range s.rnd.IntN(3) { // up to a few blocks ahead, now and then too late
 					frame := int64(s.Player.Sealed.Load())*16 + s.rnd.Int64N(100) - 10
@@ -243,7 +244,7 @@ func TestOutageGoesOnFromTheLastState(t *testing.T) {
 			require.NoError(t, err)
 			play := func(n int, slots ...int) {
 				for range n {
-					require.True(t, s.queue.Push(cmdlog.Command{Address: address, Value: s.rnd.Float64()}))
+					require.True(t, s.queue.Push([]command.Command{{Address: address, Value: s.rnd.Float64(), Frame: command.Untimed}}))
 					for _, slot := range slots {
 						s.step(slot)
 					}

@@ -47,13 +47,13 @@ var All = []Mutant{
 	{
 		Name: "the first command after a switch is dropped",
 		Edits: []Edit{
-			{"engine/commands.go", "	var bundle []cmdlog.Command\n", "	var bundle []cmdlog.Command\n	var switches uint64\n"},
-			{"engine/commands.go", "ok := e.queue.Push(bundle...)\n", `ok := true
-		if n := e.pool.Player.Switches.Load(); n == switches {
-			ok = e.queue.Push(bundle...)
-		} else {
-			switches = n
-		}
+			{"engine/commands.go", "func (e *Engine) sink(", "var switches uint64\n\nfunc (e *Engine) sink("},
+			{"engine/commands.go", "ok := e.queue.Push(commands)\n", `ok := true
+	if n := e.pool.Player.Switches.Load(); n == switches {
+		ok = e.queue.Push(commands)
+	} else {
+		switches = n
+	}
 `},
 		},
 		Scenario: "kill-primary-steps", Assertion: "commands-lost", Cycles: 12,
@@ -61,12 +61,12 @@ var All = []Mutant{
 	{
 		Name: "the first command after a switch is applied twice",
 		Edits: []Edit{
-			{"engine/commands.go", "	var bundle []cmdlog.Command\n", "	var bundle []cmdlog.Command\n	var switches uint64\n"},
-			{"engine/commands.go", "ok := e.queue.Push(bundle...)\n", `ok := e.queue.Push(bundle...)
-		if n := e.pool.Player.Switches.Load(); n != switches {
-			switches = n
-			e.queue.Push(bundle...)
-		}
+			{"engine/commands.go", "func (e *Engine) sink(", "var switches uint64\n\nfunc (e *Engine) sink("},
+			{"engine/commands.go", "ok := e.queue.Push(commands)\n", `ok := e.queue.Push(commands)
+	if n := e.pool.Player.Switches.Load(); n != switches {
+		switches = n
+		e.queue.Push(append([]command.Command(nil), commands...))
+	}
 `},
 		},
 		Scenario: "kill-primary-steps", Assertion: "commands-duplicated", Cycles: 12,

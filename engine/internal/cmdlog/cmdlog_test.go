@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"chronus/engine/command"
 	"chronus/engine/internal/cmdlog"
 	"chronus/engine/internal/shm"
 	"chronus/engine/rig"
@@ -17,7 +18,8 @@ func small(t testing.TB) (*rig.Rig, *cmdlog.Writer) {
 	return r, cmdlog.NewWriter(r.Host, r.Player, r.Rings)
 }
 
-// seal seals the next block with everything in the log, plays it, and has ring 0 publish it.
+// seal seals the next block with everything in the log, plays it, and, if
+// publish is set, makes ring 0 publish it.
 func seal(r *rig.Rig, publish bool) {
 	b := r.Player.Sealed.Load()
 	r.Player.Seals[b%shm.SealCount].Word.Store(shm.SealWord(r.Host.Stamp.Fold(), b, r.Host.Head.Load()))
@@ -28,10 +30,11 @@ func seal(r *rig.Rig, publish bool) {
 	}
 }
 
-func commands(from, n int) []cmdlog.Command {
-	c := make([]cmdlog.Command, n)
+func commands(from, n int) []command.Command {
+	c := make([]command.Command, n)
 	for i := range c {
-		c[i] = cmdlog.Command{Address: uint32(from + i), Value: float64(from+i) / 2, RecvNS: int64(from + i)}
+		n := from + i
+		c[i] = command.Command{Address: uint32(n), Value: float64(n) / 2, RecvNS: int64(n), Frame: command.Untimed}
 	}
 	return c
 }
@@ -40,7 +43,7 @@ func TestEveryCommandIsReadAsItWasWritten(t *testing.T) {
 	r, w := small(t)
 	q := cmdlog.NewQueue(w, nil)
 	for i := range 3 * int(r.Host.Geo.LogRecords) {
-		require.True(t, q.Push(commands(i, 1)...))
+		require.True(t, q.Push(commands(i, 1)))
 		require.Zero(t, q.Drain())
 		if i%100 == 99 {
 			seal(r, true)
@@ -51,11 +54,11 @@ func TestEveryCommandIsReadAsItWasWritten(t *testing.T) {
 		require.Equal(t, float64(i)/2, rec.Float())
 		require.EqualValues(t, -1, rec.Frame)
 		require.EqualValues(t, i, rec.RecvNS)
-		require.False(t, cmdlog.Read(r.Host, uint64(i)+1, &rec), "not written yet")
+		require.False(t, cmdlog.Read(r.Host, uint64(i)+1, &rec), "it has not been written")
 	}
 }
 
-func TestSpoiltRecordIsNotRead(t *testing.T) {
+func TestDamagedRecordIsNotRead(t *testing.T) {
 	r, w := small(t)
 	w.Append(commands(3, 1)[0])
 	w.Commit()
@@ -67,8 +70,8 @@ func TestSpoiltRecordIsNotRead(t *testing.T) {
 func TestNoBlockTakesMoreThanItsShare(t *testing.T) {
 	r, w := small(t)
 	q := cmdlog.NewQueue(w, nil)
-	require.True(t, q.Push(commands(0, 200)...))
-	require.True(t, q.Push(commands(200, 100)...), "it waits")
+	require.True(t, q.Push(commands(0, 200)))
+	require.True(t, q.Push(commands(200, 100)), "the second bundle waits")
 	require.EqualValues(t, 200, r.Host.Head.Load(), "a bundle is not split")
 	require.Equal(t, 100, q.Drain())
 	seal(r, true)
@@ -79,24 +82,25 @@ func TestNoBlockTakesMoreThanItsShare(t *testing.T) {
 func TestFullQueueRefusesTheNewestWhole(t *testing.T) {
 	r, w := small(t)
 	var got []uint64
-	q := cmdlog.NewQueue(w, func(i uint64, c cmdlog.Command) {
+	q := cmdlog.NewQueue(w, func(i uint64, c command.Command) {
 		require.EqualValues(t, i, c.Address)
 		got = append(got, i)
 	})
-	require.False(t, q.Push(commands(0, shm.HeadRoom+1)...), "no block could ever take it")
+	require.False(t, q.Push(commands(0, shm.HeadRoom+1)), "no block could ever take so many")
 	n := 0
-	for q.Push(commands(n, 64)...) {
+	for q.Push(commands(n, 64)) {
 		n += 64
 	}
 	require.Equal(t, shm.HeadRoom+cmdlog.QueueLength, n)
 	for q.Drain() > 0 {
 		seal(r, true)
 	}
-	require.Len(t, got, n, "nothing that was accepted is lost")
+	require.Len(t, got, n, "no command that was accepted is lost")
 	require.EqualValues(t, n, r.Host.Head.Load())
 }
 
-// TestRecordsStayWhileAStateMayNeedThem plays on with no worker rendering: the commands since the last state must stay.
+// TestRecordsStayWhileAStateMayNeedThem plays on while no worker renders. The
+// commands since the last state must stay.
 func TestRecordsStayWhileAStateMayNeedThem(t *testing.T) {
 	r, w := small(t)
 	q := cmdlog.NewQueue(w, nil)
@@ -105,19 +109,19 @@ func TestRecordsStayWhileAStateMayNeedThem(t *testing.T) {
 	}
 	first := 0
 	for refused := false; !refused; first += 64 {
-		refused = !q.Push(commands(first, 64)...)
+		refused = !q.Push(commands(first, 64))
 		seal(r, false)
 		q.Drain()
 		if len(r.Host.Records) < first {
 			refused = true
 		}
 	}
-	require.Zero(t, w.Room(), "the log is full and stays so")
+	require.Zero(t, w.Room(), "the log is full and remains so")
 	var rec shm.LogRecord
-	require.True(t, cmdlog.Read(r.Host, 0, &rec), "the first command after the last state is still there")
+	require.True(t, cmdlog.Read(r.Host, 0, &rec), "the first command after the last state remains")
 	r.Rings[0].Published.Store(r.Player.Sealed.Load())
 	for range r.Host.Geo.Ring + 1 {
 		seal(r, true)
 	}
-	require.Positive(t, w.Room(), "with a state again it goes on")
+	require.Positive(t, w.Room(), "a new state makes room again")
 }

@@ -5,51 +5,65 @@ import (
 	"slices"
 	"sync"
 
+	"chronus/engine/command"
 	"chronus/engine/internal/shm"
 )
 
 const (
-	// QueueLength is how many commands may wait in the host, for room in the log or for their time.
+	// QueueLength is the number of commands that may wait in the host, for room
+	// in the log or for their time.
 	QueueLength = 4096
-	// HeldLength is how many of them may wait for their time: however much is planned, what is to happen now has room.
+	// HeldLength is the number of those that may be timed. However much is
+	// planned, there is room for what should happen now.
 	HeldLength = QueueLength * 3 / 4
 )
 
-// Queue stands between whoever receives commands and the log. It never blocks: what does not fit is refused, the newest
-// first, and counted by the caller.
+// Queue stands between the receiver of commands and the log. It never blocks:
+// commands that do not fit are refused, the newest first, and the caller counts
+// them.
 //
-// A timed command waits here until its frame is a quarter of a second and the lead ahead of the last seal: late enough that the
-// few places in a worker's state do, early enough that a host which is not scheduled for long does not make it late.
+// A timed command waits here until its frame is a quarter of a second plus the
+// lead ahead of the last seal. That is late enough for the few places in a
+// worker's state to suffice, and early enough that the command is not late even
+// if the host is not scheduled for a long time.
 type Queue struct {
-	mu      sync.Mutex
-	w       *Writer
-	now     []bundle // not timed, in the order they came
-	held    []bundle // timed, by time, then in the order they came
-	pushed  uint64   // bundles
-	waiting int      // commands
-	timed   int      // those of them in held
-	ahead   int64    // frames
-	waits   chan struct{}
-	// Committed is told of every command that has got its place in the log, in order.
-	committed func(index uint64, c Command)
+	mu        sync.Mutex
+	w         *Writer
+	now       []bundle // untimed, in the order of their arrival
+	held      []bundle // timed, by time, then in the order of their arrival
+	pushed    uint64   // bundles
+	waiting   int      // commands
+	timed     int      // commands in held
+	ahead     int64    // frames
+	waits     chan struct{}
+	committed func(index uint64, c command.Command)
 }
 
-// bundle is commands that take effect at one instant: they get into the log together, and under one seal.
+// bundle holds commands that take effect at one instant. They enter the log
+// together and are taken under one seal.
 type bundle struct {
-	number   uint64 // in the order they came
-	time     int64  // the frame, or for what came late the first that was not sealed then
-	commands []Command
+	number   uint64 // in the order of arrival
+	time     int64  // their frame, or the first frame not yet sealed on arrival if that is later
+	commands []command.Command
 }
 
-// NewQueue puts a queue before w. committed may be nil.
-func NewQueue(w *Writer, committed func(index uint64, c Command)) *Queue {
+// NewQueue returns a queue in front of w. committed may be nil. If it is not,
+// it is called for every command that gets a place in the log, in the order of
+// the log and before the log's head moves past the command.
+func NewQueue(w *Writer, committed func(index uint64, c command.Command)) *Queue {
 	geo := &w.host.Geo
-	return &Queue{w: w, committed: committed, waits: make(chan struct{}, 1), ahead: int64(geo.Rate/4 + geo.Lead*geo.Frames)}
+	return &Queue{
+		w: w, committed: committed, waits: make(chan struct{}, 1),
+		ahead: int64(geo.Rate/4 + geo.Lead*geo.Frames),
+	}
 }
 
-// Push queues commands, to be applied together as far as they are for the same frame, and passes on what fits. False: all of
-// them refused, because the queue is full or no block could ever take so many. It keeps none of commands' memory.
-func (q *Queue) Push(commands ...Command) bool {
+// Push queues the commands of a datagram and passes on what fits into the log.
+// Those for the same frame, and likewise those that are untimed, are applied
+// together. It reports false if it refused all of them, because the queue is
+// full or because no block could ever take so many. The slice belongs to the
+// queue afterwards, which sorts it.
+func (q *Queue) Push(commands []command.Command) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(commands) == 0 {
@@ -57,17 +71,17 @@ func (q *Queue) Push(commands ...Command) bool {
 	}
 	timed := 0
 	for i := range commands {
-		if commands[i].At != 0 {
+		if commands[i].Timed() {
 			timed++
 		}
 	}
-	if len(commands) > shm.HeadRoom || q.waiting+len(commands) > QueueLength || timed > 0 && q.timed+timed > HeldLength {
+	if len(commands) > shm.HeadRoom || q.waiting+len(commands) > QueueLength ||
+		timed > 0 && q.timed+timed > HeldLength {
 		return false
 	}
-	rest := slices.Clone(commands)
-	slices.SortStableFunc(rest, func(a, b Command) int { return cmp.Compare(a.At, b.At) })
-	for len(rest) > 0 {
-		n := slices.IndexFunc(rest, func(c Command) bool { return c.At != rest[0].At })
+	slices.SortStableFunc(commands, func(a, b command.Command) int { return cmp.Compare(a.Frame, b.Frame) })
+	for rest := commands; len(rest) > 0; {
+		n := slices.IndexFunc(rest, func(c command.Command) bool { return c.Frame != rest[0].Frame })
 		if n < 0 {
 			n = len(rest)
 		}
@@ -84,25 +98,29 @@ func (q *Queue) Push(commands ...Command) bool {
 	return true
 }
 
-// Waits delivers a value after a Push that left something waiting: Drain is due, again and again, until it says that nothing waits.
+// Waits returns a channel that delivers a value after a Push that left commands
+// waiting. Drain must then be called repeatedly until it returns 0.
 func (q *Queue) Waits() <-chan struct{} { return q.waits }
 
-// put lines up commands for one frame.
-func (q *Queue) put(commands []Command) {
+// put lines up commands for the same frame.
+func (q *Queue) put(commands []command.Command) {
 	b := bundle{number: q.pushed, commands: commands}
 	q.pushed++
 	q.waiting += len(commands)
-	if commands[0].At == 0 {
+	if !commands[0].Timed() {
 		q.now = append(q.now, b)
 		return
 	}
 	q.timed += len(commands)
-	b.time = max(commands[0].Frame(), q.w.sealed())
-	i, _ := slices.BinarySearchFunc(q.held, b.time+1, func(h bundle, time int64) int { return cmp.Compare(h.time, time) })
+	b.time = max(commands[0].Frame, q.w.sealed())
+	i, _ := slices.BinarySearchFunc(q.held, b.time+1, func(h bundle, time int64) int {
+		return cmp.Compare(h.time, time)
+	})
 	q.held = slices.Insert(q.held, i, b)
 }
 
-// Drain passes on what fits now and says how many still wait.
+// Drain passes on what fits now and returns the number of commands that still
+// wait.
 func (q *Queue) Drain() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -112,8 +130,9 @@ func (q *Queue) Drain() int {
 	return q.waiting
 }
 
-// drain fills the log. Of what may go, the bundle that came first goes first, so that neither what is timed nor what is not can
-// keep the other waiting for ever, nor small bundles a large one.
+// drain fills the log. Of the bundles that may go, the one that arrived first
+// goes first, so that timed and untimed commands cannot starve each other, nor
+// small bundles a large one.
 func (q *Queue) drain() {
 	room, now, held := q.w.Room(), 0, 0
 	for {
@@ -151,7 +170,9 @@ func (q *Queue) drain() {
 	q.held = slices.Delete(q.held, 0, held)
 }
 
-// due says whether the time of held bundle i has come and a worker's state has room for it.
+// due reports whether the time of held bundle i has come and a worker's state
+// has room for it.
 func (q *Queue) due(i int) bool {
-	return i < len(q.held) && q.held[i].time < q.w.sealed()+q.ahead && len(q.held[i].commands) <= q.w.TimedRoom()
+	return i < len(q.held) && q.held[i].time < q.w.sealed()+q.ahead &&
+		len(q.held[i].commands) <= q.w.TimedRoom()
 }

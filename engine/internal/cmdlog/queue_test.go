@@ -7,15 +7,18 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"chronus/engine/command"
 	"chronus/engine/internal/cmdlog"
 	"chronus/engine/internal/shm"
 	"chronus/engine/rig"
 )
 
-// ahead is how far before the last seal a timed command of small's geometry gets into the log: 44100/4 + 3*16 frames.
+// ahead is how many frames ahead of the last seal a timed command enters the
+// log in small's geometry: 44100/4 + 3*16.
 const ahead = 11025 + 48
 
-// play moves the player on to where block blocks have been played and lead more are sealed with what the log holds.
+// play moves the player on until block blocks have been played and lead more
+// are sealed with what the log holds.
 func play(r *rig.Rig, block uint64) {
 	lead := uint64(r.Host.Geo.Lead)
 	for b := r.Player.Sealed.Load(); b < block+lead; b++ {
@@ -26,15 +29,15 @@ func play(r *rig.Rig, block uint64) {
 	r.Rings[0].Published.Store(block + lead)
 }
 
-func timed(from, n int, frame int64) []cmdlog.Command {
+func timed(from, n int, frame int64) []command.Command {
 	c := commands(from, n)
 	for i := range c {
-		c[i].At = frame + 1
+		c[i].Frame = frame
 	}
 	return c
 }
 
-// logged is the commands of the log, as addresses, and the frames they carry.
+// logged returns the addresses of the commands in the log, and their frames.
 func logged(t *testing.T, r *rig.Rig) (addresses []int, frames []int64) {
 	for i := range r.Host.Head.Load() {
 		var rec shm.LogRecord
@@ -49,9 +52,9 @@ func TestTimedCommandEntersTheLogWhenItsFrameIsNear(t *testing.T) {
 	q := cmdlog.NewQueue(w, nil)
 	play(r, 1)
 	sealed := int64(4 * 16)
-	require.True(t, q.Push(timed(0, 1, sealed+ahead)...))
-	require.True(t, q.Push(timed(1, 1, sealed+ahead-1)...))
-	require.True(t, q.Push(commands(2, 1)...))
+	require.True(t, q.Push(timed(0, 1, sealed+ahead)))
+	require.True(t, q.Push(timed(1, 1, sealed+ahead-1)))
+	require.True(t, q.Push(commands(2, 1)))
 	require.Equal(t, 1, q.Drain())
 	play(r, 2)
 	require.Zero(t, q.Drain())
@@ -63,9 +66,9 @@ func TestTimedCommandEntersTheLogWhenItsFrameIsNear(t *testing.T) {
 func TestHeldCommandsAreOrderedByFrameThenByArrival(t *testing.T) {
 	r, w := small(t)
 	var order []int
-	q := cmdlog.NewQueue(w, func(_ uint64, c cmdlog.Command) { order = append(order, int(c.Address)) })
+	q := cmdlog.NewQueue(w, func(_ uint64, c command.Command) { order = append(order, int(c.Address)) })
 	for i, frame := range []int64{30000, 20000, 30000, 25000, 20000} {
-		require.True(t, q.Push(timed(i, 1, frame)...))
+		require.True(t, q.Push(timed(i, 1, frame)))
 	}
 	require.Equal(t, 5, q.Drain())
 	for b := uint64(1); q.Drain() > 0; b++ {
@@ -78,30 +81,26 @@ func TestLateCommandGoesAtOnceWithItsFrame(t *testing.T) {
 	r, w := small(t)
 	q := cmdlog.NewQueue(w, nil)
 	play(r, 100)
-	require.True(t, q.Push(timed(0, 256, 7)...))
-	require.True(t, q.Push(timed(256, 1, 8)...))
-	require.True(t, q.Push(timed(257, 1, 0)...))
-	require.Equal(t, 2, q.Drain(), "while the state holds late ones they take its places")
+	require.True(t, q.Push(timed(0, 256, 7)))
+	require.True(t, q.Push(timed(256, 1, 8)))
+	require.True(t, q.Push(timed(257, 1, 0)))
+	require.Equal(t, 2, q.Drain(), "late commands occupy the places of the state while it holds them")
 	play(r, 103)
-	require.Equal(t, 2, q.Drain(), "blocks that did not take them have been played")
+	require.Equal(t, 2, q.Drain(), "only blocks that did not take them have been played")
 	play(r, 104)
 	require.Zero(t, q.Drain())
 	_, frames := logged(t, r)
-	require.Equal(t, []int64{7, 8, 0}, frames[255:], "late ones in the order they came")
+	require.Equal(t, []int64{7, 8, 0}, frames[255:], "late commands go in the order of their arrival")
 }
 
-// TestCommandsOfOneDatagramForSeveralFrames: what is for one frame stays together and in order, the rest goes its own way.
-func TestCommandsOfOneDatagramForSeveralFrames(t *testing.T) {
+func TestCommandsOfOneDatagramStayTogetherPerFrame(t *testing.T) {
 	r, w := small(t)
 	q := cmdlog.NewQueue(w, nil)
 	play(r, 1)
 	b := commands(0, 5)
-	b[0].At, b[2].At, b[4].At = 30001, 30001, 20001
-	require.True(t, q.Push(b...))
+	b[0].Frame, b[2].Frame, b[4].Frame = 30000, 30000, 20000
+	require.True(t, q.Push(b))
 	require.Equal(t, 3, q.Drain())
-	for i := range b {
-		b[i] = cmdlog.Command{Address: 99} // the caller's memory is the caller's
-	}
 	for n := uint64(2); q.Drain() > 0; n++ {
 		play(r, n)
 	}
@@ -110,79 +109,82 @@ func TestCommandsOfOneDatagramForSeveralFrames(t *testing.T) {
 	require.Equal(t, []int64{-1, -1, 20000, 30000, 30000}, frames)
 }
 
-// TestCommandsForOneFrameComeUnderOneSeal, also when others stand between them in their datagram.
+// TestCommandsForOneFrameComeUnderOneSeal also has other commands between them
+// in their datagram.
 func TestCommandsForOneFrameComeUnderOneSeal(t *testing.T) {
 	r, w := small(t)
 	q := cmdlog.NewQueue(w, nil)
 	play(r, 1)
-	require.True(t, q.Push(commands(0, 100)...))
+	require.True(t, q.Push(commands(0, 100)))
 	b := append(timed(0, 100, 5000), commands(0, 1)...)
-	require.True(t, q.Push(append(b, timed(0, 100, 5000)...)...))
+	require.True(t, q.Push(append(b, timed(0, 100, 5000)...)))
 	require.Equal(t, 200, q.Drain(), "156 would fit")
 	play(r, 2)
 	require.Zero(t, q.Drain())
 }
 
-func TestWhatIsPlannedLeavesRoomForNow(t *testing.T) {
+func TestPlannedCommandsLeaveRoomForUntimedOnes(t *testing.T) {
 	_, w := small(t)
 	q := cmdlog.NewQueue(w, nil)
 	n := 0
-	for q.Push(timed(n, 16, 1_000_000)...) {
+	for q.Push(timed(n, 16, 1_000_000)) {
 		n += 16
 	}
 	require.Equal(t, cmdlog.HeldLength, n)
 	require.Equal(t, n, q.Drain())
 	for i := range (cmdlog.QueueLength - cmdlog.HeldLength) / 16 {
-		require.True(t, q.Push(commands(i, 16)...))
+		require.True(t, q.Push(commands(i, 16)))
 	}
 	mixed := append(commands(0, 1), timed(1, 1, 1_000_000)...)
-	require.False(t, q.Push(mixed...), "refused whole")
-	require.True(t, q.Push(mixed[0]))
+	require.False(t, q.Push(mixed), "refused whole")
+	require.True(t, q.Push(mixed[:1]))
 }
 
-// TestLargeBundleIsNotStarvedBySmallOnes: it needs a block's room, or a state's, for itself.
+// TestLargeBundleIsNotStarvedBySmallOnes pushes a bundle that needs all the
+// room of a block, or of a state.
 func TestLargeBundleIsNotStarvedBySmallOnes(t *testing.T) {
 	const start = 1000 // blocks
-	large := func(at int64) []cmdlog.Command {
-		b := make([]cmdlog.Command, shm.HeadRoom)
+	one := func(frame int64) []command.Command { return []command.Command{{Frame: frame}} }
+	large := func(frame int64) []command.Command {
+		b := make([]command.Command, shm.HeadRoom)
 		for i := range b {
-			b[i] = cmdlog.Command{Address: 7, At: at}
+			b[i] = command.Command{Address: 7, Frame: frame}
 		}
 		return b
 	}
 	for _, c := range []struct {
 		name   string
-		at     int64
+		frame  int64
 		within int // blocks
 	}{
-		{"for now", 0, 1},
-		{"timed", (start+100)*16 + 1, 104}, // the commands before its frame are played by then
+		{"untimed", command.Untimed, 1},
+		{"timed", (start + 100) * 16, 104}, // the commands before its frame are played by then
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, w := small(t)
 			got := false
-			q := cmdlog.NewQueue(w, func(_ uint64, c cmdlog.Command) { got = got || c.Address == 7 })
+			q := cmdlog.NewQueue(w, func(_ uint64, c command.Command) { got = got || c.Address == 7 })
 			play(r, start)
-			require.True(t, q.Push(cmdlog.Command{}, cmdlog.Command{At: (start+90)*16 + 1}))
-			require.True(t, q.Push(large(c.at)...))
-			for i := range int64(200) { // with every block one more is due
-				require.True(t, q.Push(cmdlog.Command{At: (start+3+i)*16 + ahead + 1}))
+			require.True(t, q.Push(append(one(command.Untimed), one((start+90)*16)...)))
+			require.True(t, q.Push(large(c.frame)))
+			for i := range int64(200) { // one more is due with every block
+				require.True(t, q.Push(one((start+3+i)*16+ahead)))
 			}
 			require.False(t, got)
 			for block := range uint64(c.within) {
 				play(r, start+block+1)
-				require.True(t, q.Push(cmdlog.Command{}))
+				require.True(t, q.Push(one(command.Untimed)))
 			}
 			require.True(t, got)
 		})
 	}
 }
 
-func TestWriterThatGoesOnKnowsTheTimedCommandsOfTheLog(t *testing.T) {
+func TestNewWriterCountsTheTimedCommandsInTheLog(t *testing.T) {
 	r, w := small(t)
 	play(r, 1)
 	q := cmdlog.NewQueue(w, nil)
-	require.True(t, q.Push(append(timed(0, 100, 5000), timed(100, 50, 5016)...)...))
+	require.True(t, q.Push(append(timed(0, 100, 5000), timed(100, 50, 5016)...)))
 	require.Zero(t, q.Drain())
 	again := cmdlog.NewWriter(r.Host, r.Player, r.Rings)
 	require.Equal(t, cmdlog.Timed-150, again.TimedRoom())
@@ -192,16 +194,17 @@ func TestWriterThatGoesOnKnowsTheTimedCommandsOfTheLog(t *testing.T) {
 	require.Equal(t, cmdlog.Timed, again.TimedRoom())
 }
 
-// TestStateNeverHasToHoldMoreThanItCan pushes anything while the player plays on, and follows what a worker's state holds: after
-// every block, the commands it has taken whose frame is still to come.
+// TestStateNeverHasToHoldMoreThanItCan pushes random bundles while the player
+// plays on, and tracks what a worker's state holds: after every block, the
+// commands it has taken whose frame is still to come.
 func TestStateNeverHasToHoldMoreThanItCan(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r, w := small(t)
 		type entry struct{ frame, number int64 }
 		var log []entry // in the order of the log
-		q := cmdlog.NewQueue(w, func(i uint64, c cmdlog.Command) {
+		q := cmdlog.NewQueue(w, func(i uint64, c command.Command) {
 			require.EqualValues(rt, len(log), i)
-			log = append(log, entry{c.Frame(), int64(c.Value)})
+			log = append(log, entry{c.Frame, int64(c.Value)})
 		})
 		var (
 			pushed, taken, block int
@@ -213,19 +216,19 @@ func TestStateNeverHasToHoldMoreThanItCan(t *testing.T) {
 				if rounds >= 40 {
 					break
 				}
-				var b []cmdlog.Command
+				var b []command.Command
 				for range rapid.SampledFrom([]int{1, 1, 2, 30, 256}).Draw(rt, "commands") {
-					at := int64(0)
+					frame := command.Untimed
 					if len(b) > 0 && rapid.IntRange(0, 15).Draw(rt, "kind") > 0 {
-						at = b[len(b)-1].At
+						frame = b[len(b)-1].Frame
 					} else if rapid.Bool().Draw(rt, "timed") {
-						at = max(0, int64(block)*16+rapid.Int64Range(-100, 30000).Draw(rt, "frame")) + 1
+						frame = max(0, int64(block)*16+rapid.Int64Range(-100, 30000).Draw(rt, "frame"))
 					}
-					b = append(b, cmdlog.Command{At: at, Value: float64(pushed + len(b))})
+					b = append(b, command.Command{Frame: frame, Value: float64(pushed + len(b))})
 				}
-				if q.Push(b...) {
-					for _, c := range b {
-						sent[int64(c.Value)] = entry{c.Frame(), int64(c.Value)}
+				if all := slices.Clone(b); q.Push(b) {
+					for _, c := range all {
+						sent[int64(c.Value)] = entry{c.Frame, int64(c.Value)}
 					}
 				}
 				pushed += len(b)
@@ -244,7 +247,7 @@ func TestStateNeverHasToHoldMoreThanItCan(t *testing.T) {
 				state = slices.DeleteFunc(state, func(frame int64) bool { return frame < start+16 })
 			}
 		}
-		require.Len(rt, log, len(sent), "nothing that was accepted is lost")
+		require.Len(rt, log, len(sent), "no command that was accepted is lost")
 		for _, e := range log {
 			require.Equal(rt, sent[e.number], e)
 			delete(sent, e.number)
@@ -258,8 +261,8 @@ func TestQueueAllocatesLittle(t *testing.T) {
 	block := uint64(0)
 	require.Less(t, testing.AllocsPerRun(200, func() {
 		block++
-		q.Push(cmdlog.Command{Value: 1})
-		q.Push(cmdlog.Command{Value: 1, At: int64(block+10)*16 + 1})
+		q.Push([]command.Command{{Value: 1, Frame: command.Untimed}})
+		q.Push([]command.Command{{Value: 1, Frame: int64(block+10) * 16}})
 		play(r, block)
 	}), 8.0)
 	require.Zero(t, q.Drain())

@@ -1,6 +1,6 @@
 //go:build linux
 
-package engine
+package phrase
 
 import (
 	"sync"
@@ -10,31 +10,37 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"chronus/engine/internal/cmdlog"
+	"chronus/engine/command"
+	"chronus/engine/patch"
 )
 
 const gateAt, freqAt = 7, 3
 
-// listener is a queue's other side: it keeps what was set.
+// listener takes the place of the queue and keeps what was set.
 type listener struct {
 	mu sync.Mutex
 	sound
-	full bool
+	full  bool
+	wrong []command.Command // timed, or without the time they were received
 }
 
-// sound is what gate and frequency are, and the frequency of every note so far.
+// sound holds the gate and the frequency as they are, and the frequency of
+// every note so far.
 type sound struct {
 	gate, freq float64
 	notes      []float64
 }
 
-func (l *listener) push(commands ...cmdlog.Command) bool {
+func (l *listener) push(commands []command.Command) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.full {
 		return false
 	}
 	for _, c := range commands {
+		if c.Timed() || c.RecvNS == 0 {
+			l.wrong = append(l.wrong, c)
+		}
 		switch c.Address {
 		case freqAt:
 			l.freq = c.Value
@@ -54,41 +60,44 @@ func (l *listener) now() sound {
 	return l.sound
 }
 
-func (l *listener) room(is bool) {
+func (l *listener) fill(full bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.full = !is
+	l.full = full
 }
 
-// session runs a phrase on a bubble's clock.
-func session(t *testing.T, play func(t *testing.T, p *phrase, l *listener)) {
+// session runs a phrase on the fake clock of a synctest bubble.
+func session(t *testing.T, play func(t *testing.T, p *Phrase, l *listener)) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &listener{sound: sound{freq: 100}}
-		p := &phrase{push: l.push, rate: 44100, gate: setting{addr: gateAt}, freq: setting{addr: freqAt, value: 100}}
+		p := &Phrase{push: l.push, rate: 44100, gate: setting{addr: gateAt}, freq: setting{addr: freqAt, value: 100}}
 		stop, ended := make(chan struct{}), make(chan struct{})
 		go func() {
-			p.run(stop)
+			p.Run(stop)
 			close(ended)
 		}()
 		play(t, p, l)
 		close(stop)
 		<-ended
+		require.Empty(t, l.wrong)
 	})
 }
 
-// after waits, and until the phrase has done what is due by then.
+// after waits for d, and then until the phrase has done what is due.
 func after(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-func (p *phrase) say(l *listener, commands ...cmdlog.Command) {
-	p.heard(commands, 0)
-	l.push(commands...)
+// send delivers an untimed command from outside.
+func (p *Phrase) send(l *listener, address uint32, value float64) {
+	c := []command.Command{{Address: address, Value: value, RecvNS: 1, Frame: command.Untimed}}
+	p.Heard(c, 0)
+	l.push(c)
 }
 
 func TestPhrasePlaysAtOnceAndAgainAfterARest(t *testing.T) {
-	session(t, func(t *testing.T, p *phrase, l *listener) {
+	session(t, func(t *testing.T, p *Phrase, l *listener) {
 		after(0)
 		require.Equal(t, []float64{440}, l.now().notes)
 		after(200 * time.Millisecond)
@@ -96,7 +105,7 @@ func TestPhrasePlaysAtOnceAndAgainAfterARest(t *testing.T) {
 		after(2300 * time.Millisecond)
 		require.Len(t, l.now().notes, len(motif))
 		require.Zero(t, l.now().gate)
-		after(phraseRest - time.Millisecond)
+		after(restTime - time.Millisecond)
 		require.Len(t, l.now().notes, len(motif))
 		after(time.Millisecond)
 		require.Len(t, l.now().notes, len(motif)+1)
@@ -108,71 +117,79 @@ func TestPhrasePlaysAtOnceAndAgainAfterARest(t *testing.T) {
 }
 
 func TestPhraseGivesWayToACommandAndLeavesNoTrace(t *testing.T) {
-	session(t, func(t *testing.T, p *phrase, l *listener) {
+	session(t, func(t *testing.T, p *Phrase, l *listener) {
 		after(1100 * time.Millisecond)
 		require.EqualValues(t, 1, l.now().gate)
 		n := len(l.now().notes)
-		p.say(l, cmdlog.Command{Address: 1, Value: 5})
-		require.Zero(t, l.now().gate, "before the command, not after it")
+		p.send(l, 1, 5)
+		require.Zero(t, l.now().gate, "the gate closes before the command, not after it")
 		require.EqualValues(t, 100, l.now().freq)
-		p.say(l, cmdlog.Command{Address: freqAt, Value: 300})
-		after(phraseQuiet - time.Millisecond)
+		p.send(l, freqAt, 300)
+		after(quietTime - time.Millisecond)
 		require.Len(t, l.now().notes, n)
 		require.EqualValues(t, 300, l.now().freq)
 		after(time.Millisecond)
-		require.Equal(t, motif[0].freq, l.now().notes[n], "from its beginning")
-		p.say(l, cmdlog.Command{Address: 1})
-		require.EqualValues(t, 300, l.now().freq, "what others last said")
+		require.Equal(t, motif[0].freq, l.now().notes[n], "the phrase starts from its beginning")
+		p.send(l, 1, 0)
+		require.EqualValues(t, 300, l.now().freq, "the frequency that others last set")
 	})
 }
 
-func TestPhraseDoesNotEndANoteOfOthers(t *testing.T) {
-	session(t, func(t *testing.T, p *phrase, l *listener) {
+func TestPhraseDoesNotEndANoteThatOthersHold(t *testing.T) {
+	session(t, func(t *testing.T, p *Phrase, l *listener) {
 		after(50 * time.Millisecond)
-		p.say(l, cmdlog.Command{Address: gateAt, Value: 1})
+		p.send(l, gateAt, 1)
 		require.EqualValues(t, 1, l.now().gate)
 		n := len(l.now().notes)
 		after(10 * time.Minute)
 		require.EqualValues(t, 1, l.now().gate)
 		require.Len(t, l.now().notes, n)
-		p.say(l, cmdlog.Command{Address: gateAt, Value: 0})
-		after(phraseQuiet + phraseRest)
+		p.send(l, gateAt, 0)
+		after(quietTime + restTime)
 		require.Greater(t, len(l.now().notes), n)
 	})
 }
 
-func TestPhraseWaitsForWhatIsPlanned(t *testing.T) {
-	session(t, func(t *testing.T, p *phrase, l *listener) {
+func TestPhraseWaitsForPlannedCommands(t *testing.T) {
+	session(t, func(t *testing.T, p *Phrase, l *listener) {
 		after(0)
 		const ahead = 20
-		p.heard([]cmdlog.Command{
-			{Address: freqAt, Value: 300, At: ahead*44100 + 1},
-			{Address: freqAt, Value: 200},
+		p.Heard([]command.Command{
+			{Address: freqAt, Value: 300, Frame: ahead * 44100},
+			{Address: freqAt, Value: 200, Frame: command.Untimed},
 		}, 0)
 		n := len(l.now().notes)
-		after(ahead*time.Second + phraseQuiet - time.Millisecond)
+		after(ahead*time.Second + quietTime - time.Millisecond)
 		require.Len(t, l.now().notes, n)
 		after(time.Millisecond)
 		require.Len(t, l.now().notes, n+1)
-		p.heard([]cmdlog.Command{{Address: 1}}, (ahead+30)*44100)
-		require.EqualValues(t, 300, l.now().freq, "what took effect last, not what came last")
+		p.Heard([]command.Command{{Address: 1, Frame: command.Untimed}}, (ahead+30)*44100)
+		require.EqualValues(t, 300, l.now().freq, "the command that took effect last, not the one that arrived last")
 	})
 }
 
-func TestPhraseClosesItsGateWhenThereIsRoomAgain(t *testing.T) {
-	session(t, func(t *testing.T, p *phrase, l *listener) {
+func TestPhraseClosesItsGateOnceThereIsRoomAgain(t *testing.T) {
+	session(t, func(t *testing.T, p *Phrase, l *listener) {
 		after(0)
 		require.EqualValues(t, 1, l.now().gate)
-		l.room(false)
-		p.say(l, cmdlog.Command{Address: 1})
+		l.fill(true)
+		p.send(l, 1, 0)
 		require.EqualValues(t, 1, l.now().gate)
 		after(10 * time.Second)
 		require.EqualValues(t, 1, l.now().gate)
-		l.room(true)
-		after(phraseRetry)
+		l.fill(false)
+		after(retryTime)
 		require.Zero(t, l.now().gate)
 		require.EqualValues(t, 100, l.now().freq)
 	})
+}
+
+func compile(t *testing.T, text string) *patch.Compiled {
+	p, err := patch.Parse("test", []byte(text))
+	require.NoError(t, err)
+	code, err := p.Compile(44100, 256)
+	require.NoError(t, err)
+	return code
 }
 
 func TestPhraseNeedsAnEnvelopeAndASine(t *testing.T) {
@@ -180,11 +197,20 @@ func TestPhraseNeedsAnEnvelopeAndASine(t *testing.T) {
 		"out = \"s\"\n[[module]]\nid = \"s\"\nkind = \"sine\"\n",
 		"out = \"s\"\n[[module]]\nid = \"s\"\nkind = \"const\"\n",
 	} {
-		_, ok := newPhrase(compile(t, text), nil)
+		_, ok := New(compile(t, text), nil)
 		require.False(t, ok)
 	}
-	code := compile(t, "out = \"e\"\n[[module]]\nid = \"s\"\nkind = \"sine\"\nfreq = 123.0\n[[module]]\nid = \"e\"\nkind = \"adsr\"\nin = \"s\"\n")
-	p, ok := newPhrase(code, nil)
+	code := compile(t, `out = "e"
+[[module]]
+id = "s"
+kind = "sine"
+freq = 123.0
+[[module]]
+id = "e"
+kind = "adsr"
+in = "s"
+`)
+	p, ok := New(code, nil)
 	require.True(t, ok)
 	gate, err := code.Gate("e")
 	require.NoError(t, err)
