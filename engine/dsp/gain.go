@@ -2,12 +2,13 @@ package dsp
 
 var gainKind = Kind{
 	Name: "gain",
-	Doc:  "Its input times gain while the gate is open (0.5 or more), else silence; both follow a command within 10 ms.",
+	Doc: "Its input times gain while the gate is open, otherwise silence. " +
+		"Both parameters follow a command within 10 ms.",
 	Params: []Param{
-		{Name: "gain", Default: 1, Min: -factor, Max: factor},
-		{Name: "gate", Default: 1, Min: 0, Max: 1},
+		{Name: "gain", Doc: "factor", Default: 1, Min: -factor, Max: factor},
+		{Name: "gate", Doc: "open at 0.5 and above", Default: 1, Min: 0, Max: 1},
 	},
-	StateWords: glideWords, // of the gain as gated
+	StateWords: glideWords, // of the gated gain
 	MinInputs:  1,
 	MaxInputs:  1,
 	step:       stepGain,

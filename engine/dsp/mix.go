@@ -1,9 +1,12 @@
 package dsp
 
 var mixKind = Kind{
-	Name:       "mix",
-	Doc:        "The sum of its inputs, added in the order they are listed, times gain, which follows a command within 10 ms.",
-	Params:     []Param{{Name: "gain", Default: 1, Min: -factor, Max: factor}},
+	Name: "mix",
+	Doc: "The sum of its inputs, added in the order in which they are listed, times gain, " +
+		"which follows a command within 10 ms.",
+	Params: []Param{
+		{Name: "gain", Doc: "factor", Default: 1, Min: -factor, Max: factor},
+	},
 	StateWords: glideWords, // of gain
 	MinInputs:  1,
 	MaxInputs:  manyInputs,
