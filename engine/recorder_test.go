@@ -20,7 +20,8 @@ import (
 	"chronus/engine/tape"
 )
 
-// deliver makes the player's region look as if so many more blocks had been handed out.
+// deliver makes the player's region look as if that many more blocks had been
+// delivered.
 func deliver(p *shm.Player, blocks uint64) {
 	for n := p.Playout.Load(); blocks > 0; blocks-- {
 		d, _ := p.Delivered(n)
@@ -31,55 +32,58 @@ func deliver(p *shm.Player, blocks uint64) {
 	}
 }
 
-// spoken is a log that a recorder may write while a test reads it.
-type spoken struct {
+// logBuffer is a log that a recorder may write while a test reads it.
+type logBuffer struct {
 	mu sync.Mutex
 	b  strings.Builder
 }
 
-func (h *spoken) Write(p []byte) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.b.Write(p)
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
 }
 
-func (h *spoken) String() string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.b.String()
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
-func recording(t *testing.T, path string) (*recorder, *shm.Player, *spoken) {
+// recording returns a recorder that has not been started, the player's region
+// that it records, and its log.
+func recording(t *testing.T, path string) (*recorder, *shm.Player, *logBuffer) {
 	g, err := shm.NewGeometry(44100, 256, 1, 3, 1, 0, 0, false)
 	require.NoError(t, err)
 	r := rig.New(t, g)
-	said := &spoken{}
+	log := &logBuffer{}
 	rec, err := newRecorder(path, tape.Header{Rate: 44100, Frames: 256, Channels: 1, Slots: int(g.Slots)}, r.Player,
-		slog.New(slog.NewTextHandler(said, nil)))
+		slog.New(slog.NewTextHandler(log, nil)))
 	require.NoError(t, err)
-	return rec, r.Player, said
+	return rec, r.Player, log
 }
 
-func TestDiskThatTakesNothingHoldsNobodyUp(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "pipe") // which nobody reads
+func TestStalledDiskBlocksNeitherCommandsNorTheEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe") // without a reader
 	require.NoError(t, unix.Mkfifo(path, 0o600))
-	rec, player, said := recording(t, path)
+	rec, player, log := recording(t, path)
 	rec.start()
 	for n := range uint64(3 * maxWaiting) {
-		rec.command(n, cmdlog.Command{}) // comes back
+		rec.command(n, cmdlog.Command{}) // must not block
 	}
 	for range 10 {
 		deliver(player, shm.DeliveredCount)
 	}
 	missed, _ := rec.lacks(player.Playout.Load())
-	require.GreaterOrEqual(t, missed, uint64(8*shm.DeliveredCount), "counted while it is stuck")
+	require.GreaterOrEqual(t, missed, uint64(8*shm.DeliveredCount), "missed blocks are counted during the stall")
 	rec.mu.Lock()
 	require.LessOrEqual(t, cap(rec.waiting), 2*maxWaiting)
 	rec.mu.Unlock()
 	rec.finish()
-	require.Contains(t, said.String(), "takes nothing any more")
+	require.Contains(t, log.String(), "takes nothing any more")
 
-	// Once it does, the recorder ends, without a look at what may be there no longer.
+	// Once the disk takes data again, the recorder ends without looking at the
+	// player's region, which may be gone.
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer f.Close()
@@ -94,7 +98,7 @@ func TestDiskThatTakesNothingHoldsNobodyUp(t *testing.T) {
 
 func TestMoreCommandsThanFitEndTheTape(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.tape")
-	rec, player, said := recording(t, path)
+	rec, player, log := recording(t, path)
 	for n := range uint64(maxWaiting + 1) {
 		rec.command(n, cmdlog.Command{})
 	}
@@ -104,25 +108,25 @@ func TestMoreCommandsThanFitEndTheTape(t *testing.T) {
 	missed, failure := rec.lacks(10)
 	require.Equal(t, errWaiting.Error(), failure)
 	require.NotZero(t, missed)
-	require.Contains(t, said.String(), "the tape ends here")
+	require.Contains(t, log.String(), "the tape ends here")
 	rec.command(0, cmdlog.Command{})
-	require.Empty(t, rec.waiting, "nothing is kept for it any more")
+	require.Empty(t, rec.waiting, "commands are no longer kept once the tape has ended")
 }
 
-func TestBlocksThatTheDiskWasTooSlowForAreCountedAndSaidOnce(t *testing.T) {
+func TestBlocksMissedByASlowDiskAreCountedAndLoggedOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.tape")
-	rec, player, said := recording(t, path)
+	rec, player, log := recording(t, path)
 	deliver(player, shm.DeliveredCount+100)
 	rec.start()
 	rec.finish()
 	missed, failure := rec.lacks(player.Playout.Load())
-	require.EqualValues(t, 101, missed, "the place of one more may just be used again")
+	require.EqualValues(t, 101, missed, "100, and the oldest block, whose slot the player may be reusing")
 	require.Empty(t, failure)
-	require.Equal(t, 1, strings.Count(said.String(), "too slow for the tape"))
+	require.Equal(t, 1, strings.Count(log.String(), "too slow for the tape"))
 	r, err := tape.Open(path)
 	require.NoError(t, err)
 	defer r.Close()
-	rec1, err := r.Next()
+	first, err := r.Next()
 	require.NoError(t, err)
-	require.EqualValues(t, 101, rec1.(*tape.Block).Block)
+	require.EqualValues(t, 101, first.(*tape.Block).Block)
 }

@@ -58,7 +58,10 @@ type Block struct {
 	// if the block was lost.
 	Prev uint64
 
-	Cutoff     uint64 // index above the last command it takes; the first is Cutoff of block Prev-1
+	// Cutoff bounds the commands that the block takes: from the Cutoff of block
+	// Prev-1 up to, but not including, this index of the log.
+	Cutoff uint64
+
 	Sealed     uint64 // number of sealed blocks when the callback returned
 	Slot       int32  // the ring from which it was read, -1 if lost
 	Flags      uint32
