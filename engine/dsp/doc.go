@@ -25,11 +25,11 @@
 // # Commands do not click
 //
 // Where a jump of a parameter would make the sound jump, the module glides to
-// the new value within 10 ms (glide.go). Before the first command, and once
-// a glide has ended, the output has the same bits as without glides. There are
-// three exceptions: const takes its value at once and exactly, the phase of
-// a sine runs on through any change of frequency, and a change of a noise's
-// seed switches streams, which cannot be told from more noise.
+// the new value within 10 ms (glide.go). Before the first command, and once a
+// glide has ended, the output has the same bits as without glides. There are
+// three exceptions: const takes its value at once and exactly, the phase of a
+// sine runs on through any change of frequency, and noise that switches to
+// another seed is still noise, without a click.
 //
 // # Signals
 //

@@ -50,12 +50,12 @@ type call struct {
 	out      []float64
 }
 
-// New makes a program for a sample rate in Hz and blocks of so many frames. It
-// lays out the arena for ops, which are rendered in the order given, and fills
-// Initial with the defaults of their kinds; Set on Initial changes them. out is
-// the index of the op that is heard; every op is rendered, whether or not the
-// heard one depends on it. There is no limit until SetLimit sets one. New takes
-// ownership of ops.
+// New makes a program for a sample rate in Hz and blocks of that many frames.
+// It lays out the arena for ops, which are rendered in the order given, and
+// fills Initial with the defaults of their kinds; Set on Initial changes them.
+// out is the index of the op that is heard; every op is rendered, whether or
+// not the heard one depends on it. There is no limit until SetLimit sets one.
+// New takes ownership of ops.
 func New(rate, frames int, ops []Op, out int) (*Program, error) {
 	switch {
 	case rate < 1 || rate > MaxRate:
