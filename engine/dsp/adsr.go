@@ -2,6 +2,18 @@ package dsp
 
 import "math"
 
+// Words of an adsr.
+const (
+	adsrAttack = iota
+	adsrDecay
+	adsrSustain
+	adsrRelease
+	adsrGate
+	adsrStage
+	adsrLevel
+	adsrGlide // of sustain
+)
+
 var adsrKind = Kind{
 	Name: "adsr",
 	Doc: "Its input times an envelope. When the gate opens, the level rises from silence to 1 " +
@@ -9,13 +21,13 @@ var adsrKind = Kind{
 		"it falls to silence within release. If the gate opens again during the release, " +
 		"the level rises from where it is.",
 	Params: []Param{
-		segment("attack", "time of a rise from 0 to 1", 0.01),
-		segment("decay", "time of a fall from 1 to 0", 0.2),
-		{Name: "sustain", Doc: "level while the gate stays open", Default: 0.6, Min: 0, Max: 1},
-		segment("release", "time of a fall from 1 to 0", 0.4),
-		{Name: "gate", Doc: "open at 0.5 and above", Default: 0, Min: 0, Max: 1},
+		adsrAttack:  segment("attack", "time of a rise from 0 to 1", 0.01),
+		adsrDecay:   segment("decay", "time of a fall from 1 to 0", 0.2),
+		adsrSustain: {Name: "sustain", Doc: "level while the gate stays open", Default: 0.6, Min: 0, Max: 1},
+		adsrRelease: segment("release", "time of a fall from 1 to 0", 0.4),
+		adsrGate:    {Name: "gate", Doc: "open at 0.5 and above", Default: 0, Min: 0, Max: 1},
 	},
-	StateWords: 2 + glideWords, // stage, level; glide of sustain
+	StateWords: 2 + glideWords,
 	MinInputs:  1,
 	MaxInputs:  1,
 	step:       stepADSR,
@@ -55,31 +67,31 @@ const (
 )
 
 func stepADSR(w []uint64, in [][]float64, out []float64, rate uint64) {
-	stage, level, sustain := w[5], value(w[6]), value(w[2])
+	stage, level, sustain := w[adsrStage], value(w[adsrLevel]), value(w[adsrSustain])
 	if stage > stageRelease || !(level >= 0 && level <= 1) {
 		stage, level = stageIdle, 0
 	}
 	if !(sustain >= 0 && sustain <= 1) {
 		sustain = 0
 	}
-	switch open := value(w[4]) >= 0.5; {
+	switch open := value(w[adsrGate]) >= 0.5; {
 	case open && (stage == stageIdle || stage == stageRelease):
 		stage = stageAttack
 	case !open && stage != stageIdle:
 		stage = stageRelease
 	}
 	if stage != stageDecay && stage != stageSustain {
-		rest(w[7:], sustain) // a glide would not be heard in these stages
+		rest(w[adsrGlide:], sustain) // a glide would not be heard in these stages
 	}
-	resting := resting(w[7:], sustain, 1)
-	g := loadGlide(w[7:], sustain, rate)
+	resting := resting(w[adsrGlide:], sustain, 1)
+	g := loadGlide(w[adsrGlide:], sustain, rate)
 
 	x := in[0][:len(out)]
 	for i := 0; i < len(out); {
 		// Each stage writes its samples and leaves i where the next one begins.
 		switch stage {
 		case stageAttack:
-			k := pace(attackSpan, w[0], rate)
+			k := pace(attackSpan, w[adsrAttack], rate)
 			for ; i < len(out) && stage == stageAttack; i++ {
 				level += float64((1 + attackBeyond - level) * k)
 				if level >= 1 {
@@ -88,7 +100,7 @@ func stepADSR(w []uint64, in [][]float64, out []float64, rate uint64) {
 				out[i] = x[i] * level
 			}
 		case stageDecay:
-			k := pace(fallSpan, w[1], rate)
+			k := pace(fallSpan, w[adsrDecay], rate)
 			for ; i < len(out) && stage == stageDecay; i++ {
 				s := g.next()
 				level -= float64((level - s + fallBeyond) * k)
@@ -109,7 +121,7 @@ func stepADSR(w []uint64, in [][]float64, out []float64, rate uint64) {
 				out[i] = x[i] * level
 			}
 		case stageRelease:
-			k := pace(fallSpan, w[3], rate)
+			k := pace(fallSpan, w[adsrRelease], rate)
 			for ; i < len(out) && stage == stageRelease; i++ {
 				level -= float64((level + fallBeyond) * k)
 				if level <= 0 {
@@ -122,8 +134,8 @@ func stepADSR(w []uint64, in [][]float64, out []float64, rate uint64) {
 			i = len(out)
 		}
 	}
-	g.save(w[7:])
-	w[5], w[6] = stage, math.Float64bits(level)
+	g.save(w[adsrGlide:])
+	w[adsrStage], w[adsrLevel] = stage, math.Float64bits(level)
 }
 
 // pace returns the fraction of the remaining way that a segment covers per

@@ -173,14 +173,14 @@ func TestADamagedADSRStartsAfresh(t *testing.T) {
 		word int
 		bits uint64
 	}{
-		{5, 5},
-		{5, math.MaxUint64},
-		{6, math.Float64bits(-0.1)},
-		{6, math.Float64bits(1.5)},
-		{6, math.Float64bits(math.NaN())},
+		{adsrStage, stageRelease + 1},
+		{adsrStage, math.MaxUint64},
+		{adsrLevel, math.Float64bits(-0.1)},
+		{adsrLevel, math.Float64bits(1.5)},
+		{adsrLevel, math.Float64bits(math.NaN())},
 	} {
 		st := slices.Clone(p.Initial)
-		st[off+5] = stageSustain
+		st[off+adsrStage] = stageSustain
 		st[off+c.word] = c.bits
 		require.Equal(t, make([]float32, 64), render(p, st, 1), "%v", c)
 	}

@@ -2,17 +2,27 @@ package dsp
 
 import "math"
 
+// Words of a filter.
+const (
+	filterFreq = iota
+	filterQ
+	filterMode
+	filterGlides // of freq, of q, and of the shares of low-pass and high-pass
+
+	// The two integrators.
+	filterS1 = filterGlides + 4*glideWords
+	filterS2 = filterS1 + 1
+)
+
 var filterKind = Kind{
 	Name: "filter",
 	Doc: "Its input through a second-order low-pass, high-pass or band-pass filter, 12 dB per octave; " +
 		"the band-pass has a gain of 0 dB at freq. Every parameter follows a command within 10 ms.",
 	Params: []Param{
-		{Name: "freq", Doc: "cutoff or center frequency", Unit: "Hz", Default: 2000, Min: 1, Max: maxCutoff},
-		{Name: "q", Doc: "resonance", Default: math.Sqrt2 / 2, Min: 0.1, Max: maxQ},
-		{Name: "mode", Doc: "response", Values: []string{"lowpass", "highpass", "bandpass"}},
+		filterFreq: {Name: "freq", Doc: "cutoff or center frequency", Unit: "Hz", Default: 2000, Min: 1, Max: maxCutoff},
+		filterQ:    {Name: "q", Doc: "resonance", Default: math.Sqrt2 / 2, Min: 0.1, Max: maxQ},
+		filterMode: {Name: "mode", Doc: "response", Values: []string{"lowpass", "highpass", "bandpass"}},
 	},
-	// Glides of freq, of q, and of the shares of low-pass and high-pass; then
-	// the two integrators.
 	StateWords: 4*glideWords + 2,
 	MinInputs:  1,
 	MaxInputs:  1,
@@ -38,10 +48,10 @@ const (
 // stable: Aaron Wishnick, "Time-Varying Filters for Musical Applications"
 // (DAFx-14).
 func stepFilter(w []uint64, in [][]float64, out []float64, rate uint64) {
-	s1, s2 := value(w[11]), value(w[12])
-	freq, q := value(w[0]), value(w[1])
+	s1, s2 := value(w[filterS1]), value(w[filterS2])
+	freq, q := value(w[filterFreq]), value(w[filterQ])
 	low, high := 0.0, 0.0
-	switch mode := value(w[2]); {
+	switch mode := value(w[filterMode]); {
 	case mode >= 1.5: // band
 	case mode >= 0.5:
 		high = 1
@@ -52,7 +62,7 @@ func stepFilter(w []uint64, in [][]float64, out []float64, rate uint64) {
 	var glides [4]glide
 	still := true
 	for i, limit := range [4]float64{maxCutoff, maxQ, 1, 1} {
-		words := w[3+i*glideWords:][:glideWords]
+		words := w[filterGlides+i*glideWords:][:glideWords]
 		still = resting(words, targets[i], limit) && still
 		glides[i] = loadGlide(words, targets[i], rate)
 	}
@@ -85,10 +95,10 @@ func stepFilter(w []uint64, in [][]float64, out []float64, rate uint64) {
 	}
 	if !still {
 		for i := range glides {
-			glides[i].save(w[3+i*glideWords:])
+			glides[i].save(w[filterGlides+i*glideWords:])
 		}
 	}
-	w[11], w[12] = math.Float64bits(s1), math.Float64bits(s2)
+	w[filterS1], w[filterS2] = math.Float64bits(s1), math.Float64bits(s2)
 }
 
 // tuning holds the coefficients under Simper's names.

@@ -86,7 +86,7 @@ func TestFilterIsTheDifferenceEquationOfTheCookbook(t *testing.T) {
 		}
 	}
 	for _, mode := range []float64{low, high, band} {
-		name := filterKind.Params[2].Values[int(mode)]
+		name := filterKind.Params[filterMode].Values[int(mode)]
 		for _, freq := range []float64{20, 440, 2000, 15000, 20000} {
 			for _, q := range []float64{0.1, math.Sqrt2 / 2, 5, 100} {
 				for _, rate := range []int{44100, 96000} {
@@ -208,7 +208,7 @@ func TestFilterRecoversFromSamplesThatAreNotFinite(t *testing.T) {
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		k.step(w, [][]float64{{bad}}, out, 44100)
 		require.Zero(t, out[0]-out[0])
-		for _, i := range []int{11, 12} {
+		for _, i := range []int{filterS1, filterS2} {
 			k.step(w, [][]float64{{1}}, out, 44100)
 			w[i] = math.Float64bits(bad)
 			k.step(w, [][]float64{{1}}, out, 44100)
@@ -235,8 +235,8 @@ func TestFilterFadesToExactlyZero(t *testing.T) {
 		p.Set(p.Initial, 0, 0)
 		render(p, p.Initial, 2000)
 		w := p.Initial[p.Ops[1].Offset:]
-		require.Zero(t, w[11])
-		require.Zero(t, w[12])
+		require.Zero(t, w[filterS1])
+		require.Zero(t, w[filterS2])
 		require.Equal(t, make([]float32, 64), render(p, p.Initial, 1))
 	}
 }

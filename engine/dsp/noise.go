@@ -1,14 +1,22 @@
 package dsp
 
+// Words of a noise.
+const (
+	noiseAmp = iota
+	noiseSeed
+	noiseCount // samples made so far
+	noiseGlide // of amp
+)
+
 var noiseKind = Kind{
 	Name: "noise",
 	Doc: "White noise, uniformly distributed in [-amp, amp), the same for the same seed. " +
 		"amp follows a command within 10 ms.",
 	Params: []Param{
-		{Name: "amp", Doc: "amplitude", Default: 0.5, Min: -factor, Max: factor},
-		{Name: "seed", Doc: "its integer part selects the stream", Min: 0, Max: 1 << 53, Seed: true},
+		noiseAmp:  {Name: "amp", Doc: "amplitude", Default: 0.5, Min: -factor, Max: factor},
+		noiseSeed: {Name: "seed", Doc: "its integer part selects the stream", Min: 0, Max: 1 << 53, Seed: true},
 	},
-	StateWords: 1 + glideWords, // samples made so far; glide of amp
+	StateWords: 1 + glideWords,
 	step:       stepNoise,
 }
 
@@ -16,8 +24,8 @@ var noiseKind = Kind{
 // Number Generators", OOPSLA 2014), indexed by a counter: sample n of a stream
 // is a function of seed and n alone, so the seed may change during playback.
 func stepNoise(w []uint64, _ [][]float64, out []float64, rate uint64) {
-	amp, key, n := value(w[0]), mix64(uint64(value(w[1]))), w[2]
-	target, gliding := amp, !resting(w[3:], amp, factor)
+	amp, key, n := value(w[noiseAmp]), mix64(uint64(value(w[noiseSeed]))), w[noiseCount]
+	target, gliding := amp, !resting(w[noiseGlide:], amp, factor)
 	if gliding {
 		amp = 1 // scale multiplies by the glide instead
 	}
@@ -27,9 +35,9 @@ func stepNoise(w []uint64, _ [][]float64, out []float64, rate uint64) {
 		// The top 53 bits as a signed fraction: exact.
 		out[i] = amp * (float64(int64(z)>>11) * 0x1p-52)
 	}
-	w[2] = n
+	w[noiseCount] = n
 	if gliding {
-		scale(w[3:], target, rate, out)
+		scale(w[noiseGlide:], target, rate, out)
 	}
 }
 

@@ -5,15 +5,24 @@ import (
 	"math/bits"
 )
 
+// Words of a sine.
+const (
+	sineFreq = iota
+	sineAmp
+	sinePhase // in units of 2^-64 of a turn
+	sineRest  // the rest of it, in units of 2^-64/rate of a turn
+	sineGlide // of amp
+)
+
 var sineKind = Kind{
 	Name: "sine",
 	Doc: "A sine wave, amp * sin(2 pi freq t), with phase 0 at the first sample. " +
 		"The phase runs on when freq changes; amp follows a command within 10 ms.",
 	Params: []Param{
-		{Name: "freq", Doc: "frequency", Unit: "Hz", Default: 440, Min: 0, Max: 20000},
-		{Name: "amp", Doc: "amplitude", Default: 0.5, Min: -factor, Max: factor},
+		sineFreq: {Name: "freq", Doc: "frequency", Unit: "Hz", Default: 440, Min: 0, Max: 20000},
+		sineAmp:  {Name: "amp", Doc: "amplitude", Default: 0.5, Min: -factor, Max: factor},
 	},
-	StateWords: 2 + glideWords, // phase, rest; glide of amp
+	StateWords: 2 + glideWords,
 	step:       stepSine,
 }
 
@@ -23,13 +32,13 @@ var sineKind = Kind{
 // state after every second. A change of frequency needs no glide, because it
 // puts a corner into the wave but no step.
 func stepSine(w []uint64, _ [][]float64, out []float64, rate uint64) {
-	amp := value(w[1])
-	phase, rest := w[2], w[3]
-	target, gliding := amp, !resting(w[4:], amp, factor)
+	amp := value(w[sineAmp])
+	phase, rest := w[sinePhase], w[sineRest]
+	target, gliding := amp, !resting(w[sineGlide:], amp, factor)
 	if gliding {
 		amp = 1 // scale multiplies by the glide instead
 	}
-	turn, turnRest := perSample(value(w[0]), rate)
+	turn, turnRest := perSample(value(w[sineFreq]), rate)
 	for i := range out {
 		out[i] = amp * sinTurn(phase)
 		rest += turnRest
@@ -39,9 +48,9 @@ func stepSine(w []uint64, _ [][]float64, out []float64, rate uint64) {
 		rest -= rate & -carry
 		phase += turn + carry
 	}
-	w[2], w[3] = phase, rest
+	w[sinePhase], w[sineRest] = phase, rest
 	if gliding {
-		scale(w[4:], target, rate, out)
+		scale(w[sineGlide:], target, rate, out)
 	}
 }
 

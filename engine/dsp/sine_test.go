@@ -47,7 +47,7 @@ func at(p *Program, f, fdiv, n uint64) []uint64 {
 	turn.Div(turn, new(big.Int).SetUint64(den))
 	turn.Mod(turn, big.NewInt(int64(p.Rate)))
 	st := append([]uint64(nil), p.Initial...)
-	st[2], st[3] = phase, turn.Uint64()
+	st[sinePhase], st[sineRest] = phase, turn.Uint64()
 	return st
 }
 
