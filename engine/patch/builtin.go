@@ -3,6 +3,7 @@ package patch
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,16 +14,19 @@ var files embed.FS
 // Builtin returns the names of the built-in patches. heavy may be followed by
 // its size in sines, as heavy:N, or by the share of its own duration that a
 // block should take to render on this machine, as heavy:N%.
-func Builtin() []string { return []string{"sine", "voice", "steps", "noise", "heavy"} }
+func Builtin() []string { return append(slices.Clone(inFiles), "heavy") }
+
+// inFiles are the built-in patches that are files, builtin/NAME.toml.
+var inFiles = []string{"sine", "voice", "steps", "noise"}
 
 // builtin returns the text of a built-in patch and its full name, which
 // contains what was measured. text is nil if there is no such patch.
 func builtin(name string) (fullName string, text []byte, err error) {
-	switch name {
-	case "sine", "voice", "steps", "noise":
+	if slices.Contains(inFiles, name) {
 		text, err = files.ReadFile("builtin/" + name + ".toml")
 		return name, text, err
-	case "heavy":
+	}
+	if name == "heavy" {
 		return calibrated(heavyShare)
 	}
 	size, ok := strings.CutPrefix(name, "heavy:")

@@ -147,7 +147,7 @@ func TestLoad(t *testing.T) {
 }
 
 func TestRenderAllocatesNothing(t *testing.T) {
-	for _, name := range []string{"sine", "voice", "steps", "heavy:200"} {
+	for _, name := range append(slices.Clone(inFiles), "heavy:200") {
 		c := load(t, name)
 		st, out := slices.Clone(c.Program.Initial), make([]float32, 256)
 		require.Zero(t, testing.AllocsPerRun(50, func() {

@@ -266,7 +266,7 @@ func TestEachNoiseWithoutASeedGetsItsOwn(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(voice)
-	for _, name := range []string{"sine", "voice", "steps", "heavy:3"} {
+	for _, name := range append(slices.Clone(inFiles), "heavy:3") {
 		_, text, err := builtin(name)
 		require.NoError(f, err)
 		f.Add(string(text))
