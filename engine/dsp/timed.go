@@ -43,9 +43,6 @@ func (p *Program) Schedule(st []uint64, frame uint64, addr uint32, v float64) bo
 // Late returns how many timed commands have been applied after their frame.
 func (p *Program) Late(st []uint64) uint64 { return st[p.timed+lateWord] }
 
-// Waiting returns how many timed commands are pending.
-func (p *Program) Waiting(st []uint64) int { return waiting(st[p.timed:]) }
-
 // waiting returns the pending count, clamped: in a damaged state it may be
 // anything.
 func waiting(w []uint64) int { return int(min(w[countWord], MaxTimed)) }

@@ -15,6 +15,9 @@ import (
 // 0.
 func steps(t testing.TB, frames int) *Program { return build(t, 44100, frames, node{kind: "const"}) }
 
+// pending returns how many timed commands are pending in st.
+func pending(p *Program, st []uint64) int { return waiting(st[p.timed:]) }
+
 // renderBlocks renders that many consecutive blocks; the number of the first
 // one is first.
 func renderBlocks(p *Program, st []uint64, first, blocks int) []float32 {
@@ -80,7 +83,7 @@ func TestLateCommandActsAtOnceAndIsCounted(t *testing.T) {
 	require.True(t, p.Schedule(p.Initial, math.MaxUint64, 0, 4))
 	require.Equal(t, append([]float32{2, 2, 2}, slices.Repeat([]float32{3}, 13)...), renderBlocks(p, p.Initial, 10, 1))
 	require.EqualValues(t, 2, p.Late(p.Initial))
-	require.Equal(t, 1, p.Waiting(p.Initial))
+	require.Equal(t, 1, pending(p, p.Initial))
 	require.Equal(t, float32(3), renderBlocks(p, p.Initial, 11, 1)[15])
 	require.EqualValues(t, 2, p.Late(p.Initial))
 }
@@ -103,7 +106,7 @@ func TestScheduleRefusesWhatCannotBeSetAndWhatDoesNotFit(t *testing.T) {
 	require.False(t, p.Schedule(st, 5, 0, 1))
 	require.Equal(t, full, st)
 	renderBlocks(p, st, 1000/16, 1)
-	require.Zero(t, p.Waiting(st))
+	require.Zero(t, pending(p, st))
 	require.True(t, p.Schedule(st, 5, 0, 1))
 }
 

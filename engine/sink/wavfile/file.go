@@ -114,10 +114,6 @@ func (w *File) Flush() error {
 	return err
 }
 
-// Frames returns the length of the file in frames, up to the end of the last
-// block.
-func (w *File) Frames() int64 { return int64(w.end / uint64(w.format.frameSize())) }
-
 // Close updates the header and closes the file.
 func (w *File) Close() error {
 	return errors.Join(w.Flush(), w.f.Close())
