@@ -42,6 +42,9 @@ func readme(t *testing.T) (all []example) {
 		switch {
 		case marked:
 			now, mark = nil, strings.TrimSuffix(comment, " -->")
+			if mark == "end" || strings.HasPrefix(mark, "from ") {
+				mark = "" // the bounds of a generated table
+			}
 		case indented:
 			if now == nil {
 				all = append(all, example{i + 1, mark, ""})
