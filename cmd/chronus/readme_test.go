@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
@@ -125,7 +124,7 @@ func TestReadmeNamesOnlyWhatThereIs(t *testing.T) {
 			word := strings.Fields(line)
 			switch {
 			case strings.HasPrefix(line, "bin/chronus "):
-				parser, err := kong.New(new(cli), options(io.Discard, io.Discard)...)
+				parser, err := newParser(io.Discard, io.Discard)
 				require.NoError(t, err)
 				_, err = parser.Parse(word[1:])
 				require.NoError(t, err, "%s:%d: %s", readmePath, e.line, line)
