@@ -212,6 +212,6 @@ func TestEngineIsAskedAndStoppedByOSC(t *testing.T) {
 	require.Equal(t, exitPass, code, errOut)
 	said := <-done
 	require.True(t, strings.HasPrefix(said, "0\n"), said)
-	require.Contains(t, said, "told to stop by OSC")
+	require.Contains(t, said, "/engine/stop was received")
 	require.Contains(t, said, "no idle phrase: the patch has nothing to play it on")
 }

@@ -38,7 +38,7 @@ func shown() *control.Status {
 func TestStatusForPeople(t *testing.T) {
 	var b bytes.Buffer
 	writeStatus(&b, shown())
-	require.Equal(t, `playing  sine to clock  44100 Hz, 256 frames a block, mono  block 123456  11m56.66s
+	require.Equal(t, `playing  sine to clock  44100 Hz, 256 frames per block, mono  block 123456  11m56.66s
 
 role     slot    pid     age  generation  state       block  cpu   memory
 host           24600  11m57s
@@ -61,7 +61,7 @@ output    xruns 1 (21.4 ms)  limited frames 0  drift 37.5 ppm  allocations 0
 func TestStatusOfAnEngineThatHasNothingToTellYet(t *testing.T) {
 	var b bytes.Buffer
 	writeStatus(&b, &control.Status{State: control.StateStarting})
-	require.Contains(t, b.String(), "nothing plays")
+	require.Contains(t, b.String(), "nothing is playing")
 	require.NotContains(t, b.String(), "the last")
 	require.NotContains(t, b.String(), "NaN")
 }
