@@ -12,7 +12,7 @@ import (
 type compareCmd struct {
 	Old     string `arg:"" help:"Results of the old revision: a runs.txt or its directory." placeholder:"FILE"`
 	New     string `arg:"" help:"Results of the new revision." placeholder:"FILE"`
-	MinRuns int    `help:"Least number of engine processes per scenario and side." default:"${minRuns}" placeholder:"N"`
+	MinRuns int    `help:"Engine processes needed per scenario and side." default:"${minRuns}" placeholder:"N"`
 }
 
 // Run compares the two and fails if the new revision is worse.

@@ -29,25 +29,6 @@ func TestEveryFlagIsAVariableOfTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestEnvironmentIsReadAndAFlagGoesFirst(t *testing.T) {
-	t.Setenv("CHRONUS_OSC_PORT", "70001")
-	code, _, errOut := call("run")
-	require.Equal(t, exitUsage, code)
-	require.Contains(t, errOut, "--osc-port 70001")
-	_, _, errOut = call("run", "--osc-port", "70002")
-	require.Contains(t, errOut, "--osc-port 70002")
-
-	t.Setenv("CHRONUS_VERBOSE", "") // is as good as none
-	_, _, errOut = call("run", "--osc-port", "70002")
-	require.Contains(t, errOut, "--osc-port 70002")
-
-	t.Setenv("CHRONUS_OSC_PORT", "many")
-	code, _, errOut = call("run")
-	require.Equal(t, exitUsage, code)
-	require.Equal(t, 1, strings.Count(errOut, "\n"), errOut)
-	require.Contains(t, errOut, "CHRONUS_OSC_PORT")
-}
-
 func TestHelpFitsATerminal(t *testing.T) {
 	for _, command := range []string{"run", "status", "verify", "replay"} {
 		code, out, errOut := call(command, "--help")

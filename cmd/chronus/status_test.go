@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"chronus/engine/control"
 )
@@ -56,6 +57,30 @@ the last  block 120000, slot 2 to 1, in 15.0 us; spare up in 210.0 us; mended in
 input     commands 1002 (0 late, 2 dropped)  bad packets 1  OSC at 127.0.0.1:5005
 output    xruns 1 (21.4 ms)  limited frames 0  drift 37.5 ppm  allocations 0
 `, b.String())
+}
+
+func TestStatusOfAPlayingEngineIsPlausible(t *testing.T) {
+	h := play(t, nil)
+	code, out, errOut := call("status", "--json", "--control", h.socket())
+	require.Equal(t, exitPass, code, errOut)
+	var st control.Status
+	require.NoError(t, json.Unmarshal([]byte(out), &st))
+	require.Equal(t, "wav:"+h.wav(), st.Sink)
+	require.NotNil(t, st.Levels)
+	require.InDelta(t, -6.02, st.Levels.PeakDBFS, 0.02, "the sine has an amplitude of 0.5")
+	require.InDelta(t, -9.03, st.Levels.RMSDBFS, 0.2)
+	require.NotNil(t, st.Callback)
+	require.Positive(t, st.Callback.P50NS)
+	require.Positive(t, st.Player.AgeNS)
+	require.Positive(t, st.Player.RSS)
+	require.NotEmpty(t, st.Workers)
+	for _, w := range st.Workers {
+		require.Positive(t, w.AgeNS)
+		require.Positive(t, w.RSS)
+	}
+	require.EqualValues(t, 24*256*int64(time.Second)/44100, st.LatencyNS)
+	h.signal(unix.SIGTERM)
+	require.Equal(t, exitPass, h.end(), h.log)
 }
 
 func TestStatusOfAnEngineThatHasNothingToTellYet(t *testing.T) {

@@ -442,21 +442,6 @@ func TestFullDiskOfTheTapeIsSaidOnceAndNotHeard(t *testing.T) {
 	require.Contains(t, out, "the tape has no end")
 }
 
-func TestDiskThatIsFullFromTheStartIsAMistake(t *testing.T) {
-	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	runBin = bin(t)
-	defer func() { runBin = "" }()
-	for _, args := range []string{"--sink wav:/dev/full", "--tape /dev/full"} {
-		code, out, errOut := call(strings.Fields("run --osc-port 0 " + args)...)
-		require.Equal(t, exitUsage, code, errOut)
-		require.Empty(t, out)
-		require.Contains(t, errOut, "/dev/full")
-		require.Contains(t, errOut, "no space left on device")
-	}
-	_, err := os.Stat("/dev/full")
-	require.NoError(t, err)
-}
-
 func TestSoundFileGoesOnWhereAKilledPlayerLeftIt(t *testing.T) {
 	h := play(t, nil)
 	for range 2 {

@@ -50,13 +50,6 @@ func TestUnitKeepsAControlSocketThatWasGiven(t *testing.T) {
 	require.Equal(t, `"/opt/my $ 5%%/chronus" run --control=/run/chronus/control.sock`, line(unitText("/opt/my $ 5%/chronus", "/", "", nil), "ExecStart"))
 }
 
-func TestUnitOfWrongFlagsIsRefused(t *testing.T) {
-	code, out, errOut := call("run", "--systemd-unit", "--frames", "0")
-	require.Equal(t, exitUsage, code)
-	require.Empty(t, out)
-	require.Contains(t, errOut, "--frames 0")
-}
-
 // TestSystemdTakesTheUnit asks systemd itself, where it is installed.
 func TestSystemdTakesTheUnit(t *testing.T) {
 	analyse, err := exec.LookPath("systemd-analyze")

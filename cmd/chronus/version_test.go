@@ -44,12 +44,3 @@ func TestVersionNamesTheBuildThatExecutablesMustShare(t *testing.T) {
 	require.Equal(t, exitPass, code)
 	require.Equal(t, "chronus "+v.Version+" (build id "+v.BuildID+")\n", line)
 }
-
-// TestVersionIsNoVariable: CHRONUS_VERSION is a name that container images like
-// to set.
-func TestVersionIsNoVariable(t *testing.T) {
-	t.Setenv("CHRONUS_VERSION", "1.2.3")
-	code, _, errOut := call("run", "--frames", "0")
-	require.Equal(t, exitUsage, code)
-	require.Contains(t, errOut, "--frames 0")
-}
