@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEveryFlagIsAVariableOfTheEnvironment walks the whole command line. Four names are fixed from outside.
+// TestEveryFlagIsAVariableOfTheEnvironment walks the whole command line. The
+// names that others rely on are listed.
 func TestEveryFlagIsAVariableOfTheEnvironment(t *testing.T) {
 	parser, err := newParser(io.Discard, io.Discard)
 	require.NoError(t, err)

@@ -35,8 +35,8 @@ func newLog(w io.Writer, json bool, level slog.Level) (*slog.Logger, func()) {
 	return slog.New(handler(q)), q.end
 }
 
-// logWriter hands the lines that are written to it, one per call, to a goroutine
-// that writes them.
+// logWriter passes the lines that are written to it, one per call, to a
+// goroutine that writes them.
 type logWriter struct {
 	lines      chan []byte
 	lost       atomic.Uint64

@@ -14,16 +14,20 @@ import (
 	"chronus/engine/rig"
 )
 
-// built is a folder with the worker and the player.
+// built is the directory of the worker and the player.
 var built string
 
-// TestMain lets the test binary be the command. Worker and player are built: every test starts some of each.
+// TestMain makes the test binary act as the command when it runs under the name
+// chronus. The worker and the player are built once; most tests start several
+// of each.
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "chronus" {
-		runBin = filepath.Dir(os.Args[0]) // os.Executable sees through the link
+		runBin = filepath.Dir(os.Args[0]) // os.Executable would resolve the link
 		main()
 	}
-	_ = os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // of the processes that are started: a second for each otherwise
+	// Otherwise the race detector lets every process that is started sleep for a
+	// second as it exits.
+	_ = os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
 	code := func() int {
 		var err error
 		if built, err = os.MkdirTemp("", "chronus"); err == nil {
@@ -39,7 +43,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// bin is a folder with links to the executables, chronus being this one.
+// bin returns a directory with links to the executables, of which chronus is the
+// test binary.
 func bin(t *testing.T) string {
 	self, err := os.Executable()
 	require.NoError(t, err)

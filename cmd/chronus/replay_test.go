@@ -13,7 +13,7 @@ import (
 	"chronus/engine/tape"
 )
 
-// record makes a tape of some blocks of the patch sine, without those left out.
+// record makes a tape of the patch sine that lacks some of its blocks.
 func record(t *testing.T, path string, blocks uint64, without ...uint64) {
 	t.Helper()
 	p, err := patch.Load("sine")
@@ -35,7 +35,7 @@ func record(t *testing.T, path string, blocks uint64, without ...uint64) {
 	require.NoError(t, w.Close())
 }
 
-func TestReplayWritesMissingBlocksAsSilenceAndSaysSo(t *testing.T) {
+func TestReplayWritesMissingBlocksAsSilenceAndReportsThem(t *testing.T) {
 	dir := t.TempDir()
 	path, wav := filepath.Join(dir, "a.tape"), filepath.Join(dir, "a.wav")
 	record(t, path, 10, 3, 4)

@@ -14,14 +14,14 @@ import (
 	"chronus/engine/osc"
 )
 
-// heard is a message as it arrived.
+// heard is a message as it was received.
 type heard struct {
 	address string
 	args    []any
 	tag     uint64
 }
 
-// receiver listens for OSC and answers questions for the status.
+// receiver listens for OSC messages and answers those that ask for the status.
 func receiver(t *testing.T) (port string, messages <-chan heard) {
 	s, err := osc.Listen("127.0.0.1", 0)
 	require.NoError(t, err)
@@ -45,7 +45,7 @@ func receiver(t *testing.T) (port string, messages <-chan heard) {
 	return port, got
 }
 
-func TestSendTypesArgumentsByTheirLook(t *testing.T) {
+func TestSendTypesArgumentsByTheirForm(t *testing.T) {
 	port, got := receiver(t)
 	for _, c := range []struct {
 		arg  string
@@ -79,7 +79,7 @@ func TestSendTypesArgumentsByTheirLook(t *testing.T) {
 	}
 }
 
-func TestSendTakesItsPlaceFromTheEnvironment(t *testing.T) {
+func TestSendTakesItsAddressFromTheEnvironment(t *testing.T) {
 	port, got := receiver(t)
 	t.Setenv("CHRONUS_OSC_PORT", port)
 	t.Setenv("CHRONUS_OSC_HOST", "127.0.0.1")
@@ -88,7 +88,7 @@ func TestSendTakesItsPlaceFromTheEnvironment(t *testing.T) {
 	require.Equal(t, heard{"/gate/adsr1", []any{int32(1)}, osc.Immediately}, <-got)
 }
 
-func TestSendAtIsABundleForThen(t *testing.T) {
+func TestSendAtIsABundleWithThatTime(t *testing.T) {
 	port, got := receiver(t)
 	before := osc.TimeTag(time.Now().Add(10 * time.Second))
 	code, _, errOut := call("send", "--osc-port", port, "--at", "10s", "/x", "1", "-2.5")

@@ -36,7 +36,7 @@ func shown() *control.Status {
 	}
 }
 
-func TestStatusForPeople(t *testing.T) {
+func TestStatusScreen(t *testing.T) {
 	var b bytes.Buffer
 	writeStatus(&b, shown())
 	require.Equal(t, `playing  sine to clock  44100 Hz, 256 frames per block, mono  block 123456  11m56.66s
@@ -83,7 +83,7 @@ func TestStatusOfAPlayingEngineIsPlausible(t *testing.T) {
 	require.Equal(t, exitPass, h.end(), h.log)
 }
 
-func TestStatusOfAnEngineThatHasNothingToTellYet(t *testing.T) {
+func TestStatusScreenOfAnEngineThatIsStarting(t *testing.T) {
 	var b bytes.Buffer
 	writeStatus(&b, &control.Status{State: control.StateStarting})
 	require.Contains(t, b.String(), "nothing is playing")
@@ -122,80 +122,65 @@ func TestScreenIsClippedToTheTerminal(t *testing.T) {
 	require.Equal(t, "abc\n", string(clip([]byte("abc\n"), 80, 24)))
 }
 
-// text is what a watch has written so far.
-type text struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (o *text) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(b)
-}
-
-func (o *text) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
-func TestWatchGoesOnThroughARestartOfTheEngine(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "c.sock")
-	serve := func() (stop func()) {
-		s, err := control.Listen(path)
-		require.NoError(t, err)
-		var done sync.WaitGroup
-		done.Go(func() { _ = s.Serve(func() control.Status { return *shown() }, new(control.Hub)) })
-		return func() {
-			require.NoError(t, s.Close())
-			done.Wait()
-		}
+// serve answers for an engine at a control socket until stop is called.
+func serve(t *testing.T, path string) (stop func()) {
+	t.Helper()
+	s, err := control.Listen(path)
+	require.NoError(t, err)
+	var done sync.WaitGroup
+	done.Go(func() { _ = s.Serve(func() control.Status { return *shown() }, new(control.Hub)) })
+	return func() {
+		require.NoError(t, s.Close())
+		done.Wait()
 	}
-	var out text
+}
+
+// watching starts a watch and returns what it has written so far, and a
+// function that ends it.
+func watching(t *testing.T, path string, json bool) (out *logBuffer, end func()) {
+	out = new(logBuffer)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
-	watch := statusCmd{Control: path, Watch: true, Interval: time.Millisecond}
-	go func() { ended <- watch.watch(ctx, control.NewClient(path), &out) }()
+	watch := statusCmd{JSON: json, Watch: true, Interval: time.Millisecond}
+	go func() { ended <- watch.watch(ctx, control.NewClient(path), out) }()
+	return out, func() {
+		cancel()
+		require.NoError(t, <-ended, "Ctrl-C is how it ends")
+	}
+}
+
+func TestWatchContinuesAcrossRestartsOfTheEngine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.sock")
+	out, end := watching(t, path, false)
 	sees := func(what string, more int) {
 		before := strings.Count(out.String(), what)
 		require.Eventually(t, func() bool { return strings.Count(out.String(), what) >= before+more }, 30*time.Second, time.Millisecond, what)
 	}
 	sees("no engine at "+path+", waiting\n", 2)
 	for range 2 {
-		stop := serve()
+		stop := serve(t, path)
 		sees("playing  sine to clock", 2)
 		stop()
 		sees("no engine at "+path+", waiting\n", 2)
 	}
-	cancel()
-	require.NoError(t, <-ended, "Ctrl-C is how it ends")
-	require.NotContains(t, out.String(), "\x1b", "this is no terminal")
+	end()
+	require.NotContains(t, out.String(), "\x1b", "it is not a terminal")
 }
 
-func TestWatchAsJSONIsOneObjectALine(t *testing.T) {
+func TestWatchAsJSONIsOneObjectPerLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.sock")
-	s, err := control.Listen(path)
-	require.NoError(t, err)
-	var done sync.WaitGroup
-	done.Go(func() { _ = s.Serve(func() control.Status { return *shown() }, new(control.Hub)) })
-	var out text
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
-	watch := statusCmd{JSON: true, Watch: true, Interval: time.Millisecond}
-	go func() { ended <- watch.watch(ctx, control.NewClient(path), &out) }()
+	stop := serve(t, path)
+	out, end := watching(t, path, true)
 	require.Eventually(t, func() bool { return strings.Count(out.String(), "\n") > 3 }, 30*time.Second, time.Millisecond)
-	require.NoError(t, s.Close())
-	done.Wait()
+	stop()
 	require.Eventually(t, func() bool { return strings.Contains(out.String(), "waiting") }, 30*time.Second, time.Millisecond)
-	cancel()
-	require.NoError(t, <-ended)
+	end()
 	for _, l := range strings.Split(strings.TrimSpace(out.String()), "\n") {
 		require.True(t, json.Valid([]byte(l)), l)
 	}
 }
 
-func TestWatchEndsWhenNobodyReads(t *testing.T) {
+func TestWatchEndsWhenItsReaderIsGone(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	require.NoError(t, r.Close())
