@@ -72,8 +72,8 @@ func TestPatchesThatAreBuiltInAreProposed(t *testing.T) {
 	t.Fatal("no flag --patch")
 }
 
-// TestPageOfTheCommandIsClean checks that mandoc has no complaint about the page
-// that the declaration makes.
+// TestPageOfTheCommandIsClean checks that mandoc has no complaint about the
+// page that the declaration makes.
 func TestPageOfTheCommandIsClean(t *testing.T) {
 	mandoc, err := exec.LookPath("mandoc")
 	if err != nil {

@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 		runBin = filepath.Dir(os.Args[0]) // os.Executable would resolve the link
 		main()
 	}
-	// Otherwise the race detector lets every process that is started sleep for a
-	// second as it exits.
+	// Otherwise the race detector lets every process that is started sleep for
+	// a second as it exits.
 	_ = os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
 	code := func() int {
 		var err error
@@ -43,8 +43,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// bin returns a directory with links to the executables, of which chronus is the
-// test binary.
+// bin returns a directory with links to the executables, of which chronus is
+// the test binary.
 func bin(t *testing.T) string {
 	self, err := os.Executable()
 	require.NoError(t, err)
