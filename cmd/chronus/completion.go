@@ -17,8 +17,9 @@ type completionCmd struct {
 
 // Help is the manual page's text besides the flags.
 func (*completionCmd) Help() string {
-	return `The script goes to standard output; its first lines say where to put it. It is made from the definition of the
-command line and never runs chronus itself.`
+	return `The script goes to standard output; its first lines say where to
+put it. It is made from the definition of the command line and never runs
+chronus itself.`
 }
 
 // Run prints the script.

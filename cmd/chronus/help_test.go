@@ -31,7 +31,10 @@ func TestEveryFlagIsAVariableOfTheEnvironment(t *testing.T) {
 }
 
 func TestHelpFitsATerminal(t *testing.T) {
-	for _, command := range []string{"run", "status", "verify", "replay"} {
+	parser, err := newParser(io.Discard, io.Discard)
+	require.NoError(t, err)
+	for _, node := range parser.Model.Leaves(true) {
+		command := node.Name
 		code, out, errOut := call(command, "--help")
 		require.Equal(t, exitPass, code)
 		require.Empty(t, errOut)
@@ -41,9 +44,9 @@ func TestHelpFitsATerminal(t *testing.T) {
 			require.LessOrEqual(t, len(l), helpWidth, l)
 			require.Equal(t, strings.TrimRight(l, " "), l)
 		}
-		require.True(t, strings.HasPrefix(out, "Usage: chronus "+command+" "), out)
+		require.Regexp(t, "^Usage: chronus "+command+"[ \n]", out)
 		require.Contains(t, out, "-h, --help")
-		require.Contains(t, out, "CHRONUS_OSC_PORT")
+		require.Equal(t, len(node.Flags) > 0, strings.Contains(out, "CHRONUS_OSC_PORT"), out)
 	}
 	_, out, _ := call("replay", "--help")
 	require.Contains(t, out, "<tape>")

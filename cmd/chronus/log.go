@@ -31,7 +31,9 @@ func newLog(w io.Writer, json bool, level slog.Level) (*slog.Logger, func()) {
 	}
 	direct := slog.New(handler(w))
 	q := &logWriter{lines: make(chan []byte, logQueue), quit: make(chan struct{}), done: make(chan struct{})}
-	go q.run(w, func(n uint64) { direct.Warn("log lines were dropped here because the log was not read", "lines", n) })
+	go q.run(w, func(n uint64) {
+		direct.Warn("log lines were dropped here because the log was not read", "lines", n)
+	})
 	return slog.New(handler(q)), q.end
 }
 

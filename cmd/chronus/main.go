@@ -87,7 +87,8 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func newParser(out, errOut io.Writer) (*kong.Kong, error) {
 	return kong.New(
 		new(cli),
-		kong.Name("chronus"), kong.Description("A fault-tolerant real-time audio engine, and the harness that proves it."),
+		kong.Name("chronus"),
+		kong.Description("A fault-tolerant real-time audio engine, and the harness that proves it."),
 		kong.DefaultEnvars("CHRONUS"), kong.Writers(out, errOut), kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(help),
 		kong.Exit(func(c int) { panic(exitError{code: c}) }), // --help and --version end here

@@ -9,6 +9,7 @@ import (
 )
 
 func main() {
-	fmt.Fprintln(os.Stderr, "chronus: Linux 5.16 or newer is required: no other system has memfd, pidfd, robust futexes and futex_waitv")
+	fmt.Fprintln(os.Stderr, "chronus: Linux 5.16 or newer is required: "+
+		"no other system has memfd, pidfd, robust futexes and futex_waitv")
 	os.Exit(2)
 }

@@ -41,9 +41,11 @@ type runCmd struct {
 
 // Help is the manual page's text besides the flags.
 func (*runCmd) Help() string {
-	return `SIGINT (Ctrl-C) and SIGTERM fade the sound out and end the engine with exit code 0, even while it is starting. A second
-one waits neither for the fade nor for a slow disk, and the exit code is 1. If SIGINT was ignored from the start, it stays ignored.
-The engine plays on when its terminal is closed (SIGHUP) and when its log is not read.`
+	return `SIGINT (Ctrl-C) and SIGTERM fade the sound out and end the engine
+with exit code 0, even while it is starting. A second one waits neither for the
+fade nor for a slow disk, and the exit code is 1. If SIGINT was ignored from the
+start, it stays ignored. The engine plays on when its terminal is closed
+(SIGHUP) and when its log is not read.`
 }
 
 // config turns flags into a configuration. A 0 on the command line means 0,
@@ -146,7 +148,8 @@ func (r *runCmd) Run(ctx *kong.Context, out io.Writer, errOut logTo) error {
 	case <-stopped:
 	case <-signals:
 		e.Abort()
-		log.Error("stopped at once by a second signal, without waiting for the fade", "role", "host", "pid", os.Getpid())
+		log.Error("stopped at once by a second signal, without waiting for the fade",
+			"role", "host", "pid", os.Getpid())
 		return &exitError{code: exitFail}
 	}
 	st := e.Status()

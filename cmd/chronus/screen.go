@@ -55,7 +55,8 @@ func clock(st *control.Status) string {
 	if st.Rate < 1 {
 		return "0s"
 	}
-	return (time.Duration(float64(st.Block)*float64(st.Frames)/float64(st.Rate)*1e3) * time.Millisecond).String()
+	seconds := float64(st.Block) * float64(st.Frames) / float64(st.Rate)
+	return (time.Duration(seconds*1e3) * time.Millisecond).String()
 }
 
 func writeProcesses(w io.Writer, st *control.Status) {
@@ -144,7 +145,8 @@ func writeFailover(w io.Writer, f *control.Failover) {
 	}
 	var parts []string
 	if f.TNS != 0 {
-		parts = append(parts, fmt.Sprintf("block %d, slot %d to %d, in %s", f.Block, f.FromSlot, f.Slot, short(f.SwitchNS)))
+		parts = append(parts, fmt.Sprintf("block %d, slot %d to %d, in %s",
+			f.Block, f.FromSlot, f.Slot, short(f.SwitchNS)))
 	}
 	if f.PromoteNS != 0 {
 		parts = append(parts, "spare up in "+short(f.PromoteNS))

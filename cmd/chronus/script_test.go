@@ -75,8 +75,10 @@ func mistake(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	lines := strings.Split(strings.TrimSuffix(ts.ReadFile("stderr"), "\n"), "\n")
 	for i, l := range lines {
-		if last := i == len(lines)-1; last != strings.HasPrefix(l, args[0]+": ") || !last && !strings.Contains(l, "level=") {
-			ts.Fatalf("line %d of %d is neither the log's nor the one that reports the mistake: %s", i+1, len(lines), l)
+		if last := i == len(lines)-1; last && !strings.HasPrefix(l, args[0]+": ") {
+			ts.Fatalf("the last line does not report a mistake: %s", l)
+		} else if !last && !strings.Contains(l, "level=") {
+			ts.Fatalf("line %d of %d is not the log's: %s", i+1, len(lines), l)
 		}
 	}
 }

@@ -29,8 +29,9 @@ type sendCmd struct {
 
 // Help is the manual page's text besides the flags.
 func (*sendCmd) Help() string {
-	return `/engine/status prints the engine's answer. Otherwise nothing is printed: over UDP a message that arrives is not
-acknowledged, but the exit code is 1 if nothing listens on the port.`
+	return `/engine/status prints the engine's answer. Otherwise nothing is
+printed: over UDP a message that arrives is not acknowledged, but the exit code
+is 1 if nothing listens on the port.`
 }
 
 const (

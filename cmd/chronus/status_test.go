@@ -154,7 +154,9 @@ func TestWatchContinuesAcrossRestartsOfTheEngine(t *testing.T) {
 	out, end := watching(t, path, false)
 	sees := func(what string, more int) {
 		before := strings.Count(out.String(), what)
-		require.Eventually(t, func() bool { return strings.Count(out.String(), what) >= before+more }, 30*time.Second, time.Millisecond, what)
+		require.Eventually(t, func() bool {
+			return strings.Count(out.String(), what) >= before+more
+		}, patience, time.Millisecond, what)
 	}
 	sees("no engine at "+path+", waiting\n", 2)
 	for range 2 {
@@ -171,9 +173,13 @@ func TestWatchAsJSONIsOneObjectPerLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.sock")
 	stop := serve(t, path)
 	out, end := watching(t, path, true)
-	require.Eventually(t, func() bool { return strings.Count(out.String(), "\n") > 3 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return strings.Count(out.String(), "\n") > 3
+	}, patience, time.Millisecond)
 	stop()
-	require.Eventually(t, func() bool { return strings.Contains(out.String(), "waiting") }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return strings.Contains(out.String(), "waiting")
+	}, patience, time.Millisecond)
 	end()
 	for _, l := range strings.Split(strings.TrimSpace(out.String()), "\n") {
 		require.True(t, json.Valid([]byte(l)), l)

@@ -37,7 +37,10 @@ type version struct {
 // readVersion reads what the linker left in this executable. Whether others are
 // beside it is not in there; look adds it.
 func readVersion() version {
-	v := version{Version: "(devel)", BuildID: engine.Build(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	v := version{
+		Version: "(devel)", BuildID: engine.Build(),
+		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v
