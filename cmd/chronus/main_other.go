@@ -1,6 +1,6 @@
 //go:build !linux
 
-// Command chronus works on Linux only; here it says so.
+// Command chronus works on Linux only. On other systems it exits with an error.
 package main
 
 import (

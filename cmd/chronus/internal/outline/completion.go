@@ -32,7 +32,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"widest":     widest,
 }).ParseFS(files, "*.tmpl"))
 
-// Shells are the shells that Completion knows.
+// Shells returns the shells that Completion supports.
 func Shells() []string { return []string{"bash", "zsh", "fish"} }
 
 // Completion writes the script that lets a shell complete the program's

@@ -40,7 +40,7 @@ type Flag struct {
 	Short   string // one letter, or empty
 	Help    string
 	Meta    string // stands for the value, as FILE or 44100; empty: it takes none
-	Default string // empty if there is none, or if Meta shows it
+	Default string // empty without a default, or if Meta is the default
 	Env     string // its environment variable, or empty
 	Common  bool   // every command has it
 	Offer
@@ -51,7 +51,7 @@ type Arg struct {
 	Name     string
 	Summary  string // [<name>], <name> ...
 	Help     string
-	Default  string // empty if there is none
+	Default  string // empty without a default
 	Optional bool
 	Rest     bool // it takes all that follows
 	Offer
