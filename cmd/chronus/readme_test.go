@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
@@ -20,8 +19,9 @@ import (
 	"chronus/scenarios"
 )
 
-// example is an indented block of the README. What is to be done with it stands in a comment of HTML before it, which no reader
-// sees: run, run while it plays, or file NAME; "" is nothing.
+// example is an indented block of the README. Its mark says what to do with it,
+// in an HTML comment in front of it, which readers do not see: run, run while
+// it plays, or file NAME. Without a mark it is not run.
 type example struct {
 	line int
 	mark string
@@ -62,7 +62,7 @@ func readme(t *testing.T) (all []example) {
 }
 
 func TestReadmeExamplesRun(t *testing.T) {
-	dir, err := os.MkdirTemp("", "chronus") // the name of a test's own folder is too long for a socket
+	dir, err := os.MkdirTemp("", "chronus") // t.TempDir is too long for a socket
 	require.NoError(t, err)
 	defer os.RemoveAll(dir)
 	require.NoError(t, os.Symlink(bin(t), filepath.Join(dir, "bin")))
@@ -102,12 +102,12 @@ func TestReadmeExamplesRun(t *testing.T) {
 	require.NotZero(t, alone)
 
 	st := h.until("every command of the README is in the log", func(st *control.Status) bool { return st.Commands >= sent })
-	require.Zero(t, st.BadPackets, "the engine has understood all of them")
+	require.Zero(t, st.BadPackets, "the engine understood all of them")
 	h.signal(unix.SIGTERM)
 	require.Equal(t, exitPass, h.end(), h.log)
 }
 
-// settings is how many commands an example sends that set something.
+// settings counts the commands of an example that set something.
 func settings(text string) (n uint64) {
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "bin/chronus send ") && !strings.Contains(line, "/engine/status") {
@@ -117,8 +117,9 @@ func settings(text string) (n uint64) {
 	return n
 }
 
-// TestReadmeNamesOnlyWhatThereIs: commands, flags, targets and scenarios, also of the examples that take too long to run.
-func TestReadmeNamesOnlyWhatThereIs(t *testing.T) {
+// TestReadmeNamesOnlyWhatExists checks the commands, flags, targets and
+// scenarios of all examples, even of those that take too long to run.
+func TestReadmeNamesOnlyWhatExists(t *testing.T) {
 	makefile, err := os.ReadFile("../../Makefile")
 	require.NoError(t, err)
 	seen := 0
@@ -128,7 +129,7 @@ func TestReadmeNamesOnlyWhatThereIs(t *testing.T) {
 			word := strings.Fields(line)
 			switch {
 			case strings.HasPrefix(line, "bin/chronus "):
-				parser, err := kong.New(new(cli), options(io.Discard, io.Discard)...)
+				parser, err := newParser(io.Discard, io.Discard)
 				require.NoError(t, err)
 				_, err = parser.Parse(word[1:])
 				require.NoError(t, err, "%s:%d: %s", readmePath, e.line, line)
