@@ -8,6 +8,7 @@ import (
 
 	"chronus/engine/control"
 	"chronus/engine/internal/shm"
+	"chronus/engine/quantile"
 )
 
 // second is how far back the figures of the sound go, ns.
@@ -55,8 +56,8 @@ func heard(p *shm.Player, g *shm.Geometry, now int64) (*control.Levels, *control
 	slices.Sort(took)
 	slices.Sort(late)
 	return &levels, &control.Callback{
-		Blocks: len(took), P50NS: rank(took, 50), P99NS: rank(took, 99), MaxNS: rank(took, 100),
-		LateP99NS: rank(late, 99), LateMaxNS: rank(late, 100),
+		Blocks: len(took), P50NS: quantile.Nearest(took, 0.50), P99NS: quantile.Nearest(took, 0.99), MaxNS: quantile.Nearest(took, 1),
+		LateP99NS: quantile.Nearest(late, 0.99), LateMaxNS: quantile.Nearest(late, 1),
 	}
 }
 
@@ -64,14 +65,6 @@ func heard(p *shm.Player, g *shm.Geometry, now int64) (*control.Levels, *control
 func due(blocks int64, g *shm.Geometry) int64 {
 	frames, rate := blocks*int64(g.Frames), int64(g.Rate)
 	return frames/rate*second + frames%rate*second/rate
-}
-
-// rank is the percentile of sorted times by nearest rank, 0 of none.
-func rank(sorted []int64, percent int) int64 {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[max((len(sorted)*percent+99)/100, 1)-1]
 }
 
 // loudness adds samples up.

@@ -133,14 +133,6 @@ func TestLatenessIsCountedFromTheGridSinceItsAnchor(t *testing.T) {
 	require.Equal(t, 5, calls.Blocks)
 }
 
-func TestRankIsNearestRank(t *testing.T) {
-	require.Zero(t, rank(nil, 99))
-	require.EqualValues(t, 7, rank([]int64{7}, 50))
-	require.EqualValues(t, 1, rank([]int64{1, 2}, 50))
-	require.EqualValues(t, 2, rank([]int64{1, 2}, 51))
-	require.EqualValues(t, 2, rank([]int64{1, 2}, 100))
-}
-
 func TestFiguresAreKeptForAWhile(t *testing.T) {
 	s := newHall(t, 1)
 	var f figures
