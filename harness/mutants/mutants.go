@@ -41,7 +41,7 @@ var All = []Mutant{
 	},
 	{
 		Name:     "a state is restored one block late",
-		Edits:    []Edit{{"engine/worker/worker.go", "w.next, w.cutoff = have, w.header.Cutoff", "w.next, w.cutoff = have+1, w.header.Cutoff"}},
+		Edits:    []Edit{{"engine/worker/restore.go", "return s.header.Block, s.header.Cutoff, true", "return s.header.Block + 1, s.header.Cutoff, true"}},
 		Scenario: "kill-primary-sine", Assertion: "replicas-disagree", Cycles: 6,
 	},
 	{

@@ -12,9 +12,10 @@ import (
 
 // paths are the functions between any two stores of which there has to be a failpoint.
 var paths = map[string][]string{
-	"../ring/ring.go":        {"Publish", "CopyState"},
-	"../../worker/worker.go": {"restore", "publish"},
-	"../../player/player.go": {"deliver", "seal", "look", "finish"},
+	"../ring/ring.go":         {"Publish", "CopyState"},
+	"../../worker/worker.go":  {"publish"},
+	"../../worker/restore.go": {"restore"},
+	"../../player/player.go":  {"deliver", "seal", "look", "finish"},
 }
 
 // shared are the names that stores into shared memory, or into a state that is being restored, go through.

@@ -20,8 +20,8 @@ const (
 	PriorityRuntime  = 9
 )
 
-// MaxProcessors is how many processors a renderer chooses from.
-const MaxProcessors = 64
+// MaxCPUs is how many CPUs a renderer chooses from.
+const MaxCPUs = 64
 
 // Fifo puts a thread (0: the calling one) under SCHED_FIFO; with priority 0, back under SCHED_OTHER.
 func Fifo(tid, priority int) error {
@@ -55,14 +55,14 @@ func FifoAll(priority int) error {
 	return nil
 }
 
-// Processors are those that the calling thread may use.
-func Processors() (set unix.CPUSet, err error) {
+// CPUs returns the CPUs that the calling thread may use.
+func CPUs() (set unix.CPUSet, err error) {
 	err = unix.SchedGetaffinity(0, &set)
 	return set, err
 }
 
-// Prefer binds the calling thread to one processor.
-func Prefer(cpu int) error {
+// Pin pins the calling thread to one CPU.
+func Pin(cpu int) error {
 	var set unix.CPUSet
 	set.Set(cpu)
 	return unix.SchedSetaffinity(0, &set)

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"chronus/engine/internal/shm"
 )
 
 // TestOnlyWhoCameLastIsSurplus: of more renderers than replicas, those that came later give way, however late the others are
@@ -23,7 +25,7 @@ func TestOnlyWhoCameLastIsSurplus(t *testing.T) {
 	}
 	surplus := func() (is []int) {
 		for slot := range 3 {
-			if s.workers[slot].surplus() {
+			if s.workers[slot].place.surplus() {
 				is = append(is, slot)
 			}
 		}
@@ -42,12 +44,12 @@ func TestOnlyWhoCameLastIsSurplus(t *testing.T) {
 
 	// 1 stands still for longer than anybody may.
 	for slot := range 3 {
-		s.workers[slot].others[1].progressed -= (lead + 2) * s.Host.Geo.BlockNS()
+		s.workers[slot].place.others[1].progressed -= (lead + 2) * s.Host.Geo.BlockNS()
 	}
 	require.Empty(t, surplus(), "2 is needed")
 
 	// Who is activated looks at the others anew: what they did before says nothing.
 	s.Kill(0)
-	s.workers[2].others = [len(s.workers[2].others)]progress{}
+	s.workers[2].place.others = [shm.MaxSlots]progress{}
 	require.Empty(t, surplus())
 }
