@@ -176,7 +176,7 @@ func (p *Player) take(n uint64) (int, bool) {
 }
 
 func (p *Player) read(slot int, n uint64) bool {
-	return p.Host.Slots[slot].Condemned.Load() == 0 && ring.Copy(p.Rings[slot], p.fold, n, &p.header, p.buf)
+	return ring.Copy(p.Rings[slot], p.fold, n, &p.header, p.buf)
 }
 
 // given says whether block n was given up: the music goes on at a later block from an earlier state.
@@ -281,10 +281,8 @@ func (p *Player) seal(count uint64, now int64) {
 // than a worker may catch up by rendering, the music goes on at b from that state. Only the player decides it, in the
 // seal, so that every worker does the same. The next decision waits until the last one had its chance.
 func (p *Player) outage(b uint64) (base uint64, skip bool) {
-	for i, r := range p.Rings {
-		if p.Host.Slots[i].Condemned.Load() == 0 {
-			base = max(base, r.Published.Load())
-		}
+	for _, r := range p.Rings {
+		base = max(base, r.Published.Load())
 	}
 	return base, b > max(base, p.skip)+p.Host.Geo.Behind()
 }

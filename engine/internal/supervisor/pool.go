@@ -79,7 +79,7 @@ func (p *Pool) drained(slot int) bool {
 		return false
 	}
 	for other, r := range p.Rings {
-		if other != slot && p.Host.Slots[other].Condemned.Load() == 0 && r.Published.Load() >= mine {
+		if other != slot && r.Published.Load() >= mine {
 			return true
 		}
 	}
@@ -93,7 +93,6 @@ func (p *Pool) recycle(slot int, generation uint32) error {
 	if err := shm.ZeroRing(p.rings[slot], p.Rings[slot]); err != nil {
 		return err
 	}
-	s.Condemned.Store(0)
 	s.Generation.Store(generation)
 	return nil
 }
