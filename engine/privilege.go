@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"chronus/engine/internal/capability"
 	"chronus/engine/internal/shm"
 )
 
@@ -48,9 +49,7 @@ func measurePrivilege(fifo bool) privilege {
 		_, _ = fmt.Sscan(string(text), &p.space)
 		p.space *= uint64(os.Getpagesize())
 	}
-	var data [2]unix.CapUserData
-	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	p.ipcLock = unix.Capget(&hdr, &data[0]) == nil && data[0].Effective>>unix.CAP_IPC_LOCK&1 != 0
+	p.ipcLock = capability.Effective(unix.CAP_IPC_LOCK)
 	return p
 }
 
