@@ -48,6 +48,7 @@ type Engine struct {
 	osc     *osc.Server
 	ctl     *control.Server
 	hub     *control.Hub
+	sources *control.Sources
 	queue   *cmdlog.Queue
 	rec     *recorder
 	burst   int           // blocks that the device may ask for back to back
@@ -58,18 +59,13 @@ type Engine struct {
 	stopRequest chan struct{}
 	stopAsked   sync.Once
 
-	figures figures
-
 	stop    sync.Once
 	closing chan struct{}
 	done    sync.WaitGroup
 
 	mu    sync.Mutex // phase, and the regions while somebody looks at them
 	phase phase
-	begun time.Time
 	final *control.Status // set once the regions are gone
-
-	late, limited uint64 // as last read out of the state; both only rise
 }
 
 type phase int
@@ -129,7 +125,7 @@ func (e *Engine) begin() error {
 	case stopped:
 		return ErrStopped
 	}
-	e.phase, e.begun = started, time.Now()
+	e.phase, e.sources.Begun = started, time.Now()
 	// One P is the watching thread's, who never gives it back while it waits.
 	if runtime.GOMAXPROCS(0) < minProcs {
 		runtime.GOMAXPROCS(minProcs)
@@ -192,7 +188,7 @@ func (e *Engine) Stop() {
 		}
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		st := e.status()
+		st := e.sources.Status()
 		st.State = control.StateStopped
 		e.final = &st
 		if ran {

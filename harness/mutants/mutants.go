@@ -75,8 +75,8 @@ var All = []Mutant{
 		Name: "a ring is given to a new worker before the death of its last one is certain",
 		Edits: []Edit{{
 			"engine/internal/supervisor/slot.go",
-			"(w.state != exited || !s.pool.drained(i))",
-			"w.state != down && (w.state != exited || !s.pool.drained(i))",
+			"(w.State != process.Exited || !s.pool.drained(i))",
+			"w.State != process.Down && (w.State != process.Exited || !s.pool.drained(i))",
 		}},
 		Scenario: "kill-both", Assertion: "ring-reuse", Cycles: 12,
 	},
@@ -134,8 +134,8 @@ var All = []Mutant{
 		Name: "an event is stamped early: a death was known before the kill",
 		Edits: []Edit{{
 			"engine/internal/supervisor/slot.go",
-			"control.Event{TNS: w.knownNS, Kind: control.WorkerDown,",
-			"control.Event{TNS: w.knownNS - 2e6, Kind: control.WorkerDown,",
+			"control.Event{TNS: w.KnownNS, Kind: control.WorkerDown,",
+			"control.Event{TNS: w.KnownNS - 2e6, Kind: control.WorkerDown,",
 		}},
 		Scenario: "kill-spare", Assertion: "timestamp-errors", Cycles: 6,
 	},
