@@ -8,10 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Priorities under SCHED_FIFO. A spare stands above the renderers until it has caught up: started beside a dying worker
-// of the same priority it would wait for that worker's memory to be torn down. The other threads of a worker, which are the
-// runtime's, stand below the renderers: of a worker that was killed all threads must run once more to die, and the first must be the
-// one whose death is told, which halved the time until it is.
+// Priorities under SCHED_FIFO. A spare stands above the renderers until it has
+// caught up: at the same priority as a dying worker it would wait for that
+// worker's memory to be torn down. A worker's other threads, which are the
+// runtime's, stand below the renderers: when a worker is killed, each of its
+// threads must run once more to die, and the one whose death is announced must
+// be the first. That halved the time until a death is known.
 const (
 	PriorityPlayer   = 20
 	PriorityHost     = 15
@@ -23,21 +25,27 @@ const (
 // MaxCPUs is how many CPUs a renderer chooses from.
 const MaxCPUs = 64
 
-// Fifo puts a thread (0: the calling one) under SCHED_FIFO; with priority 0, back under SCHED_OTHER.
+// Fifo puts a thread (0: the calling one) under SCHED_FIFO; with priority 0,
+// back under SCHED_OTHER.
 func Fifo(tid, priority int) error {
 	p, policy := int32(priority), uintptr(unix.SCHED_FIFO)
 	if priority == 0 {
 		policy = unix.SCHED_NORMAL
 	}
-	if _, _, e := unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, uintptr(tid), policy, uintptr(unsafe.Pointer(&p))); e != 0 {
+	_, _, e := unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, uintptr(tid), policy, uintptr(unsafe.Pointer(&p)))
+	if e != 0 {
 		return e
 	}
 	return nil
 }
 
-// FifoAll puts every thread of the process under SCHED_FIFO. The Go runtime's own threads do next to nothing here, but a
-// killed process is dead only when the last of its threads has run once more: at normal priority, beside somebody who
-// keeps the processors busy, that takes long.
+// FifoAll puts every thread of the process under SCHED_FIFO. The Go runtime's
+// own threads do next to nothing here, but a killed process is dead only when
+// the last of its threads has run once more, and at normal priority, beside a
+// process that keeps the CPUs busy, that takes long.
+//
+// It reads /proc/self/task itself: this package is part of every worker, and
+// each import of a library would add to the time of every exec.
 func FifoAll(priority int) error {
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
@@ -68,5 +76,5 @@ func Pin(cpu int) error {
 	return unix.SchedSetaffinity(0, &set)
 }
 
-// Roam lets the calling thread use all of set again.
+// Roam lets the calling thread use all CPUs of set again.
 func Roam(set *unix.CPUSet) error { return unix.SchedSetaffinity(0, set) }
