@@ -91,7 +91,7 @@ func TestEveryFigureOfTheStatusIsAMetric(t *testing.T) {
 	}
 }
 
-func TestMetricsAreAsPrometheusWantsThem(t *testing.T) {
+func TestMetricsPassPrometheusLint(t *testing.T) {
 	path := socketPath(t)
 	full := Status{State: StatePlaying, Levels: new(Levels), Callback: new(Callback), LastFailover: &Failover{SwitchNS: 1, PromoteNS: 1, MendNS: 1}}
 	start(t, path, func() Status { return full }, new(Hub))
@@ -126,7 +126,7 @@ func TestWorkersAreCountedByRoleAndState(t *testing.T) {
 	require.EqualValues(t, 0, m["chronus_state state=stopping"])
 }
 
-func TestWhatIsNotKnownYetIsNoMetric(t *testing.T) {
+func TestUnknownValueIsNotAMetric(t *testing.T) {
 	for name := range scrape(t, func() Status { return Status{LastFailover: &Failover{SwitchNS: 5}} }) {
 		require.NotContains(t, name, "output")
 		require.NotContains(t, name, "callback_p")
@@ -135,7 +135,7 @@ func TestWhatIsNotKnownYetIsNoMetric(t *testing.T) {
 	}
 }
 
-func TestStatusIsTakenOnceAScrape(t *testing.T) {
+func TestStatusIsTakenOncePerScrape(t *testing.T) {
 	path := socketPath(t)
 	var asked atomic.Int32
 	start(t, path, func() Status { asked.Add(1); return playing() }, new(Hub))
