@@ -19,8 +19,8 @@ func (e *Engine) Status() control.Status {
 // been opened.
 func (e *Engine) statusSources() *control.Sources {
 	s := &control.Sources{
-		Roster: e.pool.Roster, Program: e.code.Program, OSC: e.osc, Dropped: &e.dropped, Inspect: e.sup.Inspect,
-		Sink: e.cfg.Sink, Patch: e.patch.Name(), Tape: e.cfg.Tape,
+		Roster: e.pool.Roster, Program: e.code.Program, OSC: e.osc, Dropped: &e.dropped,
+		Inspect: e.sup.Inspect, Sink: e.cfg.Sink, Patch: e.patch.Name(), Tape: e.cfg.Tape,
 	}
 	if e.rec != nil {
 		s.TapeLacks = e.rec.lacks

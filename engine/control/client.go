@@ -9,13 +9,15 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"syscall"
 )
 
 // Errors of a Client, for errors.Is.
 var (
-	// ErrNoEngine means that no engine listens; the text is "no engine at PATH".
+	// ErrNoEngine means that no engine listens; the text is "no engine at
+	// PATH".
 	ErrNoEngine = errors.New("no engine")
 	// ErrDropped means that the reader was too slow and events are missing.
 	ErrDropped = errors.New("the engine dropped this reader of events: too slow")
@@ -24,19 +26,19 @@ var (
 	ErrGone = errors.New("the engine went away in the middle of its answer")
 )
 
-// maxReply bounds what a client reads as one answer, in bytes. An engine's has a
-// few kilobytes.
+// maxReply bounds what a client reads as one answer, in bytes. An engine's has
+// a few kilobytes.
 const maxReply = 4 << 20
 
-// Client talks to the engine at a control socket. It keeps no connection between
-// calls.
+// Client talks to the engine at a control socket. It keeps no connection
+// between calls.
 type Client struct {
 	path string
 	http http.Client
 }
 
-// NewClient returns a client for the socket at path. It opens nothing until it is
-// used.
+// NewClient returns a client for the socket at path. It opens nothing until it
+// is used.
 func NewClient(path string) *Client {
 	c := &Client{path: path}
 	c.http.Transport = &http.Transport{
@@ -73,10 +75,10 @@ func (c *Client) Status(ctx context.Context) (*Status, error) {
 	return st, nil
 }
 
-// Events subscribes to the events from now on, preceded by those that the engine
-// has kept if replay is set. When it returns without an error, the engine has
-// confirmed the subscription, and every event published from then on will come.
-// ctx covers the whole stream.
+// Events subscribes to the events from now on, preceded by those that the
+// engine has kept if replay is set. When it returns without an error, the
+// engine has confirmed the subscription, and every event published from then on
+// will come. ctx covers the whole stream.
 func (c *Client) Events(ctx context.Context, replay bool) (*Stream, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	url := "/events"
@@ -171,14 +173,19 @@ func (c *Client) get(ctx context.Context, url string) (io.ReadCloser, error) {
 	return resp.Body, nil
 }
 
+// isAny reports whether err is one of the targets.
+func isAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+}
+
 // failed describes in one line what went wrong between client and engine.
 func (c *Client) failed(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("control: %s: no answer: %w", c.path, context.Cause(ctx))
-	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ECONNREFUSED):
+	case isAny(err, syscall.ENOENT, syscall.ENOTDIR, syscall.ECONNREFUSED):
 		return fmt.Errorf("%w at %s", ErrNoEngine, c.path)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case isAny(err, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE):
 		return fmt.Errorf("control: %s: %w", c.path, ErrGone)
 	}
 	if _, invalid := socketAddress(c.path); invalid != nil {

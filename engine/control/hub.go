@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// EventsDropped is the kind of the last line of an event stream whose reader was
-// too slow. It is about the stream and not the engine, so no other reader gets
-// it.
+// EventsDropped is the kind of the last line of an event stream whose reader
+// was too slow. It is about the stream and not the engine, so no other reader
+// gets it.
 const EventsDropped = "events_dropped"
 
 const (
@@ -18,8 +18,8 @@ const (
 // Live, as the argument of Subscribe, means no replay.
 const Live int64 = math.MaxInt64
 
-// Hub hands events to subscribers. Its zero value is ready to use. All methods may
-// be called from any goroutine.
+// Hub hands events to subscribers. Its zero value is ready to use. All methods
+// may be called from any goroutine.
 type Hub struct {
 	mu   sync.Mutex
 	ring []Event // the last events; used as a ring once it is full
@@ -27,8 +27,8 @@ type Hub struct {
 	subs map[*Subscription]struct{}
 }
 
-// Publish gives ev to all subscribers and keeps it for late ones. It never waits
-// for a subscriber: one with a full queue is cut off.
+// Publish gives ev to all subscribers and keeps it for late ones. It never
+// waits for a subscriber: one with a full queue is cut off.
 func (h *Hub) Publish(ev Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -82,8 +82,8 @@ type Subscription struct {
 // events that are still in C are the last before the gap.
 func (s *Subscription) Dropped() <-chan struct{} { return s.dropped }
 
-// Close ends the subscription. Events published before can still be read from C.
-// It may be called more than once.
+// Close ends the subscription. Events published before can still be read from
+// C. It may be called more than once.
 func (s *Subscription) Close() {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()

@@ -54,9 +54,12 @@ func heard(p *shm.Player, g *shm.Geometry, now int64) (*Levels, *Callback) {
 	slices.Sort(took)
 	slices.Sort(late)
 	return &levels, &Callback{
-		Blocks: len(took),
-		P50NS:  quantile.Nearest(took, 0.5), P99NS: quantile.Nearest(took, 0.99), MaxNS: quantile.Nearest(took, 1),
-		LateP99NS: quantile.Nearest(late, 0.99), LateMaxNS: quantile.Nearest(late, 1),
+		Blocks:    len(took),
+		P50NS:     quantile.Nearest(took, 0.5),
+		P99NS:     quantile.Nearest(took, 0.99),
+		MaxNS:     quantile.Nearest(took, 1),
+		LateP99NS: quantile.Nearest(late, 0.99),
+		LateMaxNS: quantile.Nearest(late, 1),
 	}
 }
 

@@ -18,8 +18,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience is how long a test waits for what must happen. It times nothing.
 const patience = 30 * time.Second
 
-// socketPath returns a path in a directory with a short name: those of t.TempDir
-// are too long for a socket.
+// socketPath returns a path in a directory with a short name: those of
+// t.TempDir are too long for a socket.
 func socketPath(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ctl")

@@ -10,14 +10,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics returns the page for Prometheus. Every figure of the engine comes from
-// the Status, which is taken once per scrape: between scrapes nothing is
+// metrics returns the page for Prometheus. Every figure of the engine comes
+// from the Status, which is taken once per scrape: between scrapes nothing is
 // counted, kept or run. The figures of the host's Go runtime and process come
 // with them.
 func metrics(status func() Status) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		&collector{status}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		&collector{status},
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
@@ -56,8 +58,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, w := range st.Workers {
 		count[[2]string{w.Role, w.State}]++
 	}
+	states := []string{WorkerStarting, WorkerIdle, WorkerRestoring, WorkerRendering, WorkerDead}
 	for _, role := range []string{RolePrimary, RoleStandby, RoleSpare} {
-		for _, state := range []string{WorkerStarting, WorkerIdle, WorkerRestoring, WorkerRendering, WorkerDead} {
+		for _, state := range states {
 			gauge(descWorkers, float64(count[[2]string{role, state}]), role, state)
 		}
 	}
@@ -74,7 +77,8 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descInfo = desc("info", "What plays, to what sink, where OSC is received and how the player is scheduled; always 1.",
+	descInfo = desc("info",
+		"What plays, to what sink, where OSC is received and how the player is scheduled; always 1.",
 		"patch", "sink", "osc", "sched")
 	descState = desc("state", "1 for the state that the engine is in, 0 for the others.",
 		"state")

@@ -16,9 +16,9 @@ const (
 )
 
 // DefaultPath returns where the control socket is by default:
-// $XDG_RUNTIME_DIR/chronus/control.sock, or /tmp/chronus-UID/control.sock if that
-// variable is unset or not absolute, in which case its specification has it
-// ignored.
+// $XDG_RUNTIME_DIR/chronus/control.sock, or /tmp/chronus-UID/control.sock if
+// that variable is unset or not absolute, in which case its specification has
+// it ignored.
 func DefaultPath() string {
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "chronus", socketName)
@@ -39,7 +39,8 @@ func socketAddress(path string) (string, error) {
 		address = "./" + path
 	}
 	if len(address) > maxPath {
-		return "", fmt.Errorf("control: %s: the path has %d bytes, a socket's may have %d", path, len(address), maxPath)
+		return "", fmt.Errorf("control: %s: the path has %d bytes, a socket's may have %d",
+			path, len(address), maxPath)
 	}
 	return address, nil
 }

@@ -28,10 +28,12 @@ const (
 // Server answers on the control socket.
 //
 //	GET /status          the Status, one JSON object and a newline
-//	GET /events          events from now on, one JSON object per line, until the engine stops
-//	GET /events?since=T  the same, after the kept events with t_ns >= T (0: all of them)
+//	GET /events          events from now on, one JSON object per line
+//	GET /events?since=T  before them the kept events with t_ns >= T; 0: all
 //	GET /metrics         the Status for Prometheus
 //	GET /debug/pprof/    profiles of the host
+//
+// A stream of events ends when the engine stops.
 type Server struct {
 	path    string
 	socket  *socket
@@ -45,8 +47,8 @@ type Server struct {
 // Listen binds the control socket, mode 0600. It takes over a dead engine's
 // socket and leaves alone a live engine's, and anything that is not a socket.
 // The directory must exist, except that of DefaultPath, which Listen makes with
-// mode 0700. The error is one line that names the path. Clients may connect from
-// here on; they wait for Serve.
+// mode 0700. The error is one line that names the path. Clients may connect
+// from here on; they wait for Serve.
 func Listen(path string) (*Server, error) {
 	l, err := listenSocket(path)
 	if err != nil {
@@ -78,13 +80,13 @@ func (s *Server) Serve(status func() Status, hub *Hub) error {
 	return nil
 }
 
-// Close removes the socket, lets the streams write what was published before the
-// call, and ends everything within little more than a second. It may be called
-// more than once and without Serve.
+// Close removes the socket, lets the streams write what was published before
+// the call, and ends everything within little more than a second. It may be
+// called more than once and without Serve.
 func (s *Server) Close() error { return s.close() }
 
-// Remove removes the socket's file and nothing else. It is for a process that is
-// about to exit without Close.
+// Remove removes the socket's file and nothing else. It is for a process that
+// is about to exit without Close.
 func (s *Server) Remove() error { return s.socket.remove() }
 
 func (s *Server) shut() error {
@@ -168,7 +170,9 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, hub *Hub) {
 // watch ends a subscription when its reader or the server goes, and makes sure
 // that a reader that does not read cannot block the stream's goroutine in a
 // write.
-func (s *Server) watch(ctx context.Context, sub *Subscription, out *http.ResponseController, done <-chan struct{}) {
+func (s *Server) watch(
+	ctx context.Context, sub *Subscription, out *http.ResponseController, done <-chan struct{},
+) {
 	grace := closeGrace
 	select {
 	case <-done:

@@ -82,7 +82,8 @@ func openDir(path string) (*os.File, error) {
 	case int(st.Uid) != os.Geteuid():
 		err = fmt.Errorf("control: %s: directory %s belongs to another user (uid %d)", path, parent, st.Uid)
 	case st.Mode&0o022 != 0:
-		err = fmt.Errorf("control: %s: directory %s is writable by others (mode %#o)", path, parent, st.Mode&0o777)
+		err = fmt.Errorf("control: %s: directory %s is writable by others (mode %#o)",
+			path, parent, st.Mode&0o777)
 	}
 	if err != nil {
 		dir.Close()
@@ -100,8 +101,8 @@ func bind(path, address string, dir *os.File) (*socket, error) {
 	if err := s.clear(path, address); err != nil {
 		return nil, err
 	}
-	// The file takes its mode from the socket's inode, so there is no instant at
-	// which another user could connect.
+	// The file takes its mode from the socket's inode, so there is no instant
+	// at which another user could connect.
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var chmod error
 		if err := raw.Control(func(fd uintptr) { chmod = unix.Fchmod(int(fd), 0o600) }); err != nil {
@@ -148,7 +149,8 @@ func (s *socket) clear(path, address string) error {
 	case errors.Is(err, unix.EAGAIN): // its queue of connections is full: not answering, but alive
 		return running(path, 0)
 	case !errors.Is(err, unix.ECONNREFUSED):
-		return fmt.Errorf("control: %s: cannot find out whether the socket there is in use: %w", path, cause(err))
+		return fmt.Errorf("control: %s: cannot find out whether the socket there is in use: %w",
+			path, cause(err))
 	}
 	if err := unix.Unlinkat(int(s.dir.Fd()), s.name, 0); err != nil {
 		return fmt.Errorf("control: %s: remove the socket of a dead engine: %w", path, err)
@@ -184,8 +186,9 @@ func (s *socket) stat() (st unix.Stat_t, err error) {
 	return st, err
 }
 
-// remove deletes the file at the socket's path if that is still the socket's own.
-// The socket must be open: while it is, no other file can have its inode number.
+// remove deletes the file at the socket's path if that is still the socket's
+// own. The socket must be open: while it is, no other file can have its inode
+// number.
 func (s *socket) remove() error {
 	if lock(s.dir) == nil {
 		defer unlock(s.dir)

@@ -50,13 +50,13 @@ type Status struct {
 	Divergences     uint64   `json:"divergences"`
 	Goroutines      int      `json:"goroutines" metric:"-"` // Prometheus' Go collector covers it
 	CallbackAllocs  uint64   `json:"callback_allocs"`
-	PlayerGCs       uint64   `json:"player_gcs"` // garbage collections in the player; each would stop its callback
+	PlayerGCs       uint64   `json:"player_gcs"` // collections of the player, which would stop its callback
 	DriftPPM        float64  `json:"drift_ppm"`
 	Player          Player   `json:"player"`
 	Tape            string   `json:"tape,omitempty"`
-	TapeMissed      uint64   `json:"tape_missed_blocks"`   // blocks that the disk was too slow or too full for
+	TapeMissed      uint64   `json:"tape_missed_blocks"`   // blocks that the disk could not take in time
 	TapeError       string   `json:"tape_error,omitempty"` // why the tape ended early
-	SinkMissed      uint64   `json:"sink_missed_blocks"`   // as TapeMissed, of a sound file, which has silence there
+	SinkMissed      uint64   `json:"sink_missed_blocks"`   // as TapeMissed, in a sound file: silence there
 	// LatencyNS is the lead as a time: from a block's seal, which takes the
 	// commands received so far, to its playout. A command waits that long, plus
 	// up to a block for the seal. The device's own latency comes on top.
@@ -87,9 +87,9 @@ type Worker struct {
 	Block       uint64 `json:"block" metric:"-"`         // next block it will publish; 0 for a spare
 	RenderAlloc uint64 `json:"render_allocs" metric:"-"` // heap objects allocated since its first block
 	GCs         uint64 `json:"gcs" metric:"-"`           // garbage collections
-	CPU         int    `json:"cpu" metric:"-"`           // the CPU that its render thread is pinned to; -1: any
+	CPU         int    `json:"cpu" metric:"-"`           // that its render thread is pinned to; -1: any
 	AgeNS       int64  `json:"age_ns"`                   // since it was started
-	RSS         uint64 `json:"rss_bytes"`                // resident memory, including what it touched of the shared regions
+	RSS         uint64 `json:"rss_bytes"`                // resident memory, shared regions included
 	// PromotedBlock is the first block that it published since it was last
 	// activated. 0: it published none, or began with block 0.
 	PromotedBlock uint64 `json:"promoted_block" metric:"-"`
@@ -162,7 +162,7 @@ type Callback struct {
 // Failover holds the last figure of each kind. The engine cannot know when a
 // death happened, only when it became known.
 type Failover struct {
-	TNS       int64  `json:"t_ns" metric:"-"`  // of the last switch, CLOCK_MONOTONIC; 0: no switch was needed yet
+	TNS       int64  `json:"t_ns" metric:"-"`  // of the last switch, CLOCK_MONOTONIC; 0: none yet
 	Block     uint64 `json:"block" metric:"-"` // the first block that came from Slot
 	FromSlot  int    `json:"from_slot" metric:"-"`
 	Slot      int    `json:"slot" metric:"-"`
@@ -321,15 +321,19 @@ var metricsOfStatus = []metric{
 		func(st *Status) uint64 { return st.LateCommands }),
 	counter("dropped_commands_total", "Commands refused because the queue was full.",
 		func(st *Status) uint64 { return st.DroppedCommands }),
-	counter("bad_packets_total", "OSC packets that were malformed, named an unknown address or had a bad argument.",
+	counter("bad_packets_total",
+		"OSC packets that were malformed, named an unknown address or had a bad argument.",
 		func(st *Status) uint64 { return st.BadPackets }),
-	counter("callback_allocated_objects_total", "Heap objects that the player has allocated since it settled.",
+	counter("callback_allocated_objects_total",
+		"Heap objects that the player has allocated since it settled.",
 		func(st *Status) uint64 { return st.CallbackAllocs }),
-	counter("player_collections_total", "Garbage collections in the player, each of which would stop its callback.",
+	counter("player_collections_total",
+		"Garbage collections in the player, each of which would stop its callback.",
 		func(st *Status) uint64 { return st.PlayerGCs }),
 	counter("tape_missed_blocks_total", "Blocks missing on the tape because the disk was too slow.",
 		func(st *Status) uint64 { return st.TapeMissed }),
-	counter("sink_missed_blocks_total", "Blocks that a sound file lacks because the disk was too slow or too full.",
+	counter("sink_missed_blocks_total",
+		"Blocks that a sound file lacks because the disk was too slow or too full.",
 		func(st *Status) uint64 { return st.SinkMissed }),
 
 	gauge("uptime_seconds", "Time since the engine was started.",
@@ -342,7 +346,8 @@ var metricsOfStatus = []metric{
 		func(st *Status) float64 { return float64(st.Channels) }),
 	gauge("lead_blocks", "Blocks sealed ahead of playout.",
 		func(st *Status) float64 { return float64(st.Lead) }),
-	gauge("latency_seconds", "Time from a block's seal, which takes the commands received so far, to its playout.",
+	gauge("latency_seconds",
+		"Time from a block's seal, which takes the commands received so far, to its playout.",
 		func(st *Status) float64 { return seconds(st.LatencyNS) }),
 	gauge("replicas", "Workers that should render.",
 		func(st *Status) float64 { return float64(st.Replicas) }),
@@ -352,7 +357,8 @@ var metricsOfStatus = []metric{
 		func(st *Status) float64 { return st.DriftPPM / 1e6 }),
 	gauge("device_playing", "1 while a sound device paces the engine, 0 while the clock does.",
 		func(st *Status) float64 { return oneIf(st.Device != nil && st.Device.State == DevicePlaying) }),
-	gauge("device_latency_seconds", "Time that the sound device's buffer holds, as the device reports it; 0 without a device.",
+	gauge("device_latency_seconds",
+		"Time that the sound device's buffer holds, as the device reports it; 0 without a device.",
 		func(st *Status) float64 {
 			if st.Device == nil {
 				return 0
@@ -373,7 +379,8 @@ var metricsOfStatus = []metric{
 
 	ofCallback("callback_p50_seconds", "Time from entry to return of the last second's calls, median.",
 		func(c *Callback) int64 { return c.P50NS }),
-	ofCallback("callback_p99_seconds", "Time from entry to return of the last second's calls, 99th percentile.",
+	ofCallback("callback_p99_seconds",
+		"Time from entry to return of the last second's calls, 99th percentile.",
 		func(c *Callback) int64 { return c.P99NS }),
 	ofCallback("callback_max_seconds", "Time from entry to return of the last second's calls, longest.",
 		func(c *Callback) int64 { return c.MaxNS }),
@@ -382,7 +389,8 @@ var metricsOfStatus = []metric{
 	ofCallback("callback_late_max_seconds", "How late the last second's calls came, latest.",
 		func(c *Callback) int64 { return c.LateMaxNS }),
 
-	ofFailover("last_switch_seconds", "Time from entry to return of the last call that began to read another ring first.",
+	ofFailover("last_switch_seconds",
+		"Time from entry to return of the last call that began to read another ring first.",
 		func(f *Failover) int64 { return f.SwitchNS }),
 	ofFailover("last_promote_seconds", "Time from the last activation of a spare to its first block.",
 		func(f *Failover) int64 { return f.PromoteNS }),

@@ -1,7 +1,7 @@
 #include "textflag.h"
 
-// The signal handler. The kernel enters it on the thread's signal stack, without
-// anything that Go code relies on: no g, no frame. It touches the three
+// The signal handler. The kernel enters it on the thread's signal stack,
+// without anything that Go code relies on: no g, no frame. It touches the three
 // variables of leave_amd64.go and the ring that they point to, and makes two
 // system calls. Its return address is the restorer.
 TEXT ·handler(SB), NOSPLIT|NOFRAME, $0

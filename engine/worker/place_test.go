@@ -8,9 +8,9 @@ import (
 	"chronus/engine/internal/shm"
 )
 
-// TestOnlyTheLastToComeIsSurplus: if more workers than replicas render, the ones
-// activated last give way, however late the others are, as long as those make
-// progress. To one that stands still no worker gives way.
+// TestOnlyTheLastToComeIsSurplus: if more workers than replicas render, the
+// ones activated last give way, however late the others are, as long as those
+// make progress. To one that stands still no worker gives way.
 func TestOnlyTheLastToComeIsSurplus(t *testing.T) {
 	const lead = 3
 	s := newSession(t, lead, 1)
@@ -49,8 +49,8 @@ func TestOnlyTheLastToComeIsSurplus(t *testing.T) {
 	}
 	require.Empty(t, surplus(), "2 is needed")
 
-	// A worker that is activated observes the others anew: their progress before
-	// its activation counts for nothing.
+	// A worker that is activated observes the others anew: their progress
+	// before its activation counts for nothing.
 	s.Kill(0)
 	s.workers[2].place.others = [shm.MaxSlots]progress{}
 	require.Empty(t, surplus())

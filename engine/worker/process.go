@@ -29,8 +29,8 @@ const (
 )
 
 // threads is how many threads the worker ever needs at once, besides those that
-// the runtime starts for itself. It is no higher because each is one more thread
-// that has to run before a killed process is gone.
+// the runtime starts for itself. It is no higher because each is one more
+// thread that has to run before a killed process is gone.
 const threads = 3
 
 // rtTime is how long a worker under SCHED_FIFO may compute without sleeping
@@ -49,7 +49,8 @@ func Main(args []string) int {
 	quiet.Begin()
 	signal.Ignore(unix.SIGINT, unix.SIGHUP) // a terminal's signals are for the host
 	if err := run(slot, generation); err != nil {
-		fmt.Fprintf(os.Stderr, "worker slot %d pid %d generation %d: %v\n", slot, os.Getpid(), generation, err)
+		fmt.Fprintf(os.Stderr, "worker slot %d pid %d generation %d: %v\n",
+			slot, os.Getpid(), generation, err)
 		return 1
 	}
 	return 0
@@ -57,7 +58,7 @@ func Main(args []string) int {
 
 func parse(args []string) (slot int, generation uint32, err error) {
 	if len(args) != 2 {
-		return 0, 0, fmt.Errorf("want a slot and a generation: chronus starts this program, it is not run by hand")
+		return 0, 0, fmt.Errorf("want a slot and a generation: chronus starts this program, not a user")
 	}
 	slot, err = strconv.Atoi(args[0])
 	if err != nil || slot < 0 || slot >= shm.MaxSlots {

@@ -75,7 +75,8 @@ func (s *source) find(into []uint64) (next, cutoff uint64, ok bool) {
 // copyState copies a state that contains have blocks and reports whether the
 // copy verified. A state on a branch that an outage ended is not copied.
 func (s *source) copyState(have uint64, into []uint64) bool {
-	if skip := s.Player.SkipTo.Load(); have <= skip && skip > 0 && have > s.Player.Seals[skip%shm.SealCount].Prev.Load() {
+	skip := s.Player.SkipTo.Load()
+	if skip > 0 && have <= skip && have > s.Player.Seals[skip%shm.SealCount].Prev.Load() {
 		return false
 	}
 	for _, r := range s.Rings {

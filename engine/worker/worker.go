@@ -61,8 +61,10 @@ type Worker struct {
 // New returns the worker of a slot; own is the slot's ring, mapped for writing.
 func New(r roster.Roster, own *shm.Ring, slot int, prog *dsp.Program) (*Worker, error) {
 	geo := r.Host.Geo
-	if prog.Words() != int(geo.StateWords) || prog.Frames != int(geo.Frames) || prog.Channels != int(geo.Channels) {
-		return nil, fmt.Errorf("worker: program of %d words, %d frames, %d channels does not fit the region's %d, %d, %d",
+	if prog.Words() != int(geo.StateWords) || prog.Frames != int(geo.Frames) ||
+		prog.Channels != int(geo.Channels) {
+		return nil, fmt.Errorf(
+			"worker: program of %d words, %d frames, %d channels does not fit the region's %d, %d, %d",
 			prog.Words(), prog.Frames, prog.Channels, geo.StateWords, geo.Frames, geo.Channels)
 	}
 	place, err := newPlacement(r, own, slot)
@@ -73,8 +75,10 @@ func New(r roster.Roster, own *shm.Ring, slot int, prog *dsp.Program) (*Worker, 
 	return &Worker{
 		Roster: r, own: own, slot: slot, fold: fold, prog: prog, place: place,
 		source: source{Roster: r, fold: fold, initial: prog.Initial, samples: make([]float32, geo.Samples())},
-		state:  make([]uint64, prog.Words()), spare: make([]uint64, prog.Words()), out: make([]float32, geo.Samples()),
-		set: shm.NewWaitSet(3),
+		state:  make([]uint64, prog.Words()),
+		spare:  make([]uint64, prog.Words()),
+		out:    make([]float32, geo.Samples()),
+		set:    shm.NewWaitSet(3),
 	}, nil
 }
 
@@ -152,7 +156,8 @@ func (w *Worker) Step() error {
 		if w.restore() {
 			return nil
 		}
-		return fmt.Errorf("worker: block %d continues a state of %d blocks, but this state has %d", block, prev, w.next)
+		return fmt.Errorf("worker: block %d continues a state of %d blocks, but this state has %d",
+			block, prev, w.next)
 	}
 	start := clock.Now()
 	w.own.Cursor.Store(ring.Cursor(shm.PhaseRendering, block))

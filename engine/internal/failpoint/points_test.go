@@ -25,8 +25,9 @@ var shared = map[string]bool{
 	"toSamples": true, "toState": true, "state": true, "samples": true,
 }
 
-// TestEveryPointIsPassedInOnePlace reads the source of the data path: each point
-// occurs in it once, and between two stores of a path there is always one.
+// TestEveryPointIsPassedInOnePlace reads the source of the data path: each
+// point occurs in it once, and between two stores of a path there is always
+// one.
 func TestEveryPointIsPassedInOnePlace(t *testing.T) {
 	seen := map[string]int{}
 	for file, funcs := range paths {

@@ -20,10 +20,13 @@ import (
 const procs = 4
 
 // Env returns the environment that such a process is to be started with: no
-// garbage collection below a limit that it never reaches, no preemption signals,
-// which would interrupt its system calls, and all its Ps from the beginning.
+// garbage collection below a limit that it never reaches, no preemption
+// signals, which would interrupt its system calls, and all its Ps from the
+// beginning.
 func Env() []string {
-	return []string{"GOGC=off", "GOMEMLIMIT=1GiB", "GODEBUG=asyncpreemptoff=1", fmt.Sprintf("GOMAXPROCS=%d", procs)}
+	return []string{
+		"GOGC=off", "GOMEMLIMIT=1GiB", "GODEBUG=asyncpreemptoff=1", fmt.Sprintf("GOMAXPROCS=%d", procs),
+	}
 }
 
 // Begin does what can still be done for a process that was started without Env.

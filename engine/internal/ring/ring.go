@@ -75,7 +75,9 @@ func Copy(r *shm.Ring, fold, block uint64, into *shm.EntryHeader, samples []floa
 }
 
 // CopyState is Copy with the state after the block, which it verifies as well.
-func CopyState(r *shm.Ring, fold, block uint64, into *shm.EntryHeader, samples []float32, state []uint64) bool {
+func CopyState(
+	r *shm.Ring, fold, block uint64, into *shm.EntryHeader, samples []float32, state []uint64,
+) bool {
 	if !Copy(r, fold, block, into, samples) {
 		return false
 	}
@@ -87,8 +89,8 @@ func CopyState(r *shm.Ring, fold, block uint64, into *shm.EntryHeader, samples [
 	return into.StateSum == shm.StateSum(state)
 }
 
-// Sum returns a block's checksum as the ring shows it, unverified; 0 if the ring
-// does not hold the block.
+// Sum returns a block's checksum as the ring shows it, unverified; 0 if the
+// ring does not hold the block.
 func Sum(r *shm.Ring, block uint64) uint64 {
 	e, _, _ := r.Entry(block)
 	if e.Block != block+1 || r.Published.Load() <= block {

@@ -8,9 +8,11 @@
 //
 // There are three kinds of region, and each has exactly one writing process:
 //
-//	host    the host writes: geometry, activation words, the command log
-//	player  the player writes: seals, playout, activation words, events, delivered blocks
-//	ring    one worker writes: robust futex, cursor, blocks with the state after each
+//	host    written by the host: geometry, activation words, command log
+//	player  written by the player: seals, playout, activation words,
+//	        events, delivered blocks
+//	ring    written by one worker: robust futex, cursor, and blocks with
+//	        the state after each
 //
 // Every process maps the regions of the others through a descriptor that was
 // opened read-only, so a stray store into one is a fault in the process that

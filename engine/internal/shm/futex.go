@@ -35,7 +35,8 @@ const (
 // (negative: without limit). It may return early.
 func Wait(word *atomic.Uint32, val uint32, ns int64) {
 	if ns < 0 {
-		_, _, _ = unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWait, uintptr(val), 0, 0, 0)
+		_, _, _ = unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWait, uintptr(val),
+			0, 0, 0)
 		return
 	}
 	ts := unix.NsecToTimespec(ns)
@@ -92,7 +93,8 @@ func (s *WaitSet) Add(word *atomic.Uint32, val uint32) {
 // already differs from its expected value, for at most ns nanoseconds
 // (negative: without limit). It may return early.
 func (s *WaitSet) Wait(ns int64) {
-	_, _, _ = unix.RawSyscall6(unix.SYS_FUTEX_WAITV, s.first(), uintptr(len(s.w)), 0, s.until(ns), unix.CLOCK_MONOTONIC, 0)
+	_, _, _ = unix.RawSyscall6(unix.SYS_FUTEX_WAITV, s.first(), uintptr(len(s.w)), 0, s.until(ns),
+		unix.CLOCK_MONOTONIC, 0)
 }
 
 // Park is Wait for a wait that may be long, or that must not hold up a garbage
@@ -105,7 +107,8 @@ func (s *WaitSet) Wait(ns int64) {
 // take the P away within 20 us each time and watch all the more closely, which
 // was measured to take more CPU time than the sound.
 func (s *WaitSet) Park(ns int64) {
-	_, _, _ = unix.Syscall6(unix.SYS_FUTEX_WAITV, s.first(), uintptr(len(s.w)), 0, s.until(ns), unix.CLOCK_MONOTONIC, 0)
+	_, _, _ = unix.Syscall6(unix.SYS_FUTEX_WAITV, s.first(), uintptr(len(s.w)), 0, s.until(ns),
+		unix.CLOCK_MONOTONIC, 0)
 }
 
 func (s *WaitSet) first() uintptr { return uintptr(unsafe.Pointer(&s.w[0])) }

@@ -45,7 +45,9 @@ type Geometry struct {
 // NewGeometry returns the geometry of an engine, with the sizes of its pool,
 // rings and log derived from the arguments. The error names the argument that
 // is out of range.
-func NewGeometry(rate, frames, channels, lead, replicas, spares, stateWords int, fifo bool) (Geometry, error) {
+func NewGeometry(
+	rate, frames, channels, lead, replicas, spares, stateWords int, fifo bool,
+) (Geometry, error) {
 	g := Geometry{
 		Rate: uint32(rate), Frames: uint32(frames), Channels: uint32(channels), Lead: uint32(lead),
 		Replicas: uint32(replicas), Slots: uint32(replicas + spares + 2), StateWords: uint32(stateWords),
@@ -84,7 +86,8 @@ func (g Geometry) Validate() error {
 		return fmt.Errorf("state of %d words: must be at most %d (1 MiB)", g.StateWords, MaxStateWords)
 	case g.Lead < 1 || g.Lead > MaxLead || g.Ring&(g.Ring-1) != 0 || g.Ring < 2*(g.Lead+MaxBurst) ||
 		g.LogRecords&(g.LogRecords-1) != 0 || g.LogRecords < HeadRoom:
-		return fmt.Errorf("geometry: lead %d, ring %d, log %d do not fit together", g.Lead, g.Ring, g.LogRecords)
+		return fmt.Errorf("geometry: lead %d, ring %d, log %d do not fit together",
+			g.Lead, g.Ring, g.LogRecords)
 	}
 	return nil
 }

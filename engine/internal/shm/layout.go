@@ -314,7 +314,8 @@ func layoutHash() uint64 {
 	return xxhash.Sum64String(fmt.Sprint(
 		MaxSlots, SealCount, DeliveredCount, EventCount, HeadRoom,
 		unsafe.Sizeof(h), unsafe.Offsetof(h.Head), unsafe.Offsetof(h.Slots), unsafe.Offsetof(h.Slots[0].AtNS),
-		unsafe.Sizeof(p), unsafe.Offsetof(p.Sealed), unsafe.Offsetof(p.Playout), unsafe.Offsetof(p.Events), unsafe.Offsetof(p.Slots),
+		unsafe.Sizeof(p), unsafe.Offsetof(p.Sealed), unsafe.Offsetof(p.Playout), unsafe.Offsetof(p.Events),
+		unsafe.Offsetof(p.Slots),
 		unsafe.Sizeof(r), unsafe.Offsetof(r.Robust), unsafe.Offsetof(r.Published),
 		unsafe.Sizeof(Delivered{}), unsafe.Sizeof(EntryHeader{}), unsafe.Sizeof(LogRecord{}),
 	))

@@ -205,7 +205,9 @@ func OpenRing(f *os.File, h *Host, write bool) (*Ring, error) {
 func ScratchRing(g Geometry) *Ring { return viewRing(make([]byte, g.ringSize()), g) }
 
 func viewRing(mem mapping, g Geometry) *Ring {
-	return &Ring{RingRegion: (*RingRegion)(unsafe.Pointer(&mem[0])), mapping: mem, geo: g, stride: g.entryStride()}
+	return &Ring{
+		RingRegion: (*RingRegion)(unsafe.Pointer(&mem[0])), mapping: mem, geo: g, stride: g.entryStride(),
+	}
 }
 
 // Entry returns the place of a block in the ring: header, samples and the state

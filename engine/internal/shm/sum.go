@@ -59,8 +59,8 @@ func SealWord(fold, block, cutoff uint64) uint64 {
 	return sealTag(fold, block)<<cutoffBits | cutoff&(1<<cutoffBits-1)
 }
 
-// OpenSeal returns the cut-off in a seal word. It reports false if the word does
-// not seal that block of that region.
+// OpenSeal returns the cut-off in a seal word. It reports false if the word
+// does not seal that block of that region.
 func OpenSeal(fold, block, word uint64) (cutoff uint64, ok bool) {
 	return word & (1<<cutoffBits - 1), word>>cutoffBits == sealTag(fold, block)
 }

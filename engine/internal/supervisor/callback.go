@@ -21,7 +21,9 @@ func (s *Supervisor) playerEvents() {
 		if q.Index.Load() != s.events {
 			continue
 		}
-		e := control.Event{TNS: q.EntryNS, Block: q.Block, Slot: int(q.Slot), EntryNS: q.EntryNS, ReturnNS: q.ReturnNS}
+		e := control.Event{
+			TNS: q.EntryNS, Block: q.Block, Slot: int(q.Slot), EntryNS: q.EntryNS, ReturnNS: q.ReturnNS,
+		}
 		kind, from, value := q.Kind, int(q.From), q.Value
 		if q.Index.Load() != s.events {
 			continue // overwritten while it was read
@@ -33,7 +35,7 @@ func (s *Supervisor) playerEvents() {
 // playerEvent publishes e, to which it adds what its kind needs.
 func (s *Supervisor) playerEvent(e control.Event, kind uint32, from int, value int64) {
 	log := func(level slog.Level, msg string, args ...any) {
-		about := []any{"role", "player", "pid", s.player.PID, "generation", s.player.Generation, "block", e.Block}
+		about := append(s.player.about(), "block", e.Block)
 		s.cfg.Log.Log(context.Background(), level, msg, append(about, args...)...)
 	}
 	switch kind {

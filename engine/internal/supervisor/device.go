@@ -33,21 +33,22 @@ func (s *Supervisor) heard(gen uint32, state string, latency int64, detail strin
 	if gen != p.Generation || p.State == process.Free || s.stopping {
 		return
 	}
-	args := []any{"role", "player", "pid", p.PID, "generation", p.Generation}
 	switch state {
 	case player.DevicePlaying:
 		p.device = control.Device{State: control.DevicePlaying, Name: detail, LatencyNS: latency}
 		s.publish(-1, control.Event{TNS: clock.Now(), Kind: control.SinkRestored, Cause: detail})
-		s.cfg.Log.Info("the device plays", append(args, "device", detail, "latency_ms", float64(latency)/1e6)...)
+		s.cfg.Log.Info("the device plays",
+			append(p.about(), "device", detail, "latency_ms", float64(latency)/1e6)...)
 	case player.DeviceLost:
-		s.loseDevice(detail, args)
+		s.loseDevice(detail)
 	}
 }
 
 // loseDevice records that the clock now paces the player because there is no
 // device.
-func (s *Supervisor) loseDevice(why string, args []any) {
+func (s *Supervisor) loseDevice(why string) {
 	s.player.device = control.Device{State: control.DeviceWaiting, Why: why}
 	s.publish(-1, control.Event{TNS: clock.Now(), Kind: control.SinkLost, Cause: why})
-	s.cfg.Log.Warn("no device: the clock paces and the music goes on, unheard", append(args, "cause", why)...)
+	s.cfg.Log.Warn("no device: the clock paces and the music goes on, unheard",
+		append(s.player.about(), "cause", why)...)
 }

@@ -30,7 +30,8 @@ func (s *Supervisor) reconcile() {
 		case w.State != process.Live:
 		case s.pool.Idle(i):
 			idle++
-		case s.pool.Renders(i) && (s.pool.Rings[i].State.Load() == shm.StateRendering || s.player.State == process.Free):
+		case !s.pool.Renders(i):
+		case s.pool.Rings[i].State.Load() == shm.StateRendering, s.player.State == process.Free:
 			rendering++
 		}
 	}

@@ -31,6 +31,11 @@ type playerProc struct {
 	device   control.Device
 }
 
+// about returns the arguments of a log line that name the player.
+func (p *playerProc) about() []any {
+	return []any{"role", "player", "pid", p.PID, "generation", p.Generation}
+}
+
 // startPlayer starts a player on the region as it stands. The previous player,
 // if any, has been reaped.
 func (s *Supervisor) startPlayer() {
@@ -44,14 +49,16 @@ func (s *Supervisor) startPlayer() {
 		return
 	}
 	_ = unix.SetNonblock(pair[0], true) // so that closing ends a read
-	ours, theirs := os.NewFile(uintptr(pair[0]), "player control"), os.NewFile(uintptr(pair[1]), "player control")
+	ours := os.NewFile(uintptr(pair[0]), "player control")
+	theirs := os.NewFile(uintptr(pair[1]), "player control")
 	now := time.Now()
 	p.State, p.Begun, p.Since, p.Hung, p.control, p.played = process.Starting, now, now, false, ours, false
 	p.from = s.pool.Player.Playout.Load()
 	p.Generation++
 	gen := p.Generation
 	s.spawn.jobs <- job{
-		path: s.cfg.Player, args: s.cfg.PlayerArgs, files: s.pool.playerFiles(theirs), env: s.childEnv(), orphan: true,
+		path: s.cfg.Player, args: s.cfg.PlayerArgs, files: s.pool.playerFiles(theirs), env: s.childEnv(),
+		orphan: true,
 		done: func(proc *os.Process, err error) {
 			_ = theirs.Close()
 			if err != nil {
@@ -99,16 +106,17 @@ func (s *Supervisor) playerExit(e exit) {
 	}
 	cause := describe(e.state)
 	s.publishAs(-1, e.generation, pid, control.Event{TNS: e.ns, Kind: control.PlayerDown, Cause: cause})
-	s.cfg.Log.Warn("player down", "role", "player", "pid", pid, "generation", e.generation, "cause", cause)
+	s.cfg.Log.Warn("player down", append(p.about(), "cause", cause)...)
 	if p.device.State == control.DevicePlaying {
-		s.loseDevice("player down: "+cause, []any{"role", "player", "pid", pid, "generation", e.generation})
+		s.loseDevice("player down: " + cause)
 	}
 	if played {
 		p.restarts.worked()
 		return
 	}
 	if !p.restarts.fail(time.Now()) {
-		s.fail(fmt.Errorf("supervisor: %d players in a row died before they played, the last (pid %d) with %s",
+		s.fail(fmt.Errorf(
+			"supervisor: %d players in a row died before they played, the last (pid %d) with %s",
 			maxFailed, pid, cause))
 	}
 }
@@ -143,10 +151,10 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 			close(s.playing)
 		}
 		if p.downNS == 0 {
-			s.cfg.Log.Debug("player plays", "role", "player", "pid", p.PID, "generation", p.Generation)
+			s.cfg.Log.Debug("player plays", p.about()...)
 		} else {
-			s.cfg.Log.Info("player plays again", "role", "player", "pid", p.PID, "generation", p.Generation,
-				"silent_ms", ms(clock.Now()-p.downNS), "block", playout)
+			s.cfg.Log.Info("player plays again",
+				append(p.about(), "silent_ms", ms(clock.Now()-p.downNS), "block", playout)...)
 		}
 	}
 	// A player requests blocks by itself, so there is always work for it.
@@ -154,18 +162,18 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 	hung := p.progress.observe(playout, playout+p.ticks, dt, s.playerHang(), late)
 	if hung && !p.Hung && now.Sub(p.Begun) > startLimit {
 		p.Hung = true
-		s.cfg.Log.Warn("player hung, killing it", "role", "player", "pid", p.PID, "generation", p.Generation)
+		s.cfg.Log.Warn("player hung, killing it", p.about()...)
 		_ = p.proc.Kill()
 	}
 	if e := s.pool.Player.SinkError.Load(); e != p.sinkErr {
 		p.sinkErr = e
 		kind, level, cause := control.SinkRestored, slog.LevelInfo, ""
 		if e != 0 {
-			kind, level, cause = control.SinkLost, slog.LevelError, fmt.Sprintf("%s: %v", s.cfg.Sink, unix.Errno(e))
+			kind, level = control.SinkLost, slog.LevelError
+			cause = fmt.Sprintf("%s: %v", s.cfg.Sink, unix.Errno(e))
 		}
 		s.publish(-1, control.Event{TNS: clock.Now(), Kind: kind, Cause: cause})
-		s.cfg.Log.Log(context.Background(), level, kind,
-			"role", "player", "pid", p.PID, "generation", p.Generation, "cause", cause)
+		s.cfg.Log.Log(context.Background(), level, kind, append(p.about(), "cause", cause)...)
 	}
 }
 

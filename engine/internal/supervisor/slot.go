@@ -188,8 +188,8 @@ func (s *Supervisor) report(i int, cause string) {
 	if s.stopping {
 		return // a user who stops the engine needs no line per worker
 	}
-	s.cfg.Log.Warn("worker down", "role", w.role, "slot", i, "pid", w.PID, "generation", w.Generation, "cause", cause,
-		"while", w.Phase, "lost_frames", s.cost())
+	s.cfg.Log.Warn("worker down", "role", w.role, "slot", i, "pid", w.PID, "generation", w.Generation,
+		"cause", cause, "while", w.Phase, "lost_frames", s.cost())
 }
 
 // exit handles a wait status: the sure path, after which a ring has no writer
@@ -219,7 +219,8 @@ func (s *Supervisor) exit(e exit) {
 	}
 	w.State, w.Since, w.proc = process.Exited, time.Now(), nil
 	if early && !w.ordered && !s.stopping && !s.restarts.fail(time.Now()) {
-		s.fail(fmt.Errorf("supervisor: %d workers in a row died before they were ready, the last (pid %d) with %s",
+		s.fail(fmt.Errorf(
+			"supervisor: %d workers in a row died before they were ready, the last (pid %d) with %s",
 			maxFailed, w.PID, cause))
 	}
 }

@@ -83,7 +83,8 @@ func New(cfg Config) *Supervisor {
 	s := &Supervisor{
 		cfg: cfg, pool: cfg.Pool, slots: make([]slot, len(cfg.Pool.Rings)),
 		notes: make(chan note, 4096), exits: make(chan exit, 64), asks: make(chan func(), 64),
-		playing: make(chan struct{}), ended: make(chan struct{}), watched: make(chan struct{}), failed: make(chan error, 1),
+		playing: make(chan struct{}), ended: make(chan struct{}), watched: make(chan struct{}),
+		failed: make(chan error, 1),
 		events: cfg.Pool.Player.Events.Load(),
 	}
 	if cfg.Device {

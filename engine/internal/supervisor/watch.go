@@ -19,9 +19,11 @@ const (
 )
 
 type note struct {
-	kind  noteKind
-	slot  int
-	owner uint32 // generation of the process meant: the slot may have another one by the time the note is read
+	kind noteKind
+	slot int
+	// owner is the generation of the process meant: the slot may have another
+	// one by the time the note is read.
+	owner uint32
 	ns    int64
 }
 
@@ -64,7 +66,9 @@ func (s *Supervisor) watch() {
 		}
 		last = now
 		for slot, r := range s.pool.Rings {
-			is := seen{s.pool.Host.Slots[slot].Generation.Load(), r.Robust.Load(), r.Leave.Load(), r.State.Load()}
+			is := seen{
+				s.pool.Host.Slots[slot].Generation.Load(), r.Robust.Load(), r.Leave.Load(), r.State.Load(),
+			}
 			was := known[slot]
 			if is.owner != was.owner {
 				was = seen{} // another process: its words are not compared with its predecessor's
