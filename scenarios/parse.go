@@ -9,9 +9,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/BurntSushi/toml"
+
 	"chronus/engine/control"
 	"chronus/harness/report"
-	"github.com/BurntSushi/toml"
 )
 
 // maxPause in seconds: longer ones are several cycles in which nothing happens.
@@ -220,8 +221,7 @@ func (f source) checkJudge(s *Scenario) error {
 var kinds = []string{
 	control.WorkerSpawned, control.WorkerReady, control.WorkerLeaving, control.WorkerDown, control.WorkerExited,
 	control.Switched, control.WorkerPromoted, control.RedundancyRestored, control.FramesLost, control.WorkerHung,
-	control.WorkerDiverged, control.SinkLost, control.SinkRestored, control.PlayerDown, control.PlayerStarted,
-	control.CommandQuarantined,
+	control.SinkLost, control.SinkRestored, control.PlayerDown, control.PlayerStarted,
 }
 
 // Kinds are the events whose number a fault decides, and which a scenario may therefore expect.

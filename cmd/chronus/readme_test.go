@@ -126,6 +126,7 @@ func TestReadmeNamesOnlyWhatExists(t *testing.T) {
 	for _, e := range readme(t) {
 		for line := range strings.Lines(e.text) {
 			line, _, _ = strings.Cut(line, "#")
+			line, _, _ = strings.Cut(line, " > ")
 			word := strings.Fields(line)
 			switch {
 			case strings.HasPrefix(line, "bin/chronus "):

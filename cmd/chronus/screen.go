@@ -16,9 +16,6 @@ import (
 func writeStatus(w io.Writer, st *control.Status) {
 	fmt.Fprintf(w, "%s  %s to %s  %d Hz, %d frames per block, %s  block %d  %s\n",
 		st.State, st.Patch, st.Sink, st.Rate, st.Frames, channels(st.Channels), st.Block, clock(st))
-	if st.Error != "" {
-		fmt.Fprintln(w, "error     "+st.Error)
-	}
 	fmt.Fprintln(w)
 	writeProcesses(w, st)
 	fmt.Fprintln(w)

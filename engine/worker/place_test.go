@@ -4,11 +4,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"chronus/engine/internal/shm"
 )
 
-// TestOnlyWhoCameLastIsSurplus: of more renderers than replicas, those that came later give way, however late the others are
-// as long as they work; for one that stands still nobody gives way.
-func TestOnlyWhoCameLastIsSurplus(t *testing.T) {
+// TestOnlyTheLastToComeIsSurplus: if more workers than replicas render, the
+// ones activated last give way, however late the others are, as long as those
+// make progress. To one that stands still no worker gives way.
+func TestOnlyTheLastToComeIsSurplus(t *testing.T) {
 	const lead = 3
 	s := newSession(t, lead, 1)
 	for slot := range 3 {
@@ -23,7 +26,7 @@ func TestOnlyWhoCameLastIsSurplus(t *testing.T) {
 	}
 	surplus := func() (is []int) {
 		for slot := range 3 {
-			if s.workers[slot].surplus() {
+			if s.workers[slot].place.surplus() {
 				is = append(is, slot)
 			}
 		}
@@ -32,7 +35,7 @@ func TestOnlyWhoCameLastIsSurplus(t *testing.T) {
 	play(0, 1, 2)
 	require.Equal(t, []int{2}, surplus(), "all keep up")
 
-	// 1 falls behind further than the lead and goes on to work: 2 stays the surplus one.
+	// 1 falls further behind than the lead but keeps working: 2 stays surplus.
 	for range lead + 2 {
 		play(0, 2)
 	}
@@ -40,14 +43,15 @@ func TestOnlyWhoCameLastIsSurplus(t *testing.T) {
 	require.NoError(t, s.workers[1].Step())
 	require.Equal(t, []int{2}, surplus(), "late is not dead")
 
-	// 1 stands still for longer than anybody may.
+	// 1 stands still for longer than any worker may.
 	for slot := range 3 {
-		s.workers[slot].others[1].progressed -= (lead + 2) * s.Host.Geo.BlockNS()
+		s.workers[slot].place.others[1].progressed -= (lead + 2) * s.Host.Geo.BlockNS()
 	}
 	require.Empty(t, surplus(), "2 is needed")
 
-	// Who is activated looks at the others anew: what they did before says nothing.
+	// A worker that is activated observes the others anew: their progress
+	// before its activation counts for nothing.
 	s.Kill(0)
-	s.workers[2].others = [len(s.workers[2].others)]progress{}
+	s.workers[2].place.others = [shm.MaxSlots]progress{}
 	require.Empty(t, surplus())
 }

@@ -1,26 +1,25 @@
-//go:build linux
-
-package engine
+package control
 
 import (
 	"math"
 	"slices"
 
-	"chronus/engine/control"
 	"chronus/engine/internal/shm"
+	"chronus/engine/quantile"
 )
 
-// second is how far back the figures of the sound go, ns.
+// second is how far back the figures of the sound go, in ns.
 const second = int64(1e9)
 
-// heard is what the delivered blocks of the last second say. It is computed when somebody asks, out of the player's
-// region, so that it costs nothing while nobody does. The callback writes on meanwhile: a block that changed under the
-// reading, or was about to, is left out.
-func heard(p *shm.Player, g *shm.Geometry, now int64) (*control.Levels, *control.Callback) {
+// heard measures the delivered blocks of the last second, nil if there are
+// none. It is computed on request from the player's region and costs nothing
+// otherwise. The callback keeps writing meanwhile: a block that changed while
+// it was read, or was about to, is left out.
+func heard(p *shm.Player, g *shm.Geometry, now int64) (*Levels, *Callback) {
 	var sound loudness
 	var took, late []int64
 	at, anchor := p.Anchor()
-	origin := p.OriginAt.Load() // before it there was another grid
+	origin := p.OriginAt.Load() // an earlier block belongs to another grid
 	block := make([]float32, g.Samples())
 	playout := p.Playout.Load()
 	for n := playout; n > 0 && playout-n < shm.DeliveredCount-1; n-- {
@@ -54,37 +53,34 @@ func heard(p *shm.Player, g *shm.Geometry, now int64) (*control.Levels, *control
 	}
 	slices.Sort(took)
 	slices.Sort(late)
-	return &levels, &control.Callback{
-		Blocks: len(took), P50NS: rank(took, 50), P99NS: rank(took, 99), MaxNS: rank(took, 100),
-		LateP99NS: rank(late, 99), LateMaxNS: rank(late, 100),
+	return &levels, &Callback{
+		Blocks:    len(took),
+		P50NS:     quantile.Nearest(took, 0.5),
+		P99NS:     quantile.Nearest(took, 0.99),
+		MaxNS:     quantile.Nearest(took, 1),
+		LateP99NS: quantile.Nearest(late, 0.99),
+		LateMaxNS: quantile.Nearest(late, 1),
 	}
 }
 
-// due is when a block is due, so many blocks after the anchor (or, negative, before it), in ns after it.
+// due returns how long after the anchor's block the one that many blocks later
+// is due, in ns; both are negative for an earlier block.
 func due(blocks int64, g *shm.Geometry) int64 {
 	frames, rate := blocks*int64(g.Frames), int64(g.Rate)
 	return frames/rate*second + frames%rate*second/rate
 }
 
-// rank is the percentile of sorted times by nearest rank, 0 of none.
-func rank(sorted []int64, percent int) int64 {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[max((len(sorted)*percent+99)/100, 1)-1]
-}
-
-// loudness adds samples up.
+// loudness accumulates samples.
 type loudness struct {
 	peak, squares      float64
-	samples, strangers uint64
+	samples, notFinite uint64
 }
 
 func (l *loudness) add(block []float32) {
 	for _, s := range block {
 		v := math.Abs(float64(s))
 		if v > math.MaxFloat32 || v != v {
-			l.strangers++
+			l.notFinite++
 			continue
 		}
 		l.peak = max(l.peak, v)
@@ -93,19 +89,19 @@ func (l *loudness) add(block []float32) {
 	l.samples += uint64(len(block))
 }
 
-func (l *loudness) levels() control.Levels {
+func (l *loudness) levels() Levels {
 	rms := 0.0
-	if n := l.samples - l.strangers; n > 0 {
+	if n := l.samples - l.notFinite; n > 0 {
 		rms = math.Sqrt(l.squares / float64(n))
 	}
-	return control.Levels{PeakDBFS: dbfs(l.peak), RMSDBFS: dbfs(rms), NotFinite: l.strangers}
+	return Levels{PeakDBFS: dbfs(l.peak), RMSDBFS: dbfs(rms), NotFinite: l.notFinite}
 }
 
-// dbfs is an amplitude in dB of full scale, to a hundredth.
+// dbfs converts an amplitude to dB of full scale, rounded to a hundredth.
 func dbfs(amplitude float64) float64 {
 	if amplitude <= 0 {
-		return control.SilenceDBFS
+		return SilenceDBFS
 	}
 	db := math.Round(20*math.Log10(amplitude)*100) / 100
-	return max(db, control.SilenceDBFS) + 0 // no negative zero
+	return max(db, SilenceDBFS) + 0 // no negative zero
 }
