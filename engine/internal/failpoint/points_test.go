@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,7 +64,8 @@ func TestEveryPointIsPassedInOnePlace(t *testing.T) {
 			return true
 		}
 		name := spec.Names[0].Name
-		if strings.HasPrefix(name, "Publish") || strings.HasPrefix(name, "Restore") || strings.HasPrefix(name, "Seal") {
+		isPoint := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+		if slices.ContainsFunc([]string{"Publish", "Restore", "Seal"}, isPoint) {
 			points++
 			require.Equal(t, 1, seen[name], name)
 		}
