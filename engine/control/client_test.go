@@ -14,7 +14,8 @@ import (
 func TestClientReadsTheWholeStatus(t *testing.T) {
 	path := socketPath(t)
 	want := Status{
-		State: StatePlaying, Rate: 44100, Frames: 256, Block: 1 << 60, Workers: []Worker{{Role: RolePrimary, PID: 71, CPU: -1}},
+		State: StatePlaying, Rate: 44100, Frames: 256, Block: 1 << 60,
+		Workers:  []Worker{{Role: RolePrimary, PID: 71, CPU: -1}},
 		DriftPPM: 0.25, Player: Player{PID: 70, Sched: "fifo"}, Patch: "sine",
 	}
 	start(t, path, func() Status { return want }, new(Hub))

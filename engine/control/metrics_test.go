@@ -93,13 +93,18 @@ func TestEveryFigureOfTheStatusIsAMetric(t *testing.T) {
 
 func TestMetricsPassPrometheusLint(t *testing.T) {
 	path := socketPath(t)
-	full := Status{State: StatePlaying, Levels: new(Levels), Callback: new(Callback), LastFailover: &Failover{SwitchNS: 1, PromoteNS: 1, MendNS: 1}}
+	full := Status{
+		State: StatePlaying, Levels: new(Levels), Callback: new(Callback),
+		LastFailover: &Failover{SwitchNS: 1, PromoteNS: 1, MendNS: 1},
+	}
 	start(t, path, func() Status { return full }, new(Hub))
 	resp, _ := request(t, path, "/metrics")
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	for _, name := range []string{"chronus_blocks_total 0", "chronus_last_mend_seconds 1e-09", "go_goroutines ", "process_open_fds "} {
+	for _, name := range []string{
+		"chronus_blocks_total 0", "chronus_last_mend_seconds 1e-09", "go_goroutines ", "process_open_fds ",
+	} {
 		require.Contains(t, string(text), "\n"+name)
 	}
 	problems, err := promlint.New(strings.NewReader(string(text))).Lint()

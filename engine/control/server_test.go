@@ -37,7 +37,8 @@ func subscribers(h *Hub) int {
 
 func TestStatusIsOneObjectAndANewline(t *testing.T) {
 	path := socketPath(t)
-	start(t, path, func() Status { return Status{State: StateStarting, OSC: "127.0.0.1:5005", Sink: "wav:<a&b>"} }, new(Hub))
+	starting := Status{State: StateStarting, OSC: "127.0.0.1:5005", Sink: "wav:<a&b>"}
+	start(t, path, func() Status { return starting }, new(Hub))
 	resp, _ := request(t, path, "/status")
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 	require.Equal(t, "application/json", resp.Header.Get("Content-Type"))
@@ -55,13 +56,15 @@ func TestStatusThatJSONCannotHoldIsAnErrorAndNotAnEmptyAnswer(t *testing.T) {
 	path := socketPath(t)
 	start(t, path, func() Status { return Status{DriftPPM: math.NaN()} }, new(Hub))
 	_, err := NewClient(path).Status(patient(t))
-	require.EqualError(t, err, "control: "+path+": GET /status: 500 Internal Server Error: control: status: json: unsupported value: NaN")
+	require.EqualError(t, err, "control: "+path+": GET /status: 500 Internal Server Error: "+
+		"control: status: json: unsupported value: NaN")
 }
 
 func TestWrongRequestsAreRefused(t *testing.T) {
 	path := socketPath(t)
 	s := start(t, path, playing, new(Hub))
-	s.Handle("GET /another", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "page") }))
+	page := func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "page") }
+	s.Handle("GET /another", http.HandlerFunc(page))
 	for _, c := range []struct {
 		url  string
 		want int
@@ -88,7 +91,8 @@ func TestHeaderComesBeforeTheFirstEventAndEachEventAtOnce(t *testing.T) {
 		hub.Publish(event(n))
 		line, err := lines.ReadString('\n')
 		require.NoError(t, err)
-		require.Equal(t, fmt.Sprintf(`{"t_ns":%d,"block":%d,"kind":"switched","slot":%d}`+"\n", n, n, n), line)
+		want := fmt.Sprintf(`{"t_ns":%d,"block":%d,"kind":"switched","slot":%d}`+"\n", n, n, n)
+		require.Equal(t, want, line)
 	}
 }
 

@@ -37,7 +37,8 @@ func TestLiveEngineIsRefusedEvenIfItDoesNotAnswer(t *testing.T) {
 	first, err := Listen(path) // never served, so it does not answer
 	require.NoError(t, err)
 	_, err = Listen(path)
-	require.EqualError(t, err, fmt.Sprintf("control: %s: an engine is already running there (pid %d)", path, os.Getpid()))
+	want := fmt.Sprintf("control: %s: an engine is already running there (pid %d)", path, os.Getpid())
+	require.EqualError(t, err, want)
 	require.NoError(t, first.Close())
 	second, err := Listen(path)
 	require.NoError(t, err)
@@ -138,11 +139,16 @@ func TestAnythingButADeadSocketIsLeftAlone(t *testing.T) {
 		make func(path string) error
 		want string
 	}{
-		{"file", func(p string) error { return os.WriteFile(p, []byte("precious"), 0o600) }, "is not a socket"},
+		{"file", func(p string) error {
+			return os.WriteFile(p, []byte("precious"), 0o600)
+		}, "is not a socket"},
 		{"directory", func(p string) error { return os.Mkdir(p, 0o700) }, "is not a socket"},
 		{"fifo", func(p string) error { return unix.Mkfifo(p, 0o600) }, "is not a socket"},
 		{"dangling link", func(p string) error { return os.Symlink("nowhere", p) }, "is not a socket"},
-		{"link to a dead socket", func(p string) error { dead(t, p+"2"); return os.Symlink(p+"2", p) }, "is not a socket"},
+		{"link to a dead socket", func(p string) error {
+			dead(t, p+"2")
+			return os.Symlink(p+"2", p)
+		}, "is not a socket"},
 		{"live datagram socket", func(p string) error {
 			c, err := net.ListenPacket("unixgram", p)
 			if err == nil {
@@ -240,7 +246,9 @@ func TestDefaultDirectoryOfAnotherUserIsRefused(t *testing.T) {
 		make func(dir string) error
 		want string
 	}{
-		{"open to others", func(d string) error { return errors.Join(os.Mkdir(d, 0o700), os.Chmod(d, 0o777)) }, "is writable by others (mode 0777)"},
+		{"open to others", func(d string) error {
+			return errors.Join(os.Mkdir(d, 0o700), os.Chmod(d, 0o777))
+		}, "is writable by others (mode 0777)"},
 		{"link", func(d string) error { return os.Symlink("/tmp", d) }, "not a directory"},
 		{"file", func(d string) error { return os.WriteFile(d, nil, 0o600) }, "not a directory"},
 	} {

@@ -46,7 +46,9 @@ func TestStatusBeforeTheStart(t *testing.T) {
 // TestStatusShowsItsSources gives each source a number of its own.
 func TestStatusShowsItsSources(t *testing.T) {
 	p := &Processes{
-		Player:    process.Info{State: process.Live, PID: os.Getpid(), Generation: 2, Begun: time.Now().Add(-time.Hour)},
+		Player: process.Info{
+			State: process.Live, PID: os.Getpid(), Generation: 2, Begun: time.Now().Add(-time.Hour),
+		},
 		Device:    Device{State: DevicePlaying, Name: "hall", LatencyNS: 30},
 		Failover:  Failover{PromoteNS: 31, Mending: true},
 		Restarted: 32,
@@ -98,7 +100,9 @@ func TestWorkersAreShownByRoleThenSlot(t *testing.T) {
 	down.State, starting.State = process.Down, process.Starting
 	p := &Processes{Workers: []process.Info{live, starting, live, down, {}, {State: process.Exited}, live}}
 	s, r := sources(t, p)
-	for slot, state := range map[int]uint32{0: shm.StateIdle, 2: shm.StateRendering, 3: shm.StateRendering, 6: shm.StateRestoring} {
+	for slot, state := range map[int]uint32{
+		0: shm.StateIdle, 2: shm.StateRendering, 3: shm.StateRendering, 6: shm.StateRestoring,
+	} {
 		r.Own(slot, state)
 	}
 	for _, slot := range []int{2, 6} {
@@ -126,7 +130,7 @@ func TestWorkersAreShownByRoleThenSlot(t *testing.T) {
 	require.Positive(t, standby.AgeNS)
 	standby.AgeNS, standby.RSS = 0, 0
 	require.Equal(t, Worker{
-		Role: RoleStandby, Slot: 2, PID: 70, Generation: 5, State: WorkerRendering, Block: 80, RenderAlloc: 82, GCs: 83,
-		CPU: 1, PromotedBlock: 81,
+		Role: RoleStandby, Slot: 2, PID: 70, Generation: 5, State: WorkerRendering, Block: 80,
+		RenderAlloc: 82, GCs: 83, CPU: 1, PromotedBlock: 81,
 	}, standby)
 }

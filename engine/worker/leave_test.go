@@ -59,9 +59,10 @@ func sleeper(t *testing.T, own *shm.Ring) (woken <-chan struct{}) {
 		}
 	}()
 	path := fmt.Sprintf("/proc/self/task/%d/syscall", <-tid)
+	asleep := fmt.Sprintf("%d %p ", unix.SYS_FUTEX, &own.Leave)
 	require.Eventually(t, func() bool {
 		text, err := os.ReadFile(path)
-		return err == nil && strings.HasPrefix(string(text), fmt.Sprintf("%d %p ", unix.SYS_FUTEX, &own.Leave))
+		return err == nil && strings.HasPrefix(string(text), asleep)
 	}, 20*time.Second, time.Millisecond)
 	return over
 }

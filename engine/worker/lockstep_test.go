@@ -59,7 +59,10 @@ func newSession(t testing.TB, lead int, seed uint64) *session {
 	require.NoError(t, err)
 	g, err := shm.NewGeometry(44100, 16, 1, lead, 2, 2, c.Program.Words(), false)
 	require.NoError(t, err)
-	s := &session{Rig: rig.New(t, g), t: t, code: c, workers: make([]*Worker, g.Slots), rnd: rand.New(rand.NewPCG(seed, 1))}
+	s := &session{
+		Rig: rig.New(t, g), t: t, code: c, workers: make([]*Worker, g.Slots),
+		rnd: rand.New(rand.NewPCG(seed, 1)),
+	}
 	s.log = cmdlog.NewWriter(s.Host, s.Player, s.Rings)
 	s.queue = cmdlog.NewQueue(s.log, func(i uint64, c command.Command) {
 		s.commands = append(s.commands, tape.Command{Index: i, Address: c.Address, Value: c.Value, Frame: -1})
@@ -129,8 +132,9 @@ func (s *session) replay() *tape.Result {
 	g := s.Host.Geo
 	path := filepath.Join(s.t.TempDir(), "tape")
 	w, err := tape.Create(path, tape.Header{
-		Version: tape.Version, Rate: int(g.Rate), Frames: int(g.Frames), Channels: int(g.Channels), Lead: int(g.Lead),
-		Replicas: 2, Spares: 2, Slots: int(g.Slots), Ring: int(g.Ring), Patch: "test", PatchText: testPatch,
+		Version: tape.Version, Rate: int(g.Rate), Frames: int(g.Frames), Channels: int(g.Channels),
+		Lead: int(g.Lead), Replicas: 2, Spares: 2, Slots: int(g.Slots), Ring: int(g.Ring),
+		Patch: "test", PatchText: testPatch,
 	})
 	require.NoError(s.t, err)
 	for i := range s.commands {
@@ -140,7 +144,8 @@ func (s *session) replay() *tape.Result {
 	for n := range s.Player.Playout.Load() {
 		d, samples := s.Player.Delivered(n)
 		require.Equal(s.t, n+1, d.Block.Load())
-		b.Block, b.Prev, b.Cutoff, b.Sealed, b.Slot, b.Flags, b.Sum = n, d.Prev, d.Cutoff, d.Sealed, d.Slot, d.Flags, d.Sum
+		b.Block, b.Prev, b.Cutoff, b.Sealed = n, d.Prev, d.Cutoff, d.Sealed
+		b.Slot, b.Flags, b.Sum = d.Slot, d.Flags, d.Sum
 		copy(b.Sums, d.Sums[:])
 		copy(b.Samples, samples)
 		require.NoError(s.t, w.Block(&b))
@@ -310,7 +315,8 @@ func TestRestoreTakesNothingThatDoesNotVerify(t *testing.T) {
 	require.Equal(t, want-3, s.workers[1].next)
 	s.step(1)
 	require.Equal(t, want, s.workers[1].next)
-	require.Equal(t, ring.Sum(s.Rings[0], want-1), ring.Sum(s.Rings[1], want-1), "rendered again, the same bits")
+	again := ring.Sum(s.Rings[1], want-1)
+	require.Equal(t, ring.Sum(s.Rings[0], want-1), again, "rendered again, the same bits")
 }
 
 func TestSealOfAnotherEngineEndsTheWorker(t *testing.T) {

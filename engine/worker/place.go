@@ -13,8 +13,8 @@ import (
 const placeEvery = 8
 
 // placement gives the render thread the priority and the CPU that fit what the
-// worker is doing. It acts on the calling thread and does nothing at all
-// unless SCHED_FIFO is granted.
+// worker is doing. It acts on the calling thread, and leaves it alone unless
+// SCHED_FIFO is granted.
 type placement struct {
 	roster.Roster
 	own  *shm.Ring

@@ -84,7 +84,8 @@ func TestNoFlippedBitPasses(t *testing.T) {
 	} {
 		for bit := range 8 * len(part.bytes) {
 			part.bytes[bit/8] ^= 1 << (bit % 8)
-			require.False(t, ring.CopyState(r.Rings[0], fold, 7, &h, gotSamples, gotState), "%s bit %d", part.name, bit)
+			require.False(t, ring.CopyState(r.Rings[0], fold, 7, &h, gotSamples, gotState),
+				"%s bit %d", part.name, bit)
 			if !part.state {
 				require.False(t, ring.Copy(r.Rings[0], fold, 7, &h, gotSamples), "%s bit %d", part.name, bit)
 			}

@@ -2,9 +2,10 @@
 // each, read-only views of them, futexes, and the one description of the shared
 // layout.
 //
-// All unsafe code and all system calls of the data path are here. The package
-// must not depend on what a region means: that is defined by the packages above
-// it (cmdlog, ring, player).
+// All unsafe code and all system calls of the data path are here, except the
+// reading of the clock (package clock). The package must not depend on what a
+// region means: that is defined by the packages above it (cmdlog, ring,
+// player).
 //
 // There are three kinds of region, and each has exactly one writing process:
 //

@@ -28,7 +28,7 @@ func TestGeometryHasTheSizesThatTheDesignNeeds(t *testing.T) {
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, g.Ring, uint32(MinRing))
 		require.GreaterOrEqual(t, g.Ring, 2*(g.Lead+MaxBurst))
-		require.GreaterOrEqual(t, g.Ring, g.Lead+MaxBurst+LateLook, "the late look must find its block in the ring")
+		require.GreaterOrEqual(t, g.Ring, g.Lead+MaxBurst+LateLook, "the late look must find its block")
 		require.GreaterOrEqual(t, g.LogRecords, HeadRoom*(g.Ring+g.Lead))
 		require.Positive(t, g.Behind())
 		require.Less(t, uint32(g.Lead), uint32(SealCount))

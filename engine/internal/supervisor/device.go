@@ -49,6 +49,6 @@ func (s *Supervisor) heard(gen uint32, state string, latency int64, detail strin
 func (s *Supervisor) loseDevice(why string) {
 	s.player.device = control.Device{State: control.DeviceWaiting, Why: why}
 	s.publish(-1, control.Event{TNS: clock.Now(), Kind: control.SinkLost, Cause: why})
-	s.cfg.Log.Warn("no device: the clock paces and the music goes on, unheard",
+	s.cfg.Log.Warn("no device: the clock paces and the music continues unheard",
 		append(s.player.about(), "cause", why)...)
 }

@@ -89,7 +89,7 @@ func (s *Supervisor) spawned(i int, gen uint32, p *os.Process, err error) {
 func (s *Supervisor) reap(i int, gen uint32, p *os.Process) {
 	st, err := p.Wait()
 	if err != nil {
-		s.cfg.Log.Error("wait for a process", "slot", i, "pid", p.Pid, "generation", gen, "error", err)
+		s.cfg.Log.Error("cannot wait for a process", "slot", i, "pid", p.Pid, "generation", gen, "error", err)
 	}
 	s.exits <- exit{slot: i, generation: gen, state: st, ns: clock.Now()}
 }
