@@ -9,9 +9,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/BurntSushi/toml"
+
 	"chronus/engine/control"
 	"chronus/harness/report"
-	"github.com/BurntSushi/toml"
 )
 
 // maxPause in seconds: longer ones are several cycles in which nothing happens.
@@ -216,15 +217,21 @@ func (f source) checkJudge(s *Scenario) error {
 	return nil
 }
 
-// kinds are the events whose number a fault decides.
-var kinds = []string{
-	control.WorkerSpawned, control.WorkerReady, control.WorkerLeaving, control.WorkerDown, control.WorkerExited,
-	control.Switched, control.WorkerPromoted, control.RedundancyRestored, control.FramesLost, control.WorkerHung,
-	control.WorkerDiverged, control.SinkLost, control.SinkRestored, control.PlayerDown, control.PlayerStarted,
-	control.CommandQuarantined,
+// kinds are the names of the events that a scenario may expect.
+var kinds = countedKinds()
+
+func countedKinds() []string {
+	var names []string
+	for _, k := range control.Kinds() {
+		if k.Counted {
+			names = append(names, k.Name)
+		}
+	}
+	return names
 }
 
-// Kinds are the events whose number a fault decides, and which a scenario may therefore expect.
+// Kinds returns the names of the events whose number a fault decides, and which
+// a scenario may therefore expect.
 func Kinds() []string { return slices.Clone(kinds) }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
