@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"chronus/engine/control"
-	"chronus/scenarios"
+	"chronus/harness/scenario"
 )
 
 // example is an indented block of the README. What is to be done with it stands in a comment of HTML before it, which no reader
@@ -140,7 +140,7 @@ func TestReadmeNamesOnlyWhatThereIs(t *testing.T) {
 
 	text, err := os.ReadFile(readmePath)
 	require.NoError(t, err)
-	all, err := scenarios.All()
+	all, err := scenario.All()
 	require.NoError(t, err)
 	names := map[string]bool{}
 	for _, s := range all {

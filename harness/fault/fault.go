@@ -88,22 +88,39 @@ type Spec struct {
 	Hold   int            // of kind kill-alone: blocks for which the host stays stopped
 }
 
-// Kind is an entry of the registry.
+// Kind is an entry of the registry. It holds all that the loader of scenarios
+// has to know of a kind, so that a new one is a file and an entry here.
 type Kind struct {
 	Doc     string   // one sentence
 	Targets []string // accepted; nil: takes none
-	New     func(s Spec, block time.Duration, p Point) Fault
+	// Points: a spec needs failpoints, of which each fault passes one. Only a
+	// build with failpoints has them.
+	Points bool
+	// Hold: a spec needs the number of blocks for which the fault lasts.
+	Hold bool
+	// Sends: each fault is a command, and hits no process.
+	Sends bool
+	New   func(s Spec, block time.Duration, p Point) Fault
 }
 
 var kinds = map[string]Kind{
-	"command":    {"none: a command is sent, one at a time", nil, newCommand},
-	"none":       {"nothing happens, for about as long as another fault would take", nil, newNone},
-	"kill":       {"SIGKILL", workerTargets, newSignal(unix.SIGKILL)},
-	"term":       {"SIGTERM", workerTargets, newSignal(unix.SIGTERM)},
-	"stop":       {"SIGSTOP: it hangs, alive", workerTargets, newSignal(unix.SIGSTOP)},
-	"flip":       {"one bit in every block of sound that it has ready is flipped; it lives on", survivorTargets, newFlip},
-	"kill-alone": {"SIGKILL while the host is stopped, for hold blocks", workerTargets, newAlone},
-	"crash":      {"SIGKILL to itself between two stores, at a failpoint", crashTargets, newCrash},
+	"command": {Doc: "none: a command is sent, one at a time", Sends: true, New: newCommand},
+	"none":    {Doc: "nothing happens, for about as long as another fault would take", New: newNone},
+	"kill":    {Doc: "SIGKILL", Targets: workerTargets, New: newSignal(unix.SIGKILL)},
+	"term":    {Doc: "SIGTERM", Targets: workerTargets, New: newSignal(unix.SIGTERM)},
+	"stop":    {Doc: "SIGSTOP: it hangs, alive", Targets: workerTargets, New: newSignal(unix.SIGSTOP)},
+	"flip": {
+		Doc:     "one bit in every block of sound that it has ready is flipped; it lives on",
+		Targets: survivorTargets, New: newFlip,
+	},
+	"kill-alone": {
+		Doc:     "SIGKILL while the host is stopped, for hold blocks",
+		Targets: workerTargets, Hold: true, New: newAlone,
+	},
+	"crash": {
+		Doc:     "SIGKILL to itself between two stores, at a failpoint",
+		Targets: crashTargets, Points: true, New: newCrash,
+	},
 }
 
 // Kinds lists the registry's names in order.
@@ -125,13 +142,13 @@ func (s Spec) Check() (field, why string) {
 		return "target", fmt.Sprintf("fault %q takes no target", s.Kind)
 	case k.Targets != nil && !slices.Contains(k.Targets, s.Target):
 		return "target", fmt.Sprintf("fault %q: unknown target %q (known: %s)", s.Kind, s.Target, strings.Join(k.Targets, ", "))
-	case s.Kind == "crash" && s.Points == nil:
-		return "points", `fault "crash" needs points`
-	case s.Kind != "crash" && s.Points != nil:
+	case k.Points && s.Points == nil:
+		return "points", fmt.Sprintf("fault %q needs points", s.Kind)
+	case !k.Points && s.Points != nil:
 		return "points", fmt.Sprintf("fault %q takes no points", s.Kind)
-	case s.Kind == "kill-alone" && s.Hold < 1:
-		return "hold", `fault "kill-alone" needs hold, in blocks, at least 1`
-	case s.Kind != "kill-alone" && s.Hold != 0:
+	case k.Hold && s.Hold < 1:
+		return "hold", fmt.Sprintf("fault %q needs hold, in blocks, at least 1", s.Kind)
+	case !k.Hold && s.Hold != 0:
 		return "hold", fmt.Sprintf("fault %q takes no hold", s.Kind)
 	}
 	return "", ""

@@ -1,4 +1,4 @@
-package scenarios
+package expect
 
 import (
 	"fmt"
@@ -6,19 +6,20 @@ import (
 	"strings"
 )
 
-// Count is how often something must happen: from Min to Max times. In a file it is a number, ">=N" or "N..M".
+// Count is how often something must happen: from Min to Max times. A scenario's
+// file has it as a number, as ">=N" or as "N..M".
 type Count struct{ Min, Max int }
 
 // unbounded is the Max of ">=N".
 const unbounded = int(^uint(0) >> 1)
 
-// Exactly is a Count that allows one number only.
+// Exactly returns the Count that allows n only.
 func Exactly(n int) Count { return Count{n, n} }
 
-// AtLeast is a Count without an upper bound.
+// AtLeast returns the Count without an upper bound.
 func AtLeast(n int) Count { return Count{n, unbounded} }
 
-// Allows says whether n is within.
+// Allows reports whether n is within the bounds.
 func (c Count) Allows(n int) bool { return c.Min <= n && n <= c.Max }
 
 func (c Count) String() string {
@@ -31,7 +32,7 @@ func (c Count) String() string {
 	return fmt.Sprintf("%d..%d", c.Min, c.Max)
 }
 
-// UnmarshalTOML reads a Count.
+// UnmarshalTOML reads a Count from a value of a TOML file.
 func (c *Count) UnmarshalTOML(v any) error {
 	bad := fmt.Errorf(`want a number of times, ">=N" or "N..M", not %v`, v)
 	switch v := v.(type) {

@@ -1,4 +1,4 @@
-package report
+package metric
 
 import (
 	"fmt"
@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// WriteMetrics writes the table of metrics for people, in Markdown.
-func WriteMetrics(w io.Writer) error {
+// WriteTable writes the table of metrics for people, in Markdown.
+func WriteTable(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("| metric | in runs.txt | at most | worse by | what it is | measured by |\n")
 	b.WriteString("| --- | --- | --- | --- | --- | --- |\n")
-	for _, m := range metrics {
+	for _, m := range table {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", m.Name, m.columnsText(), m.limitText(), m.worseText(), m.Doc, m.Source)
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
-		return fmt.Errorf("report: %w", err)
+		return fmt.Errorf("metric: %w", err)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package harness
+package metric
 
 import (
 	"math"
@@ -6,33 +6,65 @@ import (
 
 	"chronus/engine/tape"
 	"chronus/harness/oracle"
-	"chronus/harness/report"
 )
 
-// pace takes from the tape how long callbacks took, how late they were entered and how far they drifted.
-func pace(run *report.Run, res *oracle.Result) {
-	calls := floats(res.CallbackNS())
-	if len(calls) == 0 {
-		return
+// start is taken from the first block on the tape.
+func start(j *Judged) (float64, bool) {
+	if j.Truth == nil || len(j.Truth.Index) == 0 {
+		return 0, false
 	}
-	run.Set(report.CallbackP99, report.Quantile(calls, 0.99))
-	run.Set(report.CallbackMax, slices.Max(calls))
-	if switches := floats(res.SwitchNS()); len(switches) > 0 {
-		run.Set(report.FailoverCallMax, slices.Max(switches))
+	return float64(j.Truth.Index[0].EntryNS - j.Record.BeginNS), true
+}
+
+func stop(j *Judged) (float64, bool) {
+	return float64(j.Record.StopNS), j.Record.StopNS > 0
+}
+
+// commands leaves out those that were not heard, which the oracle counts.
+func commands(j *Judged) (all []float64) {
+	if j.Truth == nil {
+		return nil
 	}
-	block := float64(run.Engine.Frames) / float64(run.Engine.Rate) // exact, unlike BlockNS
-	var late []float64
-	drift := math.NaN()
-	for _, part := range anchored(res.Index) {
-		late = append(late, behind(part, block)...)
-		if ppm, ok := driftPPM(part, block); ok && !(math.Abs(ppm) <= drift) {
-			drift = math.Abs(ppm)
+	for _, ns := range j.Truth.CommandNS {
+		if ns >= 0 {
+			all = append(all, float64(ns))
 		}
 	}
-	run.Set(report.EntryLateP99, report.Quantile(late, 0.99))
-	if !math.IsNaN(drift) {
-		run.Set(report.Drift, drift)
+	return all
+}
+
+func commandBlocks(j *Judged) []float64 {
+	all := commands(j)
+	for i := range all {
+		all[i] /= float64(j.BlockNS)
 	}
+	return all
+}
+
+// calls returns the durations of the callback calls on the tape.
+func calls(j *Judged) []float64 {
+	if j.Truth == nil {
+		return nil
+	}
+	return floats(j.Truth.CallbackNS())
+}
+
+func callbackP99(j *Judged) (float64, bool) {
+	all := calls(j)
+	return Quantile(all, 0.99), len(all) > 0
+}
+
+func callbackMax(j *Judged) (float64, bool) {
+	all := calls(j)
+	return Quantile(all, 1), len(all) > 0
+}
+
+func failoverCallMax(j *Judged) (float64, bool) {
+	if j.Truth == nil {
+		return 0, false
+	}
+	all := floats(j.Truth.SwitchNS())
+	return Quantile(all, 1), len(all) > 0
 }
 
 func floats(ns []int64) []float64 {
@@ -41,6 +73,37 @@ func floats(ns []int64) []float64 {
 		all[i] = float64(v)
 	}
 	return all
+}
+
+// blockSeconds is exact, unlike BlockNS.
+func (j *Judged) blockSeconds() float64 {
+	return float64(j.Record.Engine.Frames) / float64(j.Record.Engine.Rate)
+}
+
+func entryLateP99(j *Judged) (float64, bool) {
+	if len(calls(j)) == 0 {
+		return 0, false
+	}
+	var late []float64
+	for _, part := range anchored(j.Truth.Index) {
+		late = append(late, behind(part, j.blockSeconds())...)
+	}
+	return Quantile(late, 0.99), true
+}
+
+// drift is that of the part that drifts most. A drift that no part is long
+// enough to show is not a drift of 0.
+func drift(j *Judged) (float64, bool) {
+	if len(calls(j)) == 0 {
+		return 0, false
+	}
+	most := math.NaN()
+	for _, part := range anchored(j.Truth.Index) {
+		if ppm, ok := driftPPM(part, j.blockSeconds()); ok && !(math.Abs(ppm) <= most) {
+			most = math.Abs(ppm)
+		}
+	}
+	return most, !math.IsNaN(most)
 }
 
 // anchored splits the blocks where the callback's grid was anchored anew: after an xrun and with a new player.
@@ -112,5 +175,5 @@ func driftPPM(part []oracle.Delivered, block float64) (ppm float64, ok bool) {
 	if len(slopes) == 0 {
 		return 0, false
 	}
-	return (report.Quantile(slopes, 0.5) - 1) * 1e6, true
+	return (Quantile(slopes, 0.5) - 1) * 1e6, true
 }

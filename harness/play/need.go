@@ -1,4 +1,4 @@
-package harness
+package play
 
 import (
 	"encoding/json"
@@ -11,17 +11,18 @@ import (
 	"strings"
 
 	"chronus/harness/listener"
+	"chronus/harness/scenario"
 	"chronus/harness/schedule"
-	"chronus/scenarios"
 )
 
-// Missing says why a scenario cannot run here with the engine whose binaries are in a folder; empty: it can.
-func Missing(s *scenarios.Scenario, engine string) (why string) {
+// Missing returns why a scenario cannot run here with the engine whose binaries
+// are in a folder; empty: it can.
+func Missing(s *scenario.Scenario, engine string) (why string) {
 	for _, need := range s.Needs {
 		switch need {
-		case scenarios.NeedFifo:
+		case scenario.NeedFifo:
 			why = noFifo()
-		case scenarios.NeedPortAudio:
+		case scenario.NeedPortAudio:
 			why = noDevice(engine)
 		}
 		if why != "" {
@@ -43,7 +44,8 @@ func noBinary(dir, name, hint string) string {
 	return ""
 }
 
-// noDevice starts a sound server, and asks the engine for the device on it: between the two lie libraries that may not be there.
+// noDevice starts a sound server and asks the engine for the device on it: the
+// libraries between the two may be missing. It returns why there is no device.
 func noDevice(engine string) string {
 	if why := noBinary(engine, "chronus-portaudio", "PortAudio's headers must be there when make build builds it"); why != "" {
 		return why
@@ -79,7 +81,8 @@ func firstLine(text []byte) string {
 	return line
 }
 
-// noFifo asks for SCHED_FIFO on a thread that nobody uses afterwards.
+// noFifo asks for SCHED_FIFO on a thread that is not used afterwards, and returns
+// why it is refused.
 func noFifo() string {
 	granted := make(chan bool)
 	go func() {

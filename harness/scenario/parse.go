@@ -1,4 +1,4 @@
-package scenarios
+package scenario
 
 import (
 	"errors"
@@ -12,10 +12,10 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"chronus/engine/control"
-	"chronus/harness/report"
+	"chronus/harness/metric"
 )
 
-// maxPause in seconds: longer ones are several cycles in which nothing happens.
+// maxPause in seconds: a longer one is several cycles in which nothing happens.
 const maxPause = 60
 
 // maxMinutes is a day.
@@ -24,8 +24,8 @@ const maxMinutes = 24 * 60
 // maxSize of a scenario file in bytes.
 const maxSize = 16 << 10
 
-// Parse reads one scenario strictly: whatever is unknown, missing or out of range is an error of one line that names the
-// file, the line and the key.
+// Parse reads one scenario. An error is one line that names the file, the line
+// and the key.
 func Parse(file string, text []byte) (*Scenario, error) {
 	if len(text) > maxSize {
 		return nil, fmt.Errorf("scenario: %s: %d bytes, at most %d", file, len(text), maxSize)
@@ -49,7 +49,7 @@ func Parse(file string, text []byte) (*Scenario, error) {
 // source is a file's name and text.
 type source struct{ file, text string }
 
-// error is one about a key that is there, or one that is missing: then without a line.
+// error returns an error about a key; it has no line if the key is missing.
 func (f source) error(why string, key ...string) error {
 	return f.errorAt(f.line(key), strings.Join(key, "."), why)
 }
@@ -65,8 +65,8 @@ func (f source) errorAt(line int, key, why string) error {
 	return fmt.Errorf("scenario: %s: %q: %s", place, key, why)
 }
 
-// typeError turns the toml library's error about a value that does not fit, which has its place in its text only, into one of
-// the form of all others.
+// typeError brings the toml library's error about a value of the wrong type,
+// which has its position in its text only, into the form of all others.
 func (f source) typeError(err error) error {
 	if m := typeErrorForm.FindStringSubmatch(oneLine(err.Error())); m != nil {
 		line, _ := strconv.Atoi(m[1])
@@ -77,9 +77,10 @@ func (f source) typeError(err error) error {
 
 var typeErrorForm = regexp.MustCompile(`^toml: (?:line (\d+) )?\(last key "([^"]*)"\): (.*)$`)
 
-// line finds the line that defines a key, 0 where none does: the last one of the shortest beginning of the file that has
-// the key. The toml library tells no positions of keys that it decoded. Only lines in which the key can be read are tried, and
-// not more than maxTries: nobody is to wait for an error.
+// line finds the line that defines a key: the last line of the shortest beginning
+// of the file that has the key; 0 if there is none. The toml library does not
+// report the positions of keys that it decoded. Only lines that contain the key
+// are tried, and at most maxTries of them, so that an error comes at once.
 func (f source) line(key []string) int {
 	const maxTries = 32
 	n, end, tries := 0, 0, 0
@@ -100,7 +101,7 @@ func (f source) line(key []string) int {
 	return 0
 }
 
-// check says what is wrong with the values of a scenario.
+// check returns what is wrong with the values of a scenario.
 func (f source) check(s *Scenario) error {
 	for _, c := range []struct {
 		bad bool
@@ -174,9 +175,9 @@ func (f source) checkProfiles(s *Scenario) error {
 		case !(l.Minutes >= 0 && l.Minutes <= maxMinutes):
 			return f.error(fmt.Sprintf("must be 0 to %d", maxMinutes), "profile", name, "minutes")
 		}
-		for _, metric := range slices.Sorted(maps.Keys(l.Limit)) {
-			if m, ok := report.Lookup(metric); !ok || !m.Judged() || m.Found || !(l.Limit[metric] < m.Limit) {
-				return f.error("no metric that has a limit above it", "profile", name, "limit", metric)
+		for _, limited := range slices.Sorted(maps.Keys(l.Limit)) {
+			if m, ok := metric.Lookup(limited); !ok || !m.Judged() || m.Found || !(l.Limit[limited] < m.Limit) {
+				return f.error("no metric that has a limit above it", "profile", name, "limit", limited)
 			}
 		}
 	}
@@ -205,12 +206,12 @@ func (f source) checkEvents(s *Scenario) error {
 
 func (f source) checkJudge(s *Scenario) error {
 	for _, name := range slices.Sorted(maps.Keys(s.Judge.Allow)) {
-		if m, ok := report.Lookup(name); !ok || !m.Judged() {
+		if m, ok := metric.Lookup(name); !ok || !m.Judged() {
 			return f.error("no metric that has a limit", "judge", "allow", name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Judge.Budget)) {
-		if _, ok := report.ParseBudget(name); !ok {
+		if _, ok := metric.ParseBudget(name); !ok {
 			return f.error("no budget (known: <metric>-p50-<unit>, <metric>-x-floor, <metric>-beyond-block, <metric>-past-lead-ns)", "judge", "budget", name)
 		}
 	}

@@ -1,4 +1,4 @@
-package harness
+package play
 
 import (
 	"context"
@@ -10,13 +10,15 @@ import (
 	"chronus/engine/clock"
 	"chronus/engine/osc"
 	"chronus/engine/sink/wavfile"
-	"chronus/harness/oracle"
+	"chronus/harness/record"
 	"chronus/harness/schedule"
 )
 
-// commander sends commands, in a closed loop all the while faults are injected or each when it is told to: every one has a value of
-// its own, and the next one is sent only when the last was heard in the growing sound file, or was not for so long that it is lost.
-// So every command is heard alone, and the ledger can ask for each of them.
+// commander sends commands: in a closed loop while faults are injected, or one at
+// a time when a fault calls for it. Each has a value of its own, and the next is
+// sent only when the last was heard in the growing sound file, or for so long was
+// not that it is lost. So every command is heard alone, and the ledger can look
+// for each of them.
 type commander struct {
 	client *osc.Client
 	sound  *wavfile.Reader
@@ -24,48 +26,53 @@ type commander struct {
 	block  time.Duration
 	quit   chan struct{}
 	done   sync.WaitGroup
-	sent   []oracle.Sent
+	sent   []record.Sent
 }
 
 const (
 	commandAddress = "/mod/step/value"
-	// Values are multiples of 1/commandSteps: each an exact float32, and none 0, which is the patch's own.
+	// Values are multiples of 1/commandSteps: each is an exact float32, and none
+	// is 0, which is the patch's own.
 	commandSteps = 1 << 20
-	// lostLimit is when a command that is not heard counts as lost and the next one is sent.
+	// lostLimit is when a command that is not heard counts as lost and the next
+	// one is sent.
 	lostLimit = time.Second
-	// hearEvery is how often the sound is looked at.
+	// hearEvery is the interval at which the sound is read.
 	hearEvery = 2 * time.Millisecond
-	// gapBlocks bounds the random time between hearing a command and sending the next.
+	// gapBlocks bounds the random time between hearing a command and sending the
+	// next.
 	gapBlocks = 2
 )
 
-// startCommander makes ready to send, and starts the loop where commands arrive all the time. A scenario without commands gets a
-// commander that has nothing to do.
-func (s *session) startCommander(ctx context.Context) (*commander, error) {
-	c := &commander{quit: make(chan struct{}), block: s.block}
-	if !s.scenario.Commands && !s.scenario.Commanded() {
+// startCommander prepares to send, and starts the loop where commands arrive all
+// the time. A scenario without commands gets a commander that has nothing to do.
+func (cfg *Config) startCommander(ctx context.Context, e *engine) (*commander, error) {
+	s := cfg.Scenario
+	c := &commander{quit: make(chan struct{}), block: e.block}
+	if !s.Commands && !s.Commanded() {
 		return c, nil
 	}
-	status, err := s.target.Status(ctx)
+	status, err := e.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if c.sound, err = wavfile.OpenReader(s.target.WAV()); err != nil {
-		return nil, fmt.Errorf("harness: %w", err)
+	if c.sound, err = wavfile.OpenReader(e.WAV()); err != nil {
+		return nil, fmt.Errorf("play: %w", err)
 	}
 	if c.client, err = osc.Dial(status.OSC); err != nil {
 		c.sound.Close()
 		return nil, err
 	}
-	c.rng = schedule.Rand(s.cfg.Seed, s.scenario.Name+" commands", s.run.Run)
-	if s.scenario.Commands {
+	c.rng = schedule.Rand(cfg.Seed, s.Name+" commands", cfg.Run)
+	if s.Commands {
 		c.done.Go(c.loop)
 	}
 	return c, nil
 }
 
-// stop ends the loop once its last command was heard, and returns all that were sent.
-func (c *commander) stop() []oracle.Sent {
+// stop ends the loop once its last command was heard, and returns all commands
+// that were sent.
+func (c *commander) stop() []record.Sent {
 	close(c.quit)
 	c.done.Wait()
 	if c.client != nil {
@@ -78,7 +85,7 @@ func (c *commander) stop() []oracle.Sent {
 func (c *commander) loop() {
 	for len(c.sent)+1 < commandSteps {
 		if !c.pause(time.Duration(c.rng.Int64N(int64(gapBlocks*c.block)))) || c.Send() != nil {
-			return // one that could not be sent the oracle misses
+			return // the oracle misses one that could not be sent
 		}
 		c.Hear()
 	}
@@ -88,11 +95,11 @@ func (c *commander) loop() {
 func (c *commander) Send() error {
 	seq := len(c.sent) + 1
 	value := float32(seq) / commandSteps
-	c.sent = append(c.sent, oracle.Sent{Seq: seq, Value: float64(value), SentNS: clock.Now()})
+	c.sent = append(c.sent, record.Sent{Seq: seq, Value: float64(value), SentNS: clock.Now()})
 	return c.client.Send(commandAddress, value)
 }
 
-// pause waits and says whether to go on.
+// pause waits and reports whether to go on.
 func (c *commander) pause(d time.Duration) bool {
 	select {
 	case <-c.quit:
