@@ -20,9 +20,10 @@ import (
 
 // Again says which kept records to judge again.
 type Again struct {
-	Dir      string         // every record below it
-	Match    *regexp.Regexp // of the scenarios' names
-	Progress Progress
+	Dir       string               // every record below it
+	Scenarios []*scenario.Scenario // of this build, in the order of the report
+	Match     *regexp.Regexp       // of the scenarios' names
+	Progress  Progress
 }
 
 // Judge judges kept records again, without playing, with the scenarios and
@@ -37,7 +38,7 @@ func Judge(ctx context.Context, a Again) (*report.Summary, *record.Header, error
 		return nil, nil, &UsageError{err}
 	}
 	header := &found[0].header
-	chosen, err := known(found, header.Profile)
+	chosen, err := a.chosen(found, header.Profile)
 	if err != nil {
 		return nil, nil, &UsageError{err}
 	}
@@ -117,13 +118,9 @@ func complete(rec *record.Record, dir string) error {
 	return nil
 }
 
-// known returns the scenarios of the records, in the order in which they run.
-func known(found []keptRecord, profile string) ([]*scenario.Scenario, error) {
-	all, err := scenario.All()
-	if err != nil {
-		return nil, err
-	}
-	all = scenario.In(all, profile)
+// chosen returns the scenarios of the records, as the records' profile has them.
+func (a *Again) chosen(found []keptRecord, profile string) ([]*scenario.Scenario, error) {
+	all := scenario.In(a.Scenarios, profile)
 	for _, k := range found {
 		if !slices.ContainsFunc(all, func(s *scenario.Scenario) bool { return s.Name == k.header.Scenario }) {
 			return nil, fmt.Errorf("verify: %s: this build has no scenario %q in profile %q",

@@ -7,7 +7,6 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -142,14 +141,9 @@ func (e *fakeEngine) play(flags map[string]string, p *patch.Patch, code *patch.C
 			b.Slot, b.Sum = -1, 0
 			e.publish(control.Event{Kind: control.FramesLost, Slot: -1, Frames: scenario.Frames, Block: n, EntryNS: b.EntryNS, ReturnNS: b.EntryNS})
 		}
-		if n == 30 && e.bug == "another sound" {
-			out[5] = 0.25
-		}
 		b.ReturnNS = clock.Now()
-		if !(n == 30 && e.bug == "skip a block") {
-			if err := rec.Block(b); err != nil {
-				return err
-			}
+		if err := rec.Block(b); err != nil {
+			return err
 		}
 		if err := wav.WriteBlock(n, out); err != nil {
 			return err
@@ -186,11 +180,6 @@ func (e *fakeEngine) next(n uint64, rec *tape.Writer, code *patch.Compiled, stat
 			b.Slot, b.Generation = int32(w.slot), w.generation
 		}
 	}
-	if n == 30 && e.bug == "disagree" {
-		for slot := range b.Sums {
-			b.Sums[slot] += uint64(slot)
-		}
-	}
 	if e.switched {
 		b.Flags |= tape.FlagSwitched
 		e.switched = false
@@ -207,18 +196,12 @@ func (e *fakeEngine) command(c osc.Command) bool {
 		return true
 	}
 	e.commands = append(e.commands, c)
-	if e.bug == "repeat a command" && e.received == 3 {
-		time.AfterFunc(30*time.Millisecond, func() { e.command(c) })
-	}
 	return true
 }
 
 func (e *fakeEngine) publish(ev control.Event) {
 	if ev.TNS == 0 {
 		ev.TNS = clock.Now()
-	}
-	if e.bug == "times of the past" && ev.Kind == control.WorkerDown {
-		ev.TNS -= int64(time.Second)
 	}
 	e.hub.Publish(ev)
 }
@@ -311,8 +294,6 @@ func (e *fakeEngine) died(w *fakeWorker) {
 	switch e.bug {
 	case "leak":
 		unix.MemfdCreate("leak", 0)
-	case "one event too many":
-		e.publish(control.Event{Kind: control.RedundancyRestored, Slot: -1})
 	case "kill a healthy one":
 		if e.deaths == 2 {
 			e.workers[0].cmd.Process.Kill()
@@ -332,9 +313,6 @@ func (e *fakeEngine) status() control.Status {
 	}
 	if e.bug == "allocate" {
 		s.CallbackAllocs = 172
-	}
-	if e.bug == "miscount" {
-		s.Failovers++
 	}
 	for _, role := range []string{control.RolePrimary, control.RoleStandby, control.RoleSpare, "odd"} {
 		for _, w := range e.workers {

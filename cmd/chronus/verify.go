@@ -53,12 +53,12 @@ func (v *verifyCmd) Run(out io.Writer) error {
 			return usage(fmt.Errorf("--%s %d: must not be negative", name, n))
 		}
 	}
-	if v.Judge != "" {
-		return v.judge(out, match)
-	}
 	all, err := scenario.All()
 	if err != nil {
 		return usage(err)
+	}
+	if v.Judge != "" {
+		return v.judge(out, all, match)
 	}
 	chosen := scenario.Select(scenario.In(all, v.Profile), match)
 	if len(chosen) == 0 {
@@ -147,10 +147,12 @@ func (v *verifyCmd) verify(out io.Writer, chosen []*scenario.Scenario) error {
 const latest = "results/latest"
 
 // judge judges kept records again.
-func (v *verifyCmd) judge(out io.Writer, match *regexp.Regexp) error {
+func (v *verifyCmd) judge(out io.Writer, all []*scenario.Scenario, match *regexp.Regexp) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	sum, of, err := harness.Judge(ctx, harness.Again{Dir: v.Judge, Match: match, Progress: harness.NewProgress(os.Stderr)})
+	sum, of, err := harness.Judge(ctx, harness.Again{
+		Dir: v.Judge, Scenarios: all, Match: match, Progress: harness.NewProgress(os.Stderr),
+	})
 	var mistake *harness.UsageError
 	switch {
 	case errors.As(err, &mistake):

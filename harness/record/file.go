@@ -120,6 +120,9 @@ func (r *Record) take(n int, text []byte) (ended bool, err error) {
 	if err := d.Decode(&l); err != nil {
 		return false, err
 	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return false, errors.New("more than one value in it")
+	}
 	switch {
 	case (l.Header != nil) != (n == 1):
 		return false, errors.New("the header is not the first line")
