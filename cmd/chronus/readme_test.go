@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"chronus/engine/control"
-	"chronus/scenarios"
+	"chronus/harness/scenario"
 )
 
 // example is an indented block of the README. Its mark says what to do with it,
@@ -145,7 +145,7 @@ func TestReadmeNamesOnlyWhatExists(t *testing.T) {
 
 	text, err := os.ReadFile(readmePath)
 	require.NoError(t, err)
-	all, err := scenarios.All()
+	all, err := scenario.All()
 	require.NoError(t, err)
 	names := map[string]bool{}
 	for _, s := range all {

@@ -22,6 +22,42 @@ const (
 	EngineStopped      = "engine_stopped"
 )
 
+// Kind is a row of the table of event kinds.
+type Kind struct {
+	Name string
+	// Counted: a fault decides how many of them there are, so a scenario may
+	// expect them. The others happen by themselves or with the machine's
+	// lateness, which no fault causes.
+	Counted bool
+}
+
+// Kinds returns every kind of Event. The loader of scenarios takes what it
+// accepts from here, and a test fails for a kind that is declared above and
+// missing here, so no kind can go unjudged. (EventsDropped is not one of them:
+// it is about the stream, not the engine.)
+func Kinds() []Kind {
+	return []Kind{
+		{EngineStarted, false},
+		{WorkerSpawned, true},
+		{WorkerReady, true},
+		{WorkerLeaving, true},
+		{WorkerDown, true},
+		{WorkerExited, true},
+		{Switched, true},
+		{WorkerPromoted, true},
+		{RedundancyRestored, true},
+		{FramesLost, true},
+		{WorkerHung, true},
+		{WorkerRetired, false},
+		{SinkLost, true},
+		{SinkRestored, true},
+		{PlayerDown, true},
+		{PlayerStarted, true},
+		{Xrun, false},
+		{EngineStopped, false},
+	}
+}
+
 // Event is one line of GET /events. Its names are fixed: checks from outside
 // the project rely on them. Times are raw CLOCK_MONOTONIC, in ns.
 type Event struct {
