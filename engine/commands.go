@@ -19,7 +19,7 @@ func (e *Engine) router() *osc.Router {
 // sink queues the commands of a datagram, all of them or none.
 func (e *Engine) sink(commands []command.Command) bool {
 	if e.phrase != nil {
-		e.phrase.Heard(commands, e.pool.Player.Playout.Load()*uint64(e.cfg.Frames))
+		e.phrase.Heard(commands, e.pool.Player.Played()*uint64(e.cfg.Frames))
 	}
 	ok := e.queue.Push(commands)
 	if !ok {

@@ -86,11 +86,9 @@ func bundle(tag uint64, elements ...[]byte) []byte {
 // play moves the player on and seals what the log holds.
 func play(r *rig.Rig, blocks int) {
 	for range blocks {
-		b := r.Player.Sealed.Load()
-		r.Player.Seals[b%shm.SealCount].Word.Store(shm.SealWord(r.Host.Stamp.Fold(), b, r.Host.Head.Load()))
-		r.Player.Sealed.Store(b + 1)
-		r.Player.Playout.Store(b + 1)
-		r.Rings[0].Published.Store(b + 1)
+		b := r.Seal()
+		r.Play(b + 1)
+		r.Publish(0, b)
 	}
 }
 

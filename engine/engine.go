@@ -228,7 +228,7 @@ func (e *Engine) end() {
 		e.rec.finish()
 	}
 	e.hub.Publish(control.Event{
-		TNS: clock.Now(), Block: e.pool.Player.Playout.Load(), Kind: control.EngineStopped,
+		TNS: clock.Now(), Block: e.pool.Player.Played(), Kind: control.EngineStopped,
 		Slot: -1, PID: os.Getpid(),
 	})
 	close(e.closing)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"chronus/engine/internal/failpoint"
+	"chronus/engine/internal/shm"
 	"chronus/engine/internal/supervisor"
 )
 
@@ -17,6 +18,7 @@ import (
 //	GET  /failpoints             lists them
 //	POST /failpoint?id=N&slot=S  arms point N in the worker of slot S, or in
 //	                             the player if N is one of the player's points
+//	GET  /layout                 lists the words of the regions' headers
 func failpointHandlers(pool *supervisor.Pool) map[string]http.Handler {
 	if !failpoint.Enabled {
 		return nil
@@ -51,8 +53,12 @@ func failpointHandlers(pool *supervisor.Pool) map[string]http.Handler {
 		}
 		pool.Host.Failpoint.Store(failpoint.Armed(failpoint.Point(id), uint32(slot)))
 	}
+	layout := func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(shm.Words(pool.Host.Geo))
+	}
 	return map[string]http.Handler{
 		"GET /failpoints": http.HandlerFunc(list),
+		"GET /layout":     http.HandlerFunc(layout),
 		"POST /failpoint": http.HandlerFunc(arm),
 	}
 }

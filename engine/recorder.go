@@ -124,7 +124,7 @@ func (r *recorder) until(last bool) uint64 {
 	if r.gone {
 		return 0
 	}
-	playout := r.player.Playout.Load()
+	playout := r.player.Played()
 	switch {
 	case last:
 		return playout
@@ -171,7 +171,7 @@ func (r *recorder) read(n uint64) bool {
 	b.EntryNS, b.ReturnNS, b.Sum = d.EntryNS, d.ReturnNS, d.Sum
 	copy(b.Sums, d.Sums[:])
 	copy(b.Samples, samples)
-	return d.Block.Load() == n+1 && r.player.Playout.Load() <= n+shm.DeliveredCount-1
+	return d.Block.Load() == n+1 && r.player.Played() <= n+shm.DeliveredCount-1
 }
 
 // flushCommands writes the commands that are waiting. It does not hold the lock

@@ -21,7 +21,7 @@ func heard(p *shm.Player, g *shm.Geometry, now int64) (*Levels, *Callback) {
 	at, anchor := p.Anchor()
 	origin := p.OriginAt.Load() // an earlier block belongs to another grid
 	block := make([]float32, g.Samples())
-	playout := p.Playout.Load()
+	playout := p.Played()
 	for n := playout; n > 0 && playout-n < shm.DeliveredCount-1; n-- {
 		b := n - 1
 		d, samples := p.Delivered(b)
@@ -30,7 +30,7 @@ func heard(p *shm.Player, g *shm.Geometry, now int64) (*Levels, *Callback) {
 		}
 		entry, back := d.EntryNS, d.ReturnNS
 		copy(block, samples)
-		if d.Block.Load() != n || p.Playout.Load() > b+shm.DeliveredCount-1 {
+		if d.Block.Load() != n || p.Played() > b+shm.DeliveredCount-1 {
 			continue
 		}
 		if entry < now-second {

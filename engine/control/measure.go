@@ -62,7 +62,7 @@ func (m *measured) resident(pid int) uint64 {
 // in place, from the state after the last block heard, and reports false if no
 // ring shows that state undisturbed.
 func counted(r *roster.Roster, prog *dsp.Program) (late, limited uint64, ok bool) {
-	n := r.Player.Playout.Load()
+	n := r.Player.Played()
 	if n == 0 {
 		return 0, 0, false
 	}
@@ -90,7 +90,7 @@ func drift(p *shm.Player, g *shm.Geometry) float64 {
 	origin, from := p.OriginNS.Load(), p.OriginAt.Load()
 	at, ns := p.Anchor()
 	if at <= from {
-		at, ns = p.Playout.Load()-1, p.EntryNS.Load()
+		at, ns = p.Played()-1, p.EntryNS.Load()
 	} else if ns-origin < settleNS {
 		return 0
 	}

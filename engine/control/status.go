@@ -198,7 +198,7 @@ func (s *Sources) Status() Status {
 	var workers []Worker
 	s.Inspect(func(now Processes) { p, workers = now, s.workers(now.Workers) })
 	player, geo := s.Player, &s.Host.Geo
-	playout := player.Playout.Load()
+	playout := player.Played()
 	m := s.measure()
 	for i := range workers {
 		workers[i].RSS = m.resident(workers[i].PID)
@@ -212,7 +212,7 @@ func (s *Sources) Status() Status {
 		Replicas:        int(geo.Replicas),
 		Spares:          geo.Spares(),
 		Block:           playout,
-		Sealed:          player.Sealed.Load(),
+		Sealed:          player.Exists(),
 		Sink:            s.Sink,
 		Device:          present(p.Device),
 		OSC:             s.OSC.Addr(),
@@ -277,7 +277,7 @@ func (s *Sources) workers(slots []process.Info) []Worker {
 			PID:           p.PID,
 			Generation:    p.Generation,
 			State:         workerState(p.State, r.State.Load()),
-			Block:         r.Published.Load(),
+			Block:         s.Claims(slot, s.Player.Exists()),
 			RenderAlloc:   r.Allocs.Load(),
 			GCs:           r.Collected.Load(),
 			CPU:           int(r.CPU.Load()),

@@ -60,8 +60,10 @@ func TestStatusShowsItsSources(t *testing.T) {
 	s.Dropped.Store(40)
 	s.OSC.Bad.Store(41)
 	r.Host.Head.Store(42)
-	r.Player.Playout.Store(43)
-	r.Player.Sealed.Store(47)
+	for range 47 {
+		r.Seal()
+	}
+	r.Play(43)
 	r.Player.Switches.Store(48)
 	r.Player.Lost.Store(49)
 	r.Player.Xruns.Store(50)
@@ -109,7 +111,9 @@ func TestWorkersAreShownByRoleThenSlot(t *testing.T) {
 		r.Activate(slot)
 	}
 	r.Player.Primary.Store(6)
-	r.Rings[2].Published.Store(80)
+	for range 80 {
+		r.Publish(2, r.Seal())
+	}
 	r.Rings[2].FirstAt.Store(81)
 	r.Rings[2].Allocs.Store(82)
 	r.Rings[2].Collected.Store(83)

@@ -23,7 +23,8 @@ func (p *Player) look(n uint64) {
 		diverged = diverged || d.Sum != 0 && d.Sums[i] != 0 && d.Sums[i] != d.Sum
 	}
 	if diverged {
-		p.Player.Diverged.Add(1)
+		p.said.diverged++
+		p.Player.Diverged.Store(p.said.diverged)
 	}
 }
 

@@ -29,9 +29,12 @@ import (
 // calls back, except Stop, which any thread may call.
 type Player struct {
 	roster.Roster
-	fold  uint64
-	block int64 // length of a block, ns
-	late  int64 // ns from a block's seal after which it is late
+	fold   uint64
+	reader *ring.Reader
+	record shm.LogRecord
+	said   restated
+	block  int64 // length of a block, ns
+	late   int64 // ns from a block's seal after which it is late
 
 	next     uint64
 	buf      []float32
@@ -44,10 +47,11 @@ type Player struct {
 	// had last changed.
 	published  [shm.MaxSlots]uint64
 	progressed [shm.MaxSlots]int64
-	events     uint64
-	switches   uint64
-	skip       uint64 // the first block after the last outage
-	lost       uint64 // frames
+	sealed     uint64 // blocks below it exist
+	cutoff     uint64 // of the newest seal
+	taken      uint64 // cut-off of the last block that was handed out
+	verified   uint64 // log records below it were read and found whole
+	made       uint64 // blocks of which some ring was seen to hold the newest
 	pending    event  // an event that is missing its time of return
 	flags      uint32
 	set        *shm.WaitSet
@@ -58,14 +62,13 @@ type Player struct {
 // that was not handed out. It makes up for what a predecessor that died may
 // have left undone, seals up to the lead, and wakes the workers.
 func New(r roster.Roster) *Player {
-	geo := r.Host.Geo
+	geo, fold := r.Host.Geo, r.Host.Stamp.Fold()
 	p := &Player{
-		Roster: r, fold: r.Host.Stamp.Fold(), block: geo.BlockNS(),
+		Roster: r, fold: fold, reader: ring.NewReader(geo, fold), block: geo.BlockNS(),
 		buf: make([]float32, geo.Samples()), spare: make([]float32, geo.Samples()),
 		last: make([]float32, geo.Channels), set: shm.NewWaitSet(shm.MaxSlots),
-		next: r.Player.Playout.Load(), events: r.Player.Events.Load(), switches: r.Player.Switches.Load(),
-		lost: r.Player.Lost.Load(), skip: r.Player.SkipTo.Load(),
 	}
+	p.inherit()
 	// The last block of the lead is left for a spare to come in.
 	p.late = p.block / 2
 	if geo.Lead > 1 {
@@ -82,7 +85,7 @@ func New(r roster.Roster) *Player {
 	shm.Wake(shm.Low(&p.Player.Sealed))
 	if p.next > 0 {
 		d, samples := p.Player.Delivered(p.next - 1)
-		d.Sealed = p.Player.Sealed.Load()
+		d.Sealed = p.sealed
 		copy(p.last, samples[len(samples)-len(p.last):])
 	}
 	return p
@@ -97,8 +100,10 @@ func (p *Player) Stop() { p.stop.Store(true) }
 // Xrun counts an xrun: the machine let the next call come ns late, more than
 // the lead, and the grid starts anew.
 func (p *Player) Xrun(ns int64) {
-	p.Player.Xruns.Add(1)
-	p.Player.XrunNS.Add(uint64(ns))
+	p.said.xruns++
+	p.said.xrunNS += uint64(ns)
+	p.Player.Xruns.Store(p.said.xruns)
+	p.Player.XrunNS.Store(p.said.xrunNS)
 	p.flags |= shm.FlagXrun
 	now := clock.Now()
 	p.emit(event{kind: shm.EventXrun, block: p.next, entry: now, ret: now, value: ns, slot: -1, from: -1})
@@ -119,8 +124,9 @@ func (p *Player) Callback(out []float32) bool {
 		slot, ok = p.await(n, entry+p.block/2)
 	}
 	failpoint.Hit(failpoint.SealCopied)
-	primary := p.Player.Primary.Load()
+	primary := p.said.primary
 	if ok {
+		p.made = max(p.made, n+1)
 		copy(out, p.buf)
 		if slot != int(primary) && (p.Alive(slot) || primary < 0) {
 			if primary >= 0 {
@@ -157,7 +163,7 @@ func (p *Player) Callback(out []float32) bool {
 // primary comes first, then the other live workers, then the dead ones: what
 // they had finished is as good.
 func (p *Player) take(n uint64) (int, bool) {
-	primary := int(p.Player.Primary.Load())
+	primary := int(p.said.primary)
 	if primary >= 0 && p.Alive(primary) && p.read(primary, n) {
 		return primary, true
 	}
@@ -223,17 +229,18 @@ func (p *Player) deliver(n uint64, slot int, flags uint32, entry int64, primary 
 	failpoint.Hit(failpoint.SealSamples)
 	d.Block.Store(n + 1)
 	failpoint.Hit(failpoint.SealDelivered)
+	p.said.primary = primary
 	p.Player.Primary.Store(primary)
 	failpoint.Hit(failpoint.SealPrimary)
 	if flags&shm.FlagSwitched != 0 {
-		p.switches++
+		p.said.switches++
 	}
 	if flags&shm.FlagLost != 0 {
-		p.lost += uint64(p.Host.Geo.Frames)
+		p.said.lost += uint64(p.Host.Geo.Frames)
 	}
-	p.Player.Switches.Store(p.switches)
+	p.Player.Switches.Store(p.said.switches)
 	failpoint.Hit(failpoint.SealSwitches)
-	p.Player.Lost.Store(p.lost)
+	p.Player.Lost.Store(p.said.lost)
 	failpoint.Hit(failpoint.SealLost)
 	p.Player.Playout.Store(n + 1)
 	failpoint.Hit(failpoint.SealPlayout)
@@ -242,12 +249,18 @@ func (p *Player) deliver(n uint64, slot int, flags uint32, entry int64, primary 
 }
 
 func (p *Player) info(n uint64, slot int, flags uint32, entry int64) shm.DeliveredInfo {
-	seal := &p.Player.Seals[n%shm.SealCount]
-	info := shm.DeliveredInfo{Prev: seal.Prev.Load(), EntryNS: entry, Slot: int32(slot), Flags: flags}
-	info.Cutoff, _ = shm.OpenSeal(p.fold, n, seal.Word.Load())
-	if slot >= 0 {
-		info.Generation, info.Sum = p.Rings[slot].Generation, p.header.Sum
+	info := shm.DeliveredInfo{EntryNS: entry, Slot: int32(slot), Flags: flags}
+	if slot < 0 {
+		var ok bool
+		if info.Prev, info.Cutoff, ok = p.Player.Seal(n); !ok { // so no worker renders it
+			info.Prev, info.Cutoff = n, p.taken
+		}
+		p.taken = info.Cutoff
+		return info
 	}
+	info.Prev, info.Cutoff, info.Sum = p.header.Prev, p.header.Cutoff, p.header.Sum
+	p.taken = info.Cutoff
+	info.Generation = p.Host.Slots[slot].Generation.Load()
 	return info
 }
 
@@ -255,11 +268,12 @@ func (p *Player) info(n uint64, slot int, flags uint32, entry int64) shm.Deliver
 func (p *Player) finish(n uint64, entry int64) {
 	p.fill(entry)
 	d, _ := p.Player.Delivered(n)
-	d.Sealed = p.Player.Sealed.Load()
+	d.Sealed = p.sealed
 	failpoint.Hit(failpoint.SealCount)
 	d.ReturnNS = clock.Now()
 	failpoint.Hit(failpoint.SealReturn)
 	p.Player.EntryNS.Store(entry)
+	p.restate()
 	if p.pending.kind != 0 {
 		p.pending.ret = d.ReturnNS
 		p.emit(p.pending)

@@ -81,7 +81,7 @@ func run(spec sink.Spec, drive sink.Driver, verbose bool, log *os.File) error {
 	var dev *sink.Device
 	if spec.Device && drive != nil {
 		dev = sink.NewDevice(p, host.Geo, entered(host), func(g sink.Grid, begins bool) {
-			anchor(region, g, begins)
+			p.Anchor(g.At, g.NS, begins)
 		})
 		stream := sink.Stream{
 			Device: dev, Name: spec.Value, Done: done, Log: log, Verbose: verbose, Busy: &busy,
@@ -98,7 +98,7 @@ func run(spec sink.Spec, drive sink.Driver, verbose bool, log *os.File) error {
 	} else {
 		close(driven)
 	}
-	sink.Clock(p, host.Geo, dev, func(g sink.Grid) { anchor(region, g, true) })
+	sink.Clock(p, host.Geo, dev, func(g sink.Grid) { p.Anchor(g.At, g.NS, true) })
 	close(done)
 	<-kept
 	<-driven
@@ -133,16 +133,6 @@ func entered(host *shm.Host) func() {
 		if host.Geo.Fifo != 0 {
 			_ = shm.Fifo(0, shm.PriorityPlayer)
 		}
-	}
-}
-
-// anchor publishes a point of the grid that blocks are due on, and where the
-// grid began.
-func anchor(region *shm.Player, g sink.Grid, begins bool) {
-	region.SetAnchor(g.At, g.NS)
-	if begins {
-		region.OriginAt.Store(g.At)
-		region.OriginNS.Store(g.NS)
 	}
 }
 

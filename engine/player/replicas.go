@@ -22,11 +22,12 @@ func (p *Player) fill(now int64) {
 		if !p.Renders(slot) {
 			continue
 		}
-		published := p.Rings[slot].Published.Load()
+		published := p.Claims(slot, p.sealed)
 		if published != p.published[slot] {
 			p.published[slot], p.progressed[slot] = published, now
 		}
-		fresh := now-p.ActivatedNS(slot) < 2*p.block
+		since := now - p.ActivatedNS(slot)
+		fresh := since >= 0 && since < 2*p.block
 		if fresh || now-p.progressed[slot] <= p.late+p.block {
 			work++
 		}
@@ -44,20 +45,20 @@ func (p *Player) fill(now int64) {
 		if slot < 0 {
 			return
 		}
-		s := &p.Player.Slots[slot]
-		s.AtNS.Store(clock.Now())
-		s.Activate.Store(p.Activation(slot))
+		s, is := &p.Player.Slots[slot], &p.said.active[slot]
+		is.ns, is.term = clock.Now(), p.Activation(slot)
+		s.AtNS.Store(is.ns)
+		s.Activate.Store(is.term)
 		shm.Wake(&s.Activate)
 		p.emit(event{
-			kind: shm.EventActivated, block: p.next, entry: now, ret: s.AtNS.Load(), slot: int32(slot), from: -1,
+			kind: shm.EventActivated, block: p.next, entry: now, ret: is.ns, slot: int32(slot), from: -1,
 		})
 	}
 }
 
 func (p *Player) keepsUp(published uint64, now int64) bool {
-	sealed := p.Player.Sealed.Load()
-	if published >= sealed {
+	if published >= p.sealed {
 		return true
 	}
-	return sealed-published < sealedMemory && now-p.sealedAt[published%sealedMemory] <= p.late
+	return p.sealed-published < sealedMemory && now-p.sealedAt[published%sealedMemory] <= p.late
 }

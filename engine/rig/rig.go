@@ -8,10 +8,12 @@ package rig
 import (
 	"os"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
 	"chronus/engine/clock"
+	"chronus/engine/internal/ring"
 	"chronus/engine/internal/roster"
 	"chronus/engine/internal/shm"
 )
@@ -59,6 +61,47 @@ func New(t testing.TB, g shm.Geometry) *Rig {
 func (r *Rig) Own(slot int, state uint32) {
 	r.Rings[slot].Robust.Store(uint32(slot+1) | shm.FutexWaiters)
 	r.Rings[slot].State.Store(state)
+}
+
+// Seal seals the next block with everything that is in the log, as the callback
+// does, and returns its number.
+func (r *Rig) Seal() uint64 {
+	b := r.Player.Sealed.Load()
+	s := &r.Player.Seals[b%shm.SealCount]
+	s.Prev.Store(b)
+	s.Word.Store(shm.SealWord(r.Host.Stamp.Fold(), b, b, r.Host.Head.Load()))
+	r.Player.Sealed.Store(b + 1)
+	return b
+}
+
+// Play hands out every block below count, as silence.
+func (r *Rig) Play(count uint64) {
+	for b := r.Player.Playout.Load(); b < count; b++ {
+		d, _ := r.Player.Delivered(b)
+		d.Block.Store(b + 1)
+		r.Player.Playout.Store(b + 1)
+	}
+}
+
+// Publish puts a silent block into the ring of a slot.
+func (r *Rig) Publish(slot int, block uint64) {
+	g := r.Host.Geo
+	ring.Publish(r.Rings[slot], r.Host.Stamp.Fold(), ring.Block{Number: block, Prev: block},
+		make([]float32, g.Samples()), make([]uint64, g.StateWords))
+}
+
+// Flip flips one bit of a word of a region's header; slot picks the ring.
+func (r *Rig) Flip(w shm.Word, slot, bit int) {
+	var header unsafe.Pointer
+	switch w.Region {
+	case "host":
+		header = unsafe.Pointer(r.Host.HostRegion)
+	case "player":
+		header = unsafe.Pointer(r.Player.PlayerRegion)
+	default:
+		header = unsafe.Pointer(r.Rings[slot].RingRegion)
+	}
+	*(*byte)(unsafe.Add(header, w.Offset+bit/8)) ^= 1 << (bit % 8)
 }
 
 // Kill makes a slot look as if the kernel had marked it because the worker's

@@ -103,7 +103,7 @@ func (s *session) kill(slot int) {
 func (s *session) step(slot int) {
 	w := s.workers[slot]
 	for {
-		sealed := s.Player.Sealed.Load()
+		sealed := s.Player.Exists()
 		if b, ok := w.due(sealed); ok && b >= sealed {
 			return
 		}
@@ -319,14 +319,26 @@ func TestRestoreTakesNothingThatDoesNotVerify(t *testing.T) {
 	require.Equal(t, ring.Sum(s.Rings[0], want-1), again, "rendered again, the same bits")
 }
 
-func TestSealOfAnotherEngineEndsTheWorker(t *testing.T) {
+func TestABlockWhoseSealIsDamagedIsNotRendered(t *testing.T) {
 	s := newSession(t, 3, 1)
 	s.spawn(0)
 	s.step(0)
-	s.play(make([]float32, s.Host.Geo.Samples()))
+	out := make([]float32, s.Host.Geo.Samples())
+	s.play(out)
 	b := s.workers[0].next
-	s.Player.Seals[b].Word.Store(s.Player.Seals[b].Word.Load() ^ 1<<50)
-	require.ErrorContains(t, s.workers[0].Step(), "seal of block")
+	s.Player.Seals[b].Word.Store(s.Player.Seals[b].Word.Load() ^ 1<<3) // of its cut-off
+	s.play(out)
+	for range 3 {
+		require.NoError(t, s.workers[0].Step(), "it waits: no worker could do better")
+	}
+	require.LessOrEqual(t, s.workers[0].next, b)
+	for range 40 { // until the player gives the block up
+		s.play(out)
+		require.NoError(t, s.workers[0].Step())
+	}
+	s.step(0)
+	require.Greater(t, s.workers[0].next, b)
+	require.Nil(t, s.replay().FirstDiff)
 }
 
 func BenchmarkStep(b *testing.B) {

@@ -23,6 +23,7 @@ type placement struct {
 	all  unix.CPUSet // the CPUs that the thread may use
 	cpus []int       // the same CPUs, one by one
 
+	cpu      int32  // that the thread is pinned to; -1: any
 	settled  bool   // has published a block since it was activated
 	priority int    // under SCHED_FIFO; 0: normal
 	again    uint64 // the block at which to choose a CPU again
@@ -37,7 +38,7 @@ type progress struct {
 }
 
 func newPlacement(r roster.Roster, own *shm.Ring, slot int) (placement, error) {
-	p := placement{Roster: r, own: own, slot: slot}
+	p := placement{Roster: r, own: own, slot: slot, cpu: -1}
 	all, err := shm.CPUs()
 	if err != nil {
 		return p, err
@@ -85,6 +86,7 @@ func (p *placement) rank(next uint64) {
 		return
 	}
 	if priority != shm.PriorityRenderer {
+		p.cpu = -1
 		p.own.CPU.Store(-1)
 		p.again = 0
 		_ = shm.Roam(&p.all)
@@ -98,7 +100,7 @@ func (p *placement) rank(next uint64) {
 // renderers chose the same one at the same time, the one in the higher slot
 // moves, and only to a CPU that holds fewer renderers.
 func (p *placement) pin() {
-	mine := p.own.CPU.Load()
+	mine := p.cpu
 	if mine >= 0 && p.pinned(int(mine), p.slot) == 0 {
 		return
 	}
@@ -121,7 +123,8 @@ func (p *placement) pin() {
 		}
 	}
 	if best >= 0 && int32(best) != mine && shm.Pin(best) == nil {
-		p.own.CPU.Store(int32(best))
+		p.cpu = int32(best)
+		p.own.CPU.Store(p.cpu)
 	}
 }
 
@@ -145,13 +148,13 @@ func (p *placement) surplus() bool {
 	if !p.Wanted(p.slot) {
 		return false
 	}
-	now, sealed, since := clock.Now(), p.Player.Sealed.Load(), p.ActivatedNS(p.slot)
+	now, sealed, since := clock.Now(), p.Player.Exists(), p.ActivatedNS(p.slot)
 	before := 0
-	for slot, r := range p.Rings {
+	for slot := range p.Rings {
 		if slot == p.slot || !p.Renders(slot) {
 			continue
 		}
-		published, s := r.Published.Load(), &p.others[slot]
+		published, s := p.Claims(slot, sealed), &p.others[slot]
 		if published != s.published {
 			if s.published != 0 { // progress before the first reading is not recent
 				s.progressed = now

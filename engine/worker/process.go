@@ -106,6 +106,7 @@ func run(slot int, generation uint32) error {
 	if err := shm.HoldRobust(&own.Robust); err != nil {
 		return fmt.Errorf("robust futex: %w", err)
 	}
+	w.said.robust = own.Robust.Load()
 	if err := onTerm(own); err != nil {
 		return fmt.Errorf("SIGTERM: %w", err)
 	}

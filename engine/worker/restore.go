@@ -12,7 +12,7 @@ import (
 // block was published, by the program's initial one. It reports whether it
 // found a state; if not, no entry verifies yet.
 func (w *Worker) restore() bool {
-	w.own.State.Store(shm.StateRestoring)
+	w.is(shm.StateRestoring)
 	failpoint.Hit(failpoint.RestoreStart)
 	w.own.Cursor.Store(ring.Cursor(shm.PhaseRestoring, w.next))
 	failpoint.Hit(failpoint.RestoreCursor)
@@ -35,16 +35,17 @@ func (w *Worker) restore() bool {
 type source struct {
 	roster.Roster
 	fold    uint64
+	reader  *ring.Reader
 	initial []uint64 // the state before block 0
 	header  shm.EntryHeader
 	samples []float32 // of a copied entry; nothing else uses them
 }
 
-// newest returns how many blocks the most advanced ring claims to hold.
+// newest returns the number of the newest block that a ring holds, plus one.
 func (s *source) newest() uint64 {
-	n := uint64(0)
+	n, sealed := uint64(0), s.Player.Exists()
 	for _, r := range s.Rings {
-		n = max(n, r.Published.Load())
+		n = max(n, s.reader.Newest(r, sealed))
 	}
 	return n
 }
@@ -54,33 +55,41 @@ func (s *source) newest() uint64 {
 // contains. It prefers the state before the newest block, so that there is a
 // block to render at once and to compare with the other replica's; next the
 // newest state, which it also takes first after an outage; then older ones. If
-// no block was ever published, it is the program's initial state. If nothing
-// verifies, find reports false and the arena holds garbage.
+// no ring holds a state but the music goes on from the beginning, it is the
+// program's initial state. If nothing verifies, find reports false and the
+// arena holds garbage.
 func (s *source) find(into []uint64) (next, cutoff uint64, ok bool) {
 	newest := s.newest()
-	if newest == 0 {
+	found := newest > 1 && s.cheap(newest) && s.copyState(newest-1, into) || s.copyState(newest, into)
+	for have := newest; !found && have > 1 && newest-have < uint64(s.Host.Geo.Ring); have-- {
+		found = s.copyState(have-1, into)
+	}
+	if found {
+		return s.header.Block, s.header.Cutoff, true
+	}
+	if s.begins() {
 		copy(into, s.initial)
 		return 0, 0, true
 	}
-	found := s.cheap(newest) && newest > 1 && s.copyState(newest-1, into) || s.copyState(newest, into)
-	for have := newest - 1; !found && have > 1 && newest-have < uint64(s.Host.Geo.Ring); have-- {
-		found = s.copyState(have-1, into)
-	}
-	if !found {
-		return 0, 0, false
-	}
-	return s.header.Block, s.header.Cutoff, true
+	return 0, 0, false
+}
+
+// begins reports whether the music goes on from the initial state: so few
+// blocks exist that none needs to have been made, or the player has decided so
+// because no ring holds any.
+func (s *source) begins() bool {
+	to, prev := s.Player.Skip()
+	return to > 0 && prev == 0 || to == 0 && s.Player.Exists() <= s.Host.Geo.Behind()+1
 }
 
 // copyState copies a state that contains have blocks and reports whether the
 // copy verified. A state on a branch that an outage ended is not copied.
 func (s *source) copyState(have uint64, into []uint64) bool {
-	skip := s.Player.SkipTo.Load()
-	if skip > 0 && have <= skip && have > s.Player.Seals[skip%shm.SealCount].Prev.Load() {
+	if to, prev := s.Player.Skip(); have == 0 || to > 0 && have <= to && have > prev {
 		return false
 	}
 	for _, r := range s.Rings {
-		if r.Published.Load() >= have && ring.CopyState(r, s.fold, have-1, &s.header, s.samples, into) {
+		if ring.CopyState(r, s.fold, have-1, &s.header, s.samples, into) {
 			return true
 		}
 	}
@@ -91,7 +100,7 @@ func (s *source) copyState(have uint64, into []uint64) bool {
 // worker is far behind and, by the render time in its entry, the block takes
 // less than an eighth of its duration.
 func (s *source) cheap(newest uint64) bool {
-	if s.Player.Sealed.Load() >= newest+s.Host.Geo.Behind() {
+	if s.Player.Exists() >= newest+s.Host.Geo.Behind() {
 		return false
 	}
 	for _, r := range s.Rings {

@@ -52,6 +52,8 @@ type Worker struct {
 	next   uint64 // the block that follows the state
 	cutoff uint64 // the state contains the commands below this index
 	fresh  bool   // nothing was published since the restore
+	again  uint64 // while far behind: at how many sealed blocks to search for a newer state next
+	said   words
 
 	rested  int64 // when the loop last slept, ns
 	set     *shm.WaitSet
@@ -74,11 +76,14 @@ func New(r roster.Roster, own *shm.Ring, slot int, prog *dsp.Program) (*Worker, 
 	fold := r.Host.Stamp.Fold()
 	return &Worker{
 		Roster: r, own: own, slot: slot, fold: fold, prog: prog, place: place,
-		source: source{Roster: r, fold: fold, initial: prog.Initial, samples: make([]float32, geo.Samples())},
-		state:  make([]uint64, prog.Words()),
-		spare:  make([]uint64, prog.Words()),
-		out:    make([]float32, geo.Samples()),
-		set:    shm.NewWaitSet(3),
+		source: source{
+			Roster: r, fold: fold, reader: ring.NewReader(geo, fold), initial: prog.Initial,
+			samples: make([]float32, geo.Samples()),
+		},
+		state: make([]uint64, prog.Words()),
+		spare: make([]uint64, prog.Words()),
+		out:   make([]float32, geo.Samples()),
+		set:   shm.NewWaitSet(3),
 	}, nil
 }
 
@@ -89,7 +94,7 @@ func New(r roster.Roster, own *shm.Ring, slot int, prog *dsp.Program) (*Worker, 
 func (w *Worker) Run() error {
 	for w.own.Leave.Load() == 0 {
 		w.own.Cursor.Store(ring.Cursor(shm.PhaseIdle, w.next))
-		w.own.State.Store(shm.StateIdle)
+		w.is(shm.StateIdle)
 		shm.Wake(&w.own.State)
 		w.awaitActivation()
 		if w.own.Leave.Load() != 0 {
@@ -120,44 +125,40 @@ func (w *Worker) awaitActivation() {
 		if w.Wanted(w.slot) {
 			return
 		}
-		w.set.Park(-1)
+		w.set.Park(restateNS)
+		w.restate()
 	}
 }
 
 // Step renders one block if one is due; otherwise it waits for a seal.
 func (w *Worker) Step() error {
 	w.place.rank(w.next)
-	sealed := w.Player.Sealed.Load()
+	count := w.Player.Sealed.Load() // may be wrong, but is what a wake-up changes
+	sealed := w.Player.Exists()
 	block, ok := w.due(sealed)
 	if !ok {
 		if had := w.next; !w.restore() || w.next == had {
-			w.pause() // the newer state does not verify: never spin above every other thread
+			w.pause() // nothing that verifies is to be had: never spin above every other thread
 		}
 		return nil
 	}
 	if block >= sealed {
 		w.set.Reset()
-		w.set.Add(shm.Low(&w.Player.Sealed), uint32(sealed))
+		w.set.Add(shm.Low(&w.Player.Sealed), uint32(count))
 		w.set.Add(&w.own.Leave, 0)
 		w.set.Wait(-1)
 		w.rested = clock.Now()
 		return nil
 	}
-	seal := &w.Player.Seals[block%shm.SealCount]
-	cutoff, ok := shm.OpenSeal(w.fold, block, seal.Word.Load())
-	if !ok || cutoff < w.cutoff {
-		if sealed-block >= shm.SealCount && w.restore() {
-			return nil
+	prev, cutoff, ok := w.Player.Seal(block)
+	if !ok || prev != w.next || cutoff < w.cutoff {
+		// Either this state is not the one to continue, or the seal is damaged.
+		// Another worker may be further already; if none is, the player will
+		// give the block up.
+		if had := w.next; !w.restore() || w.next <= had {
+			w.pause()
 		}
-		return fmt.Errorf("worker: seal of block %d is missing or from another engine", block)
-	}
-	prev := seal.Prev.Load()
-	if prev != w.next {
-		if w.restore() {
-			return nil
-		}
-		return fmt.Errorf("worker: block %d continues a state of %d blocks, but this state has %d",
-			block, prev, w.next)
+		return nil
 	}
 	start := clock.Now()
 	w.own.Cursor.Store(ring.Cursor(shm.PhaseRendering, block))
@@ -178,8 +179,7 @@ func (w *Worker) Step() error {
 // false if the state is on a branch that the outage ended, or is too far behind
 // while a ring holds a newer one.
 func (w *Worker) due(sealed uint64) (uint64, bool) {
-	if skip := w.Player.SkipTo.Load(); w.next <= skip && skip > 0 && sealed-skip < shm.SealCount {
-		prev := w.Player.Seals[skip%shm.SealCount].Prev.Load()
+	if skip, prev := w.Player.Skip(); skip > 0 && w.next <= skip {
 		if w.next == prev {
 			return skip, true
 		}
@@ -187,8 +187,11 @@ func (w *Worker) due(sealed uint64) (uint64, bool) {
 			return 0, false
 		}
 	}
-	if sealed > w.next && sealed-w.next > w.Host.Geo.Behind() && w.source.newest() > w.next {
-		return 0, false
+	if sealed > w.next && sealed-w.next > w.Host.Geo.Behind() && sealed >= w.again {
+		if w.source.newest() > w.next {
+			return 0, false
+		}
+		w.again = sealed + 1
 	}
 	return w.next, true
 }
@@ -221,7 +224,7 @@ func (w *Worker) publish(b ring.Block) {
 		shm.Wake(shm.Low(&w.own.Published))
 	}
 	failpoint.Hit(failpoint.PublishWake)
-	w.next = b.Number + 1
+	w.next, w.said.made = b.Number+1, b.Number+1
 	w.own.Rendered.Add(1)
 	if w.fresh {
 		w.fresh, w.place.settled = false, true
@@ -230,10 +233,11 @@ func (w *Worker) publish(b ring.Block) {
 		failpoint.Hit(failpoint.RestoreStamp)
 		w.own.FirstAt.Store(b.Number)
 		failpoint.Hit(failpoint.RestoreAt)
-		w.own.State.Store(shm.StateRendering)
+		w.is(shm.StateRendering)
 		shm.Wake(&w.own.State)
 		failpoint.Hit(failpoint.RestoreDone)
 	}
+	w.restate()
 	w.own.Cursor.Store(ring.Cursor(shm.PhaseIdle, w.next))
 }
 

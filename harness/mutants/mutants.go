@@ -118,15 +118,15 @@ var All = []Mutant{
 	},
 	{
 		Name:     "a counter lies: the last block that was lost is not counted",
-		Edits:    []Edit{{"engine/player/player.go", "	p.Player.Lost.Store(p.lost)\n", "	p.Player.Lost.Store(max(p.lost, 256) - 256)\n"}},
+		Edits:    []Edit{{"engine/player/player.go", "	p.Player.Lost.Store(p.said.lost)\n", "	p.Player.Lost.Store(max(p.said.lost, 256) - 256)\n"}},
 		Scenario: "kill-primary-alone-bare", Assertion: "status-errors", Cycles: 2,
 	},
 	{
 		Name: "a counter lies: a failover that the callback made is not counted",
 		Edits: []Edit{{
 			"engine/player/player.go",
-			"	p.Player.Switches.Store(p.switches)\n",
-			"	p.Player.Switches.Store(max(p.switches, 1) - 1)\n",
+			"	p.Player.Switches.Store(p.said.switches)\n",
+			"	p.Player.Switches.Store(max(p.said.switches, 1) - 1)\n",
 		}},
 		Scenario: "kill-primary-sine", Assertion: "status-errors", Cycles: 6,
 	},

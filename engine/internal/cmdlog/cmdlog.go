@@ -16,6 +16,7 @@ import (
 	"slices"
 
 	"chronus/engine/command"
+	"chronus/engine/internal/ring"
 	"chronus/engine/internal/shm"
 )
 
@@ -28,9 +29,9 @@ type Writer struct {
 	host   *shm.Host
 	player *shm.Player
 	rings  []*shm.Ring
-	fold   uint64
 	head   uint64 // records written, of which host.Head are committed
 	floor  uint64 // records below it may be reused
+	reader *ring.Reader
 	timed  []timed
 	freed  uint64 // number of blocks made when timed was last pruned
 }
@@ -45,8 +46,8 @@ type timed struct {
 // NewWriter returns a Writer that continues at the head of the log.
 func NewWriter(host *shm.Host, player *shm.Player, rings []*shm.Ring) *Writer {
 	w := &Writer{
-		host: host, player: player, rings: rings, fold: host.Stamp.Fold(), head: host.Head.Load(),
-		timed: make([]timed, 0, Timed),
+		host: host, player: player, rings: rings, head: host.Head.Load(),
+		timed: make([]timed, 0, Timed), reader: ring.NewReader(host.Geo, host.Stamp.Fold()),
 	}
 	var r shm.LogRecord
 	for i := w.head - min(w.head, uint64(host.Geo.LogRecords)); i < w.head; i++ {
@@ -66,7 +67,7 @@ func (w *Writer) Head() uint64 { return w.head }
 // length before the newest block that has been both rendered and played.
 func (w *Writer) Room() int {
 	geo := &w.host.Geo
-	sealed, need := w.player.Sealed.Load(), w.made()
+	sealed, need := w.player.Exists(), w.made()
 	if need > uint64(geo.Ring) {
 		if c, ok := w.cutoff(need - uint64(geo.Ring) - 1); ok {
 			w.floor = max(w.floor, c)
@@ -82,12 +83,17 @@ func (w *Writer) Room() int {
 }
 
 // made returns the number of blocks that have been both rendered and played.
+// What a ring holds counts, not what it claims: a record that is reused too
+// early is missing from every replica.
 func (w *Writer) made() uint64 {
-	newest := uint64(0)
+	playout, newest := w.player.Played(), uint64(0)
 	for _, r := range w.rings {
-		newest = max(newest, r.Published.Load())
+		if newest >= playout {
+			return playout
+		}
+		newest = max(newest, w.reader.Newest(r, w.player.Exists()))
 	}
-	return min(w.player.Playout.Load(), newest)
+	return min(playout, newest)
 }
 
 // TimedRoom returns the number of timed commands that may be appended now. The
@@ -108,10 +114,11 @@ func (w *Writer) TimedRoom() int {
 }
 
 // sealed returns the first frame of the next block to be sealed.
-func (w *Writer) sealed() int64 { return int64(w.player.Sealed.Load()) * int64(w.host.Geo.Frames) }
+func (w *Writer) sealed() int64 { return int64(w.player.Exists()) * int64(w.host.Geo.Frames) }
 
 func (w *Writer) cutoff(block uint64) (uint64, bool) {
-	return shm.OpenSeal(w.fold, block, w.player.Seals[block%shm.SealCount].Word.Load())
+	_, cutoff, ok := w.player.Seal(block)
+	return cutoff, ok
 }
 
 // Append writes a command behind the head, where no worker reads until Commit.

@@ -21,12 +21,10 @@ func small(t testing.TB) (*rig.Rig, *cmdlog.Writer) {
 // seal seals the next block with everything in the log, plays it, and, if
 // publish is set, makes ring 0 publish it.
 func seal(r *rig.Rig, publish bool) {
-	b := r.Player.Sealed.Load()
-	r.Player.Seals[b%shm.SealCount].Word.Store(shm.SealWord(r.Host.Stamp.Fold(), b, r.Host.Head.Load()))
-	r.Player.Sealed.Store(b + 1)
-	r.Player.Playout.Store(b + 1)
+	b := r.Seal()
+	r.Play(b + 1)
 	if publish {
-		r.Rings[0].Published.Store(b + 1)
+		r.Publish(0, b)
 	}
 }
 

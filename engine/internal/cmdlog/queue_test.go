@@ -22,11 +22,9 @@ const ahead = 11025 + 48
 func play(r *rig.Rig, block uint64) {
 	lead := uint64(r.Host.Geo.Lead)
 	for b := r.Player.Sealed.Load(); b < block+lead; b++ {
-		r.Player.Seals[b%shm.SealCount].Word.Store(shm.SealWord(r.Host.Stamp.Fold(), b, r.Host.Head.Load()))
-		r.Player.Sealed.Store(b + 1)
+		r.Publish(0, r.Seal())
 	}
-	r.Player.Playout.Store(block)
-	r.Rings[0].Published.Store(block + lead)
+	r.Play(block)
 }
 
 func timed(from, n int, frame int64) []command.Command {

@@ -27,10 +27,25 @@ func (r *Roster) Wanted(slot int) bool { return r.Term(slot) > r.Host.Slots[slot
 func (r *Roster) Activation(slot int) uint32 { return r.Host.Slots[slot].Idle.Load() + 1 }
 
 // Alive reports whether the slot has a worker that is mapped, has not been seen
-// to die and has given no leave notice.
+// to die and has given no leave notice. What the ring says of itself is not
+// enough: the kernel does not mark the robust futex of a worker that has damaged
+// it.
 func (r *Roster) Alive(slot int) bool {
-	ring := r.Rings[slot]
-	return shm.Alive(ring.Robust.Load()) && ring.Leave.Load() == 0
+	ring, host := r.Rings[slot], &r.Host.Slots[slot]
+	reaped := host.Reaped.Load()
+	return shm.Alive(ring.Robust.Load()) && ring.Leave.Load() == 0 &&
+		(reaped == 0 || reaped != host.Generation.Load())
+}
+
+// Claims returns the number of blocks that the slot's worker claims to have
+// made, sealed being the number that exist; 0 if the claim is absurd. It is good
+// enough to judge whether a worker that renders keeps up, since that one states
+// it anew with every block. What a ring really holds, ring.Reader finds out.
+func (r *Roster) Claims(slot int, sealed uint64) uint64 {
+	if n := r.Rings[slot].Published.Load(); n <= sealed {
+		return n
+	}
+	return 0
 }
 
 // Renders reports whether the slot's worker is alive and meant to render.

@@ -61,8 +61,8 @@ type HostSlot struct {
 	Activate   atomic.Uint32 // futex; an idle spare waits on it
 	Idle       atomic.Uint32
 	Generation atomic.Uint32 // of the process that owns the slot's ring; 0: none
-	_          [4]byte
-	AtNS       atomic.Int64 // when the host activated it
+	Reaped     atomic.Uint32 // the last generation that is known to be dead
+	AtNS       atomic.Int64  // when the host activated it
 	_          [40]byte
 }
 
@@ -93,7 +93,7 @@ type LogRecord struct {
 // block is due. Prev is the block whose state this one continues, plus one:
 // the block's own number except after an outage.
 type Seal struct {
-	Word atomic.Uint64 // tag of block and stamp (24 bits) | cut-off (40 bits)
+	Word atomic.Uint64 // checksum (24 bits) | cut-off (40 bits); see SealWord
 	Prev atomic.Uint64
 }
 

@@ -69,8 +69,8 @@ func TestReadOnlyViewFaultsOnAStore(t *testing.T) {
 	rate := h.Geo.Rate
 	// A plain store: an atomic one faults inside the race detector, where
 	// nothing recovers.
-	require.Panics(t, func() { view.Geo.Rate = 1 })
-	require.Equal(t, rate, h.Geo.Rate)
+	require.Panics(t, func() { view.HostRegion.Geo.Rate = 1 })
+	require.Equal(t, rate, h.HostRegion.Geo.Rate)
 	_, err = unix.Mmap(int(ro.Fd()), 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	require.ErrorIs(t, err, unix.EACCES)
 }
@@ -93,17 +93,22 @@ func TestRegionOfAnotherPatchBuildOrLayoutIsRefused(t *testing.T) {
 	rf, _, err := CreateRing(0, g, NewStamp(2))
 	require.NoError(t, err)
 	defer rf.Close()
-	_, err = OpenRing(rf, h, false)
+	_, err = OpenRing(rf, h, true)
 	require.ErrorIs(t, err, ErrStamp)
+	_, err = OpenRing(rf, h, false)
+	require.NoError(t, err, "what another worker has done to its header harms that worker only")
 
 	for _, spoil := range []func(){
-		func() { h.Stamp.Build++ },
-		func() { h.Stamp.Build--; h.Stamp.Layout++ },
+		func() { h.HostRegion.Stamp.Build++ },
+		func() { h.HostRegion.Stamp.Build--; h.HostRegion.Stamp.Layout++ },
 	} {
 		spoil()
 		_, err = OpenHost(f)
 		require.ErrorIs(t, err, ErrStamp)
 	}
+	h.Renew()
+	_, err = OpenHost(f)
+	require.NoError(t, err, "the host writes its header anew")
 	blob, err := Blob("not a region", make([]byte, 2*page))
 	require.NoError(t, err)
 	defer blob.Close()
@@ -129,17 +134,23 @@ func TestSealOpensForItsBlockAndEngineOnly(t *testing.T) {
 		fold := rapid.Uint64().Draw(t, "fold")
 		block := rapid.Uint64Range(0, 1<<35).Draw(t, "block")
 		cutoff := rapid.Uint64Range(0, 1<<40-1).Draw(t, "cutoff")
-		word := SealWord(fold, block, cutoff)
-		got, ok := OpenSeal(fold, block, word)
+		prev := rapid.Uint64Range(0, block).Draw(t, "prev")
+		word := SealWord(fold, block, prev, cutoff)
+		got, ok := OpenSeal(fold, block, prev, word)
 		require.True(t, ok)
 		require.Equal(t, cutoff, got)
 		laps := rapid.Uint64Range(1, 1<<20).Draw(t, "laps")
-		_, ok = OpenSeal(fold, block+laps*SealCount, word)
+		_, ok = OpenSeal(fold, block+laps*SealCount, prev, word)
 		require.False(t, ok, "another lap of the table")
-		_, ok = OpenSeal(fold^1<<rapid.IntRange(0, 23).Draw(t, "bit"), block, word)
+		bit := uint64(1) << rapid.IntRange(0, 63).Draw(t, "bit")
+		_, ok = OpenSeal(fold^bit, block, prev, word)
 		require.False(t, ok, "another engine")
+		_, ok = OpenSeal(fold, block, prev, word^bit)
+		require.False(t, ok, "a flipped bit")
+		_, ok = OpenSeal(fold, block, prev^bit, word)
+		require.False(t, ok, "a flipped bit of prev")
 	})
-	_, ok := OpenSeal(0, 0, 0)
+	_, ok := OpenSeal(0, 0, 0, 0)
 	require.False(t, ok, "an empty table seals nothing")
 }
 

@@ -47,26 +47,34 @@ func RecordSum(r *LogRecord) uint64 {
 	return xxhash.Sum64(b[:])
 }
 
-// cutoffBits is the length of the cut-off, the lower part of a seal word. The
-// upper 24 bits hold the block's lap of the seal table, mixed with the stamp of
-// the region. 24 bits of laps last for a dozen years of blocks, 40 bits of
-// commands for 174 years at 200 per second.
+// cutoffBits is the length of the cut-off, the lower part of a seal word. 40
+// bits of commands last for 174 years at 200 per second. The upper 24 bits are a
+// checksum over all that the seal says and over what it belongs to: the stamp of
+// the region, the number of the block, Prev and the cut-off. A seal of another
+// lap of the table does not open, nor does one in which a bit was flipped.
 const cutoffBits = 40
 
 // SealWord returns the word that seals block with a cut-off, in a region whose
-// stamp folds to fold.
-func SealWord(fold, block, cutoff uint64) uint64 {
-	return sealTag(fold, block)<<cutoffBits | cutoff&(1<<cutoffBits-1)
+// stamp folds to fold. prev is what Seal.Prev holds.
+func SealWord(fold, block, prev, cutoff uint64) uint64 {
+	cutoff &= 1<<cutoffBits - 1
+	return sealTag(fold, block, prev, cutoff)<<cutoffBits | cutoff
 }
 
 // OpenSeal returns the cut-off in a seal word. It reports false if the word
-// does not seal that block of that region.
-func OpenSeal(fold, block, word uint64) (cutoff uint64, ok bool) {
-	return word & (1<<cutoffBits - 1), word>>cutoffBits == sealTag(fold, block)
+// does not seal that block of that region with that prev.
+func OpenSeal(fold, block, prev, word uint64) (cutoff uint64, ok bool) {
+	cutoff = word & (1<<cutoffBits - 1)
+	return cutoff, word>>cutoffBits == sealTag(fold, block, prev, cutoff)
 }
 
-func sealTag(fold, block uint64) uint64 {
-	return (block/SealCount + 1 ^ fold) & (1<<(64-cutoffBits) - 1)
+func sealTag(fold, block, prev, cutoff uint64) uint64 {
+	var b [32]byte
+	binary.LittleEndian.PutUint64(b[0:], fold)
+	binary.LittleEndian.PutUint64(b[8:], block)
+	binary.LittleEndian.PutUint64(b[16:], prev)
+	binary.LittleEndian.PutUint64(b[24:], cutoff)
+	return xxhash.Sum64(b[:]) >> cutoffBits
 }
 
 // Float returns a command's value as a float64.

@@ -12,15 +12,9 @@ import (
 // playerEvents publishes the events that the callback left since the last call.
 func (s *Supervisor) playerEvents() {
 	region := s.pool.Player
-	for newest := region.Events.Load(); s.events < newest; {
-		if newest-s.events > shm.EventCount {
-			s.events = newest - shm.EventCount
-		}
-		s.events++
-		q := &region.Queue[(s.events-1)%shm.EventCount]
-		if q.Index.Load() != s.events {
-			continue
-		}
+	for n := region.NextEvent(s.events); n > 0; n = region.NextEvent(s.events) {
+		s.events = n
+		q := &region.Queue[(n-1)%shm.EventCount]
 		e := control.Event{
 			TNS: q.EntryNS, Block: q.Block, Slot: int(q.Slot), EntryNS: q.EntryNS, ReturnNS: q.ReturnNS,
 		}

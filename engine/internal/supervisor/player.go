@@ -42,6 +42,10 @@ func (s *Supervisor) startPlayer() {
 	if !p.restarts.ready(time.Now()) {
 		return
 	}
+	if err := s.pool.renewPlayer(); err != nil {
+		s.fail(err)
+		return
+	}
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		s.fail(fmt.Errorf("supervisor: player's socket: %w", err))
@@ -52,7 +56,7 @@ func (s *Supervisor) startPlayer() {
 	theirs := os.NewFile(uintptr(pair[1]), "player control")
 	now := time.Now()
 	p.State, p.Begun, p.Since, p.Hung, p.control, p.played = process.Starting, now, now, false, ours, false
-	p.from = s.pool.Player.Playout.Load()
+	p.from = s.pool.Player.Played()
 	p.Generation++
 	gen := p.Generation
 	s.spawn.jobs <- job{
@@ -97,7 +101,7 @@ func (s *Supervisor) playerExit(e exit) {
 	p := &s.player
 	s.disarm(failpoint.PlayerSlot)
 	_ = p.control.Close()
-	pid, played := p.PID, p.played || s.pool.Player.Playout.Load() > p.from
+	pid, played := p.PID, p.played || s.pool.Player.Played() > p.from
 	p.State, p.Since, p.control, p.proc, p.downNS = process.Free, time.Now(), nil, nil, e.ns
 	if s.stopping {
 		s.farewell(pid)
@@ -125,7 +129,7 @@ func (s *Supervisor) farewell(pid int) {
 	if s.player.Hung {
 		s.cfg.Log.Warn("the player did not fade out in time and was killed", "role", "player", "pid", pid)
 	}
-	played, written := s.pool.Player.Playout.Load(), s.pool.Player.Written.Load()
+	played, written := s.pool.Player.Played(), s.pool.Player.Written.Load()
 	if s.cfg.Sink.File != nil && written < played {
 		s.cfg.Log.Error("the last blocks are not in the file", "sink", s.cfg.Sink.String(), "blocks", played-written)
 	}
@@ -142,7 +146,7 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 		p.Hung = true
 		_ = p.proc.Kill()
 	}
-	playout := s.pool.Player.Playout.Load()
+	playout := s.pool.Player.Played()
 	if playout > p.from && !p.played {
 		p.played, p.State, p.Since = true, process.Live, now
 		if !s.played {

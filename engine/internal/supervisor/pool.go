@@ -3,6 +3,7 @@ package supervisor
 import (
 	"os"
 
+	"chronus/engine/internal/ring"
 	"chronus/engine/internal/roster"
 	"chronus/engine/internal/shm"
 )
@@ -17,6 +18,7 @@ type Pool struct {
 	player, playerRO *os.File
 	program          *os.File
 	rings, ringsRO   []*os.File
+	reader           *ring.Reader // of the supervisor's loop
 }
 
 // NewPool makes all regions. On an error it leaves nothing behind.
@@ -45,6 +47,7 @@ func (p *Pool) fill(g shm.Geometry, stamp shm.Stamp, program []byte) (err error)
 	if p.program, err = shm.Blob("program", program); err != nil {
 		return err
 	}
+	p.reader = ring.NewReader(g, stamp.Fold())
 	for slot := range int(g.Slots) {
 		f, r, err := shm.CreateRing(slot, g, stamp)
 		if err != nil {
@@ -73,17 +76,18 @@ func (p *Pool) playerFiles(control *os.File) []*os.File {
 
 // drained reports whether a dead process's ring can be given to another: every
 // block in it was played, and another ring is at least as far, so that no state
-// is lost with it.
+// is lost with it. What the rings hold counts, not what they claim.
 func (p *Pool) drained(slot int) bool {
-	mine := p.Rings[slot].Published.Load()
+	sealed := p.Player.Exists()
+	mine := p.reader.Newest(p.Rings[slot], sealed)
 	if mine == 0 {
 		return true
 	}
-	if mine > p.Player.Playout.Load() {
+	if mine > p.Player.Played() {
 		return false
 	}
 	for other, r := range p.Rings {
-		if other != slot && r.Published.Load() >= mine {
+		if other != slot && p.reader.Newest(r, sealed) >= mine {
 			return true
 		}
 	}
@@ -99,7 +103,14 @@ func (p *Pool) recycle(slot int, generation uint32) error {
 		return err
 	}
 	s.Generation.Store(generation)
+	p.Host.Renew() // the new process believes this header, and no other
 	return nil
+}
+
+// renewPlayer prepares the player's region for the next player.
+func (p *Pool) renewPlayer() error {
+	p.Host.Renew()
+	return shm.RenewPlayer(p.player, p.Host.Geo, p.Host.Stamp)
 }
 
 // Close unmaps and closes everything.

@@ -22,7 +22,7 @@ func (s *Supervisor) publish(i int, e control.Event) {
 func (s *Supervisor) publishAs(i int, gen uint32, pid int, e control.Event) {
 	e.Slot, e.PID, e.Generation = i, pid, gen
 	if e.Block == 0 {
-		e.Block = s.pool.Player.Playout.Load()
+		e.Block = s.pool.Player.Played()
 	}
 	s.cfg.Publish(e)
 }

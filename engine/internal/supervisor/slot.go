@@ -127,6 +127,9 @@ func (s *Supervisor) note(n note) {
 func (s *Supervisor) promoted(i int) {
 	w, r := &s.slots[i], s.pool.Rings[i]
 	at := s.pool.ActivatedNS(i)
+	if !s.pool.Wanted(i) { // the word for its state was damaged, or it is idle again
+		return
+	}
 	if w.promoted == at || w.State == process.Free || w.State == process.Exited {
 		return
 	}
@@ -204,6 +207,7 @@ func (s *Supervisor) exit(e exit) {
 		return
 	}
 	early := w.State == process.Starting
+	s.pool.Host.Slots[e.slot].Reaped.Store(e.generation)
 	s.fill()
 	if s.pool.Rings[e.slot].Leave.Load() != 0 {
 		s.leave(e.slot, e.ns) // the worker exited before the watching thread read its notice

@@ -30,9 +30,10 @@ const (
 // not exit, and more renderers than needed.
 func (s *Supervisor) tick(now time.Time, dt time.Duration) {
 	late := s.overslept.Swap(false)
-	sealed := s.pool.Player.Sealed.Load()
+	sealed := s.pool.Player.Exists()
 	for i := range s.slots {
 		w := &s.slots[i]
+		s.pool.Host.Slots[i].Generation.Store(w.Generation) // restated: every reader believes it
 		switch w.State {
 		case process.Starting:
 			s.tickStarting(i, now)
@@ -70,7 +71,7 @@ func (s *Supervisor) tickStarting(i int, now time.Time) {
 // nothing, so a hang in either looks the same.
 func (s *Supervisor) tickLive(i int, sealed uint64, dt time.Duration, late bool) {
 	w := &s.slots[i]
-	done := s.pool.Rings[i].Published.Load()
+	done := s.pool.Claims(i, s.pool.Player.Exists())
 	if !s.pool.Wanted(i) {
 		done = sealed
 	}
