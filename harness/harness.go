@@ -137,7 +137,7 @@ func (cfg *Config) ready() error {
 
 // binary returns the engine that a scenario needs.
 func (cfg *Config) binary(s *scenario.Scenario) string {
-	if s.Crashes() {
+	if s.Instrumented() {
 		return filepath.Join(cfg.Engine, "failpoints", "chronus")
 	}
 	return filepath.Join(cfg.Engine, "chronus")

@@ -43,6 +43,7 @@ type Player struct {
 	other    shm.EntryHeader
 	last     []float32 // last frame handed out, one sample per channel
 	sealedAt [sealedMemory]int64
+	seals    [sealedMemory]sealedBlock // of the blocks to come
 	// What each ring had published when the callback last looked, and when that
 	// had last changed.
 	published  [shm.MaxSlots]uint64

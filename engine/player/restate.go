@@ -40,6 +40,10 @@ func (p *Player) inherit() {
 		p.next++
 	}
 	p.sealed = max(region.Exists(), p.next)
+	for b := p.next; b < p.sealed; b++ {
+		s := &region.Seals[b%shm.SealCount]
+		p.seals[b%sealedMemory] = sealedBlock{s.Word.Load(), s.Prev.Load()}
+	}
 	if p.sealed > 0 {
 		_, p.cutoff, _ = region.Seal(p.sealed - 1)
 	}
@@ -92,11 +96,27 @@ func (p *Player) Anchor(at uint64, ns int64, begins bool) {
 	p.Player.OriginNS.Store(g.originNS)
 }
 
+// sealedBlock is a seal.
+type sealedBlock struct{ word, prev uint64 }
+
+// restateSeals stores again the seals of the blocks to come. Both replicas may
+// still have to read them, and there is no other copy.
+func (p *Player) restateSeals() {
+	for b := p.next; b < p.sealed; b++ {
+		s, is := &p.Player.Seals[b%shm.SealCount], &p.seals[b%sealedMemory]
+		if s.Word.Load() != is.word || s.Prev.Load() != is.prev {
+			s.Prev.Store(is.prev)
+			s.Word.Store(is.word)
+		}
+	}
+}
+
 // restate stores again, once per block, the words of the header that seal and
 // deliver do not store anyway: a stray store into one of them lives for a block
 // at most.
 func (p *Player) restate() {
 	region, s := p.Player, &p.said
+	p.restateSeals()
 	if region.Events.Load() != s.events {
 		region.Events.Store(s.events)
 	}

@@ -19,9 +19,11 @@ func (p *Player) seal(count uint64, now int64) {
 			prev = base
 		}
 		s := &p.Player.Seals[b%shm.SealCount]
-		s.Prev.Store(prev)
+		is := &p.seals[b%sealedMemory]
+		is.word, is.prev = shm.SealWord(p.fold, b, prev, cutoff), prev
+		s.Prev.Store(is.prev)
 		failpoint.Hit(failpoint.SealPrev)
-		s.Word.Store(shm.SealWord(p.fold, b, prev, cutoff))
+		s.Word.Store(is.word)
 		failpoint.Hit(failpoint.SealWord)
 		p.cutoff = cutoff
 		if prev != b {

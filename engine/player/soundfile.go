@@ -30,10 +30,12 @@ const (
 // again for as long as it lies there. The music goes on meanwhile; blocks that
 // are given up are silence in the file, and counted.
 type soundFile struct {
-	region *shm.Player
-	sink   sink.Spec
-	file   sink.File // nil: not open yet, or it cannot be opened
-	failed bool      // the host has been told so
+	region  *shm.Player
+	sink    sink.Spec
+	file    sink.File // nil: not open yet, or it cannot be opened
+	failed  bool      // the host has been told so
+	written uint64    // blocks below it are in the file, or were given up
+	lacks   uint64    // blocks that were given up
 }
 
 // open resumes the file that the host, or a player that died, has begun.
@@ -50,7 +52,9 @@ func (s *soundFile) open() error {
 	if err != nil {
 		return err
 	}
-	s.file = f
+	// The file itself says best what is in it: a predecessor may have died
+	// between a block and the count, or with a stray bit in the count.
+	s.file, s.written, s.lacks = f, min(f.Blocks(), s.region.Played()), s.region.Unwritten.Load()
 	return nil
 }
 
@@ -107,22 +111,23 @@ func (s *soundFile) write(last, tidy bool) error {
 }
 
 func (s *soundFile) blocks() error {
-	for b := s.region.Written.Load(); ; b++ {
-		playout := s.region.Playout.Load() // each time: the disk may have held up the block before
-		if b >= playout {
+	for {
+		s.region.Unwritten.Store(s.lacks)
+		s.region.Written.Store(s.written)
+		playout := s.region.Played() // each time: the disk may have held up the block before
+		if s.written >= playout {
 			return nil
 		}
-		if playout > b+keepBehind {
-			given := playout - keepBehind - b
-			s.region.Unwritten.Add(given)
-			b += given
-			s.region.Written.Store(b) // now, so that no later try counts them again
+		if playout > s.written+keepBehind {
+			given := playout - keepBehind - s.written
+			s.lacks += given
+			s.written += given // now, so that no later try counts them again
 		}
-		_, samples := s.region.Delivered(b)
-		if err := s.file.WriteBlock(b, samples); err != nil {
+		_, samples := s.region.Delivered(s.written)
+		if err := s.file.WriteBlock(s.written, samples); err != nil {
 			return err // tried again, from the oldest block that is still there
 		}
-		s.region.Written.Store(b + 1)
+		s.written++
 	}
 }
 

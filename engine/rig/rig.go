@@ -90,7 +90,8 @@ func (r *Rig) Publish(slot int, block uint64) {
 		make([]float32, g.Samples()), make([]uint64, g.StateWords))
 }
 
-// Flip flips one bit of a word of a region's header; slot picks the ring.
+// Flip flips one bit of a word of a region; slot picks the ring. Of the seals it
+// is the newest.
 func (r *Rig) Flip(w shm.Word, slot, bit int) {
 	var header unsafe.Pointer
 	switch w.Region {
@@ -100,6 +101,10 @@ func (r *Rig) Flip(w shm.Word, slot, bit int) {
 		header = unsafe.Pointer(r.Player.PlayerRegion)
 	default:
 		header = unsafe.Pointer(r.Rings[slot].RingRegion)
+	}
+	if w.Count > 0 { // the newest seal
+		newest := r.Player.Sealed.Load() - 1
+		header = unsafe.Add(header, int(newest%uint64(w.Count))*w.Stride)
 	}
 	*(*byte)(unsafe.Add(header, w.Offset+bit/8)) ^= 1 << (bit % 8)
 }

@@ -19,6 +19,9 @@ type Shape struct {
 
 // File is a sound file being written. It is not safe for concurrent use.
 type File interface {
+	// Blocks returns the number of blocks that the file has room for already:
+	// those below it were written, apart from any that were left out.
+	Blocks() uint64
 	// WriteBlock writes frames x channels interleaved samples at the place of
 	// that block. It does not allocate.
 	WriteBlock(block uint64, samples []float32) error

@@ -319,26 +319,23 @@ func TestRestoreTakesNothingThatDoesNotVerify(t *testing.T) {
 	require.Equal(t, ring.Sum(s.Rings[0], want-1), again, "rendered again, the same bits")
 }
 
-func TestABlockWhoseSealIsDamagedIsNotRendered(t *testing.T) {
+func TestABlockWhoseSealIsDamagedWaitsForThePlayer(t *testing.T) {
 	s := newSession(t, 3, 1)
 	s.spawn(0)
 	s.step(0)
 	out := make([]float32, s.Host.Geo.Samples())
 	s.play(out)
+	s.play(out)
 	b := s.workers[0].next
 	s.Player.Seals[b].Word.Store(s.Player.Seals[b].Word.Load() ^ 1<<3) // of its cut-off
-	s.play(out)
-	for range 3 {
-		require.NoError(t, s.workers[0].Step(), "it waits: no worker could do better")
-	}
-	require.LessOrEqual(t, s.workers[0].next, b)
-	for range 40 { // until the player gives the block up
-		s.play(out)
-		require.NoError(t, s.workers[0].Step())
-	}
+	require.NoError(t, s.workers[0].Step())
+	require.Equal(t, b, s.workers[0].next)
+	s.play(out) // the callback restates the seal
 	s.step(0)
-	require.Greater(t, s.workers[0].next, b)
+	require.Equal(t, s.Player.Sealed.Load(), s.workers[0].next)
+	s.play(out)
 	require.Nil(t, s.replay().FirstDiff)
+	require.Zero(t, s.Player.Lost.Load())
 }
 
 func BenchmarkStep(b *testing.B) {

@@ -151,11 +151,13 @@ func (w *Worker) Step() error {
 		return nil
 	}
 	prev, cutoff, ok := w.Player.Seal(block)
+	if !ok && w.source.newest() <= w.next {
+		w.pause() // the seal is damaged; the player restates it, or gives the block up
+		return nil
+	}
 	if !ok || prev != w.next || cutoff < w.cutoff {
-		// Either this state is not the one to continue, or the seal is damaged.
-		// Another worker may be further already; if none is, the player will
-		// give the block up.
-		if had := w.next; !w.restore() || w.next <= had {
+		// This state is not the one to continue, or another worker is further.
+		if had := w.next; !w.restore() || w.next == had {
 			w.pause()
 		}
 		return nil

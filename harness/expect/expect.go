@@ -139,7 +139,21 @@ func (o *Outcome) Met() bool {
 		}
 	}
 	switches := o.Counted[control.Switched]
-	return len(switches) == 0 || !o.hit(switches[len(switches)-1])
+	return len(switches) == 0 || !o.doomed(switches[len(switches)-1])
+}
+
+// damaged reports whether an event is about a victim that may live or die.
+func (o *Outcome) damaged(e record.Event) bool {
+	return slices.ContainsFunc(o.Victims, func(v record.Victim) bool {
+		return v.MayDie && v.PID == e.PID && v.Slot == e.Slot
+	})
+}
+
+// doomed reports whether an event is about a victim that must die.
+func (o *Outcome) doomed(e record.Event) bool {
+	return slices.ContainsFunc(o.Victims, func(v record.Victim) bool {
+		return !v.Survives && !v.MayDie && v.PID == e.PID && v.Slot == e.Slot
+	})
 }
 
 // Phase returns what the first of the victims was doing when it died, as the
@@ -248,8 +262,9 @@ func (o *Outcome) times(find func(assertion, format string, args ...any)) {
 			find(TimestampErrors, "worker_promoted: first_ns is %d ns before known_ns", e.KnownNS-e.FirstNS)
 		}
 		// The host acts on deaths only; the callback may have activated the
-		// spare for a late worker before the fault.
-		if e.By == "host" {
+		// spare for a late worker before the fault. A worker whose words the
+		// fault has damaged may have been activated by none of the two.
+		if e.By == "host" && !o.damaged(e) {
 			early(e, "known_ns", e.KnownNS)
 		}
 	}

@@ -24,6 +24,9 @@ type Engine interface {
 	// Points returns the failpoints of the build. It fails if the engine was
 	// built without them.
 	Points(ctx context.Context) ([]Point, error)
+	// Words returns the words of the engine's memory regions. It fails if the
+	// engine was built without failpoints.
+	Words(ctx context.Context) ([]Word, error)
 	// Arm makes the worker in a slot, or the player if slot is PlayerSlot, kill
 	// itself when it next passes a point. Each call replaces the one before it,
 	// and holds until its victim has died.
@@ -37,11 +40,11 @@ type Engine interface {
 // PlayerSlot stands for the player in Arm and in Victim.
 const PlayerSlot = -1
 
-// Point is a failpoint of the engine.
+// Point is a failpoint of the engine, or a bit of one of its words.
 type Point struct {
 	ID     int    `json:"id"`
 	Name   string `json:"name"`   // "publish.half"
-	Target string `json:"target"` // "worker" or "player"
+	Target string `json:"target"` // "worker" or "player"; of a bit: "header"
 }
 
 // Victim is a process that a fault hits.
@@ -51,6 +54,7 @@ type Victim struct {
 	PID        int
 	Generation uint32
 	Survives   bool // whether it must live on; otherwise it must die
+	MayDie     bool // it may do either
 }
 
 func (v Victim) String() string {
@@ -125,6 +129,10 @@ var kinds = map[string]Kind{
 	"stop": {
 		Doc:     "SIGSTOP: the victim hangs but stays alive",
 		Targets: workerTargets, New: newSignal(unix.SIGSTOP),
+	},
+	"stray": {
+		Doc:     "one bit of a word in a region's header is flipped, and the victim killed at once",
+		Targets: []string{control.RolePrimary}, Takes: []Parameter{words}, New: newStray,
 	},
 	"term": {
 		Doc:     "SIGTERM",

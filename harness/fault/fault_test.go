@@ -22,6 +22,7 @@ type fakeEngine struct {
 	status control.Status
 	procs  map[int]*exec.Cmd // by slot, including PlayerSlot and hostSlot
 	deaf   bool              // no victim passes the point armed in it
+	words  []Word
 
 	sent, heard int // commands
 }
@@ -53,6 +54,7 @@ func (e *fakeEngine) spawn(slot int) int {
 func (e *fakeEngine) Status(context.Context) (*control.Status, error) { return &e.status, nil }
 
 func (e *fakeEngine) Points(context.Context) ([]Point, error) { return nil, nil }
+func (e *fakeEngine) Words(context.Context) ([]Word, error)   { return e.words, nil }
 
 func (e *fakeEngine) Arm(_ context.Context, _, slot int) error {
 	if !e.deaf {

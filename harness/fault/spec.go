@@ -8,6 +8,7 @@ type Spec struct {
 	Kind   string         // a name of the registry
 	Target string         // primary, standby, both, spare or player; empty for a kind without victims
 	Points *regexp.Regexp // names of the failpoints to pass, one per fault
+	Words  *regexp.Regexp // names of the words to flip the bits of, one per fault
 	Hold   int            // blocks for which the host stays stopped
 }
 

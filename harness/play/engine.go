@@ -65,7 +65,7 @@ func (e *engine) awaitWhole(ctx context.Context, victims []record.Victim) (*cont
 func shows(s *control.Status, victims []record.Victim) bool {
 	return slices.ContainsFunc(victims, func(v record.Victim) bool {
 		works := func(w control.Worker) bool { return w.PID == v.PID }
-		return !v.Survives && (v.PID == s.Player.PID || slices.ContainsFunc(s.Workers, works))
+		return !v.Survives && !v.MayDie && (v.PID == s.Player.PID || slices.ContainsFunc(s.Workers, works))
 	})
 }
 

@@ -29,7 +29,7 @@ func Missing(s *scenario.Scenario, engine string) (why string) {
 			return "needs " + need + ": " + why
 		}
 	}
-	if s.Crashes() {
+	if s.Instrumented() {
 		if why := noBinary(engine, filepath.Join("failpoints", "chronus"), "make build makes it"); why != "" {
 			return "needs failpoints: " + why
 		}

@@ -69,13 +69,14 @@ func Run(ctx context.Context, cfg Config) (*record.Record, error) {
 
 func (cfg *Config) header() record.Header {
 	s := cfg.Scenario
+	frames, rate := s.Engine.Size()
 	return record.Header{
 		Version: record.Version, Build: cfg.Build, Machine: cfg.Machine,
 		Scenario: s.Name, Profile: cfg.Profile, Seed: cfg.Seed, Run: cfg.Run, Repeat: cfg.Repeat,
 		Engine: record.Engine{
 			Patch: s.PatchFor(noFifo() == ""), Sink: s.Sink,
 			Replicas: s.Engine.Replicas, Spares: s.Engine.Spares, Lead: s.Engine.Lead,
-			Failpoints: s.Crashes(), Frames: scenario.Frames, Rate: scenario.Rate,
+			Failpoints: s.Instrumented(), Frames: frames, Rate: rate,
 		},
 	}
 }
@@ -121,6 +122,7 @@ func (cfg *Config) play(ctx context.Context, rec *record.Record) (err error) {
 	t, err := target.Start(ctx, target.Config{
 		Binary: cfg.Binary, Dir: cfg.Dir, Patch: rec.Engine.Patch, Sink: rec.Engine.Sink, Pulse: heard.address(),
 		Replicas: rec.Engine.Replicas, Spares: rec.Engine.Spares, Lead: rec.Engine.Lead,
+		Frames: rec.Engine.Frames, Rate: rec.Engine.Rate,
 	})
 	if err != nil {
 		troubled(rec, record.StageStart, 0, err)
@@ -245,6 +247,9 @@ func rest(ctx context.Context, e *engine, rec *record.Record) {
 // plan lists what each cycle needs: a failpoint, if the faults pass some.
 func (cfg *Config) plan(ctx context.Context, e *engine, rec *record.Record) ([]fault.Point, error) {
 	s := cfg.Scenario
+	if s.Strays() {
+		return cfg.strays(ctx, e)
+	}
 	if !s.Crashes() {
 		return make([]fault.Point, cfg.Load.Cycles), nil
 	}
@@ -260,6 +265,27 @@ func (cfg *Config) plan(ctx context.Context, e *engine, rec *record.Record) ([]f
 		return nil, fmt.Errorf("none of the engine's %d failpoints matches %q", len(all), s.Fault.Points)
 	}
 	return deal(chosen, cfg.Load, cfg.Run, cfg.Each), nil
+}
+
+// strays draws the bits that this process flips. The processes of a scenario
+// flip the bits in one order, one after the other, so that enough cycles flip
+// each of them.
+func (cfg *Config) strays(ctx context.Context, e *engine) ([]fault.Point, error) {
+	all, err := e.Words(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bits := fault.Bits(all, cfg.Scenario.Spec().Words)
+	if len(bits) == 0 {
+		return nil, fmt.Errorf("none of the engine's %d words matches %q", len(all), cfg.Scenario.Fault.Words)
+	}
+	lots := schedule.Rand(cfg.Seed, cfg.Scenario.Name+" bits", 0)
+	lots.Shuffle(len(bits), func(i, j int) { bits[i], bits[j] = bits[j], bits[i] })
+	mine := make([]fault.Point, cfg.Load.Cycles)
+	for i := range mine {
+		mine[i] = bits[((cfg.Run-1)*len(mine)+i)%len(bits)]
+	}
+	return mine, nil
 }
 
 // deal hands out the failpoints to the engine processes, each point as often as

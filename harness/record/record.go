@@ -128,6 +128,7 @@ type Victim struct {
 	PID        int    `json:"pid"`
 	Generation uint32 `json:"generation"`
 	Survives   bool   `json:"survives,omitempty"` // the fault must not kill it
+	MayDie     bool   `json:"may_die,omitempty"`  // the fault may kill it or not
 }
 
 // Moment is when a fault was injected.

@@ -122,6 +122,9 @@ func (f source) check(s *Scenario) error {
 		{s.Engine.Replicas < 1, "engine.replicas", "must be 1 or more"},
 		{s.Engine.Spares < 0, "engine.spares", "must be 0 or more"},
 		{s.Engine.Lead < 0, "engine.lead", "must be 0 or more"},
+		{s.Engine.Frames < 0, "engine.frames", "must be 0 or more"},
+		{s.Engine.Rate < 0, "engine.rate", "must be 0 or more"},
+		{s.Sink == SinkPortAudio && (s.Engine.Frames != 0 || s.Engine.Rate != 0), "engine", "a listener's recording has blocks of its own size"},
 		{s.Judge.MinRendering < 0, "judge.min_rendering", "must be 0 or more"},
 	} {
 		if c.bad {
@@ -136,9 +139,9 @@ func (f source) check(s *Scenario) error {
 			return f.error(fmt.Sprintf("%q is there twice", need), "needs")
 		}
 	}
-	if s.Fault.Points != "" {
-		if _, err := regexp.Compile(s.Fault.Points); err != nil {
-			return f.error(oneLine(err.Error()), "fault", "points")
+	for key, expr := range map[string]string{"points": s.Fault.Points, "words": s.Fault.Words} {
+		if _, err := regexp.Compile(expr); err != nil {
+			return f.error(oneLine(err.Error()), "fault", key)
 		}
 	}
 	switch field, why := s.Spec().Check(); {

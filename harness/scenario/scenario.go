@@ -50,14 +50,20 @@ type Scenario struct {
 type Engine struct {
 	Replicas int `toml:"replicas"`
 	Spares   int `toml:"spares"`
-	Lead     int `toml:"lead"` // blocks; 0: the engine's own choice
+	Lead     int `toml:"lead"`   // blocks; 0: the engine's own choice
+	Frames   int `toml:"frames"` // per block; 0: Frames
+	Rate     int `toml:"rate"`   // Hz; 0: Rate
 }
+
+// Size returns the number of frames per block and the rate in Hz.
+func (e Engine) Size() (frames, rate int) { return cmp.Or(e.Frames, Frames), cmp.Or(e.Rate, Rate) }
 
 // Fault is what happens in each cycle.
 type Fault struct {
 	Kind   string `toml:"kind"`
 	Target string `toml:"target"`
 	Points string `toml:"points"` // of a kind that passes failpoints: a regular expression of their names
+	Words  string `toml:"words"`  // of a kind that flips bits: a regular expression of the names of their words
 	Hold   int    `toml:"hold"`   // of a kind that lasts: blocks
 }
 
@@ -110,7 +116,7 @@ const (
 	SinkPortAudio = "portaudio" // the device of a sound server of the scenario's own, of which every frame is recorded
 )
 
-// The engine's blocks, as every scenario has them.
+// The engine's blocks, where a scenario does not say otherwise.
 const (
 	Frames = 256   // per block
 	Rate   = 44100 // Hz
@@ -130,6 +136,9 @@ func (s *Scenario) Spec() fault.Spec {
 	spec := fault.Spec{Kind: s.Fault.Kind, Target: s.Fault.Target, Hold: s.Fault.Hold}
 	if s.Fault.Points != "" {
 		spec.Points = regexp.MustCompile(s.Fault.Points) // Parse has compiled it before
+	}
+	if s.Fault.Words != "" {
+		spec.Words = regexp.MustCompile(s.Fault.Words)
 	}
 	return spec
 }
@@ -186,6 +195,13 @@ func (s *Scenario) Commanded() bool { return s.kind().Sends }
 // a build with failpoints has.
 func (s *Scenario) Crashes() bool { return s.kind().Crashes() }
 
+// Strays reports whether the cycles of the scenario are flipped bits, of which
+// each process has others.
+func (s *Scenario) Strays() bool { return s.kind().Strays() }
+
+// Instrumented reports whether the scenario needs a build with failpoints.
+func (s *Scenario) Instrumented() bool { return s.Crashes() || s.Strays() }
+
 func (s *Scenario) kind() fault.Kind {
 	k, _ := fault.Lookup(s.Fault.Kind) // a mix has none
 	return k
@@ -230,7 +246,7 @@ func mix(all []*Scenario) error {
 			switch {
 			case part == nil:
 				return fmt.Errorf("scenario: %s: mix: no scenario %q", s.Name, name)
-			case part.Mix != nil || part.Crashes() || part.Commanded() || part.Judge.MustLose:
+			case part.Mix != nil || part.Instrumented() || part.Commanded() || part.Judge.MustLose:
 				return fmt.Errorf("scenario: %s: mix: %q cannot be part of another", s.Name, name)
 			case part.Engine != s.Engine:
 				return fmt.Errorf("scenario: %s: mix: %q has another engine", s.Name, name)

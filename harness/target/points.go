@@ -67,6 +67,20 @@ func (t *Target) Points(ctx context.Context) ([]fault.Point, error) {
 	return list.Points, nil
 }
 
+// Words returns the words of the engine's memory regions. A build without
+// failpoints is an error.
+func (t *Target) Words(ctx context.Context) ([]fault.Word, error) {
+	body, err := t.points.do(ctx, http.MethodGet, "/layout")
+	if err != nil {
+		return nil, err
+	}
+	var words []fault.Word
+	if err := json.Unmarshal(body, &words); err != nil {
+		return nil, fmt.Errorf("target: layout: %w", err)
+	}
+	return words, nil
+}
+
 // Arm arms a failpoint in the worker of a slot, or in the player if slot is
 // fault.PlayerSlot.
 func (t *Target) Arm(ctx context.Context, point, slot int) error {

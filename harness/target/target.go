@@ -34,6 +34,8 @@ type Config struct {
 	Replicas int
 	Spares   int
 	Lead     int // blocks; 0 leaves the choice to the engine
+	Frames   int // per block; 0 leaves the choice to the engine
+	Rate     int // Hz; 0 leaves the choice to the engine
 }
 
 // Files of an engine in its directory.
@@ -111,6 +113,12 @@ func (t *Target) exec() error {
 	}
 	if t.cfg.Lead > 0 {
 		args = append(args, "--lead", strconv.Itoa(t.cfg.Lead))
+	}
+	if t.cfg.Frames > 0 {
+		args = append(args, "--frames", strconv.Itoa(t.cfg.Frames))
+	}
+	if t.cfg.Rate > 0 {
+		args = append(args, "--rate", strconv.Itoa(t.cfg.Rate))
 	}
 	t.cmd = exec.Command(t.cfg.Binary, args...)
 	t.cmd.Env = environ()

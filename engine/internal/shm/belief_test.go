@@ -83,7 +83,9 @@ func TestWordsAreThoseOfTheHeaders(t *testing.T) {
 		names[w.Region+w.Name] = true
 		require.Contains(t, []int{4, 8}, w.Size, w.Name)
 		require.Zero(t, w.Offset%w.Size, w.Name)
-		require.LessOrEqual(t, w.Offset+w.Size, page, w.Name)
+		if w.Count == 0 {
+			require.LessOrEqual(t, w.Offset+w.Size, page, w.Name)
+		}
 		size[w.Region] += w.Size
 	}
 	require.True(t, names["ringPublished"] && names["playerSkipTo"] && names["hostSlots[0].Activate"])

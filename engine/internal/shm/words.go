@@ -9,14 +9,18 @@ import (
 // it.
 type Word struct {
 	Region string `json:"region"` // host, player or ring
-	Name   string `json:"name"`   // "Published", "Slots[3].Idle", "Seals[next]"
+	Name   string `json:"name"`   // "Published", "Stamp.Build", "Slots[3].Idle"
 	Offset int    `json:"offset"` // bytes
 	Size   int    `json:"size"`   // bytes
+	// Stride and Count are set for the words of the seal table: the word of
+	// block n lies n mod Count strides, in bytes, behind Offset.
+	Stride int `json:"stride,omitempty"`
+	Count  int `json:"count,omitempty"`
 }
 
 // Words lists the words of the headers of all three kinds of region, without
-// padding: magic number, stamp and geometry included, tables that follow a
-// header not.
+// padding but with magic number, stamp and geometry, and those of the seals. The
+// other tables that follow a header are not in it.
 func Words(g Geometry) []Word {
 	var all []Word
 	list := func(region string, header any) {
@@ -25,6 +29,10 @@ func Words(g Geometry) []Word {
 	list("host", HostRegion{})
 	list("player", PlayerRegion{})
 	list("ring", RingRegion{})
+	for _, w := range words("player", "Seals", sealOffset, reflect.TypeOf(Seal{}), 0) {
+		w.Stride, w.Count = int(reflect.TypeOf(Seal{}).Size()), SealCount
+		all = append(all, w)
+	}
 	return all
 }
 
@@ -47,7 +55,10 @@ func words(region, name string, at int, t reflect.Type, slots int) (all []Word) 
 			continue
 		}
 		in := f.Name
-		if name != "" {
+		switch {
+		case f.Anonymous:
+			in = name
+		case name != "":
 			in = name + "." + f.Name
 		}
 		all = append(all, words(region, in, at+int(f.Offset), f.Type, slots)...)

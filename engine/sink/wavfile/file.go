@@ -78,6 +78,9 @@ func (w *File) resume() error {
 	return nil
 }
 
+// Blocks returns the number of whole blocks in the file.
+func (w *File) Blocks() uint64 { return w.end / uint64(len(w.buf)) }
+
 var (
 	errLength = errors.New("wavfile: the number of samples is not that of a block")
 	errBlock  = errors.New("wavfile: the block is beyond the largest possible file")
