@@ -33,7 +33,8 @@ const (
 //	GET /metrics         the Status for Prometheus
 //	GET /debug/pprof/    profiles of the host
 //
-// A stream of events ends when the engine stops.
+// A stream of events ends when the engine stops. Of too many connections, the
+// oldest that is idle is closed.
 type Server struct {
 	path    string
 	socket  *socket
@@ -55,7 +56,10 @@ func Listen(path string) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{path: path, socket: l, mux: http.NewServeMux(), closing: make(chan struct{})}
-	s.http = &http.Server{Handler: s.mux, ReadHeaderTimeout: headerWithin, IdleTimeout: idleWithin}
+	crowd := newCrowd(maxConnections())
+	s.http = &http.Server{
+		Handler: s.mux, ReadHeaderTimeout: headerWithin, IdleTimeout: idleWithin, ConnState: crowd.changed,
+	}
 	s.profiles()
 	s.close = sync.OnceValue(s.shut)
 	return s, nil

@@ -91,14 +91,33 @@ func (c *Comparison) missing(before, after *revision) {
 			continue
 		}
 		for _, unit := range unitsOf(at, before) {
-			if len(after.cells[cell{at, unit}]) == 0 {
+			switch {
+			case len(after.cells[cell{at, unit}]) > 0:
+			case before.always(at, unit) && !depends(unit):
 				c.fail("%s: %s has gone missing", at.name, unit)
+			default:
+				c.note("%s: %s is in %d of %d engine processes of %s and in none of the other side: it depends on chance",
+					at.name, unit, len(before.cells[cell{at, unit}]), before.lines[at], before.file)
 			}
 		}
 	}
 }
 
-// few finds rows of which there are too few, and judged units that too few processes have.
+// depends reports whether it depends on what happened in an engine process
+// whether it has the unit.
+func depends(unit string) bool {
+	m, _, ok := metric.Of(unit)
+	return ok && m.Chance
+}
+
+func (c *Comparison) note(format string, args ...any) {
+	c.Notes = append(c.Notes, fmt.Sprintf(format, args...))
+}
+
+// few finds rows of which there are too few, and judged units that too few
+// processes have. A unit that depends on what happened, such as the time of a
+// worker's first block where no spare was ready, is compared among the processes
+// that have it.
 func (c *Comparison) few(side *revision, minRuns int) {
 	for _, at := range side.rows {
 		if n := side.lines[at]; n < minRuns {
@@ -107,7 +126,8 @@ func (c *Comparison) few(side *revision, minRuns int) {
 		}
 		for _, unit := range unitsOf(at, side) {
 			m, median, ok := metric.Of(unit)
-			if n := len(side.cells[cell{at, unit}]); ok && (m.Judged() || median && m.Worse > 0) && n < minRuns {
+			n := len(side.cells[cell{at, unit}])
+			if ok && !depends(unit) && (m.Judged() || median && m.Worse > 0) && n < minRuns {
 				c.fail("%s: %d engine processes in %s have %s, at least %d must", at.name, n, side.file, unit, minRuns)
 			}
 		}

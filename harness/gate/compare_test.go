@@ -216,9 +216,57 @@ func TestUnitsOfOtherVersionsAreShownAndNotJudged(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, c.Failures)
 	require.Equal(t, "bananas", c.Changes[0].Unit)
-	c, err = Compare(writeText(t, text(1)+"BenchmarkFailover/scenario=kill-primary 34 1 bananas 1 apples\n"), writeText(t, text(9)), MinRuns)
+	all := strings.ReplaceAll(text(1), "bananas", "bananas 1 apples")
+	c, err = Compare(writeText(t, all), writeText(t, text(9)), MinRuns)
 	require.NoError(t, err)
 	require.Equal(t, []string{"Failover/scenario=kill-primary: apples has gone missing"}, c.Failures)
+	some := text(1) + "BenchmarkFailover/scenario=kill-primary 34 1 bananas 1 apples\n"
+	c, err = Compare(writeText(t, some), writeText(t, text(9)), MinRuns)
+	require.NoError(t, err)
+	require.Empty(t, c.Failures, "only what must be there can be missing")
+	require.Len(t, c.Notes, 1)
+}
+
+// TestACommitComparedWithItselfLacksNothing draws 10 of 60 engine processes of
+// one commit against 10 others, many times. Most had no xrun, and many no worker
+// that was started because no spare was ready.
+func TestACommitComparedWithItselfLacksNothing(t *testing.T) {
+	const processes, draws = 60, 200
+	rng := rand.New(rand.NewPCG(60, 200))
+	pool := taken(60, processes)[:1]
+	for _, run := range pool[0].Processes {
+		if rng.IntN(8) == 0 {
+			run.Set(metric.Xruns, 1+float64(rng.IntN(2)))
+			run.Set(metric.XrunTime, rng.Float64()/10)
+		}
+		if rng.IntN(6) == 0 {
+			for _, c := range run.Cycles {
+				delete(c.Values, metric.FirstBlock)
+			}
+		}
+		if rng.IntN(2) == 0 {
+			delete(run.Values, metric.FailoverCallMax)
+		}
+	}
+	whole, err := readRevision(writeRuns(t, machine, pool))
+	require.NoError(t, err)
+	require.Len(t, whole.sample(cell{whole.rows[0], metric.Xruns}), processes, "an engine without an xrun has 0 of them")
+	for range draws {
+		order := rng.Perm(processes)
+		side := func(from int) *revision {
+			r := report.Result{Scenario: pool[0].Scenario}
+			for _, i := range order[from : from+10] {
+				r.Processes = append(r.Processes, pool[0].Processes[i])
+			}
+			rev, err := readRevision(writeRuns(t, machine, []report.Result{r}))
+			require.NoError(t, err)
+			return rev
+		}
+		for _, failure := range compare(side(0), side(10), nil, MinRuns).Failures {
+			require.NotContains(t, failure, "missing")
+			require.NotContains(t, failure, "engine processes in")
+		}
+	}
 }
 
 func TestWhatCannotBeReadIsAnError(t *testing.T) {

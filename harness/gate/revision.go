@@ -113,6 +113,12 @@ func (r *revision) sample(c cell) []float64 {
 	return all
 }
 
+// always reports whether every engine process of a row has the unit. Only what
+// must be there can be missing.
+func (r *revision) always(at row, unit string) bool {
+	return len(r.cells[cell{at, unit}]) == r.lines[at]
+}
+
 // unitsOf lists the units of a row in the order of the table of metrics, then those that are not in it.
 func unitsOf(at row, sides ...*revision) []string {
 	var all []string

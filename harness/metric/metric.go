@@ -41,6 +41,9 @@ type Metric struct {
 	// Found: it counts findings, so it is 0 where there are none. Any other
 	// metric without a value was not measured.
 	Found bool
+	// Chance: whether an engine process has it depends on what happened in it,
+	// so a process without it lacks nothing.
+	Chance bool
 	// Floor is the metric of the floor process that the budgets of a sampled
 	// metric compare it with.
 	Floor string
@@ -163,6 +166,13 @@ func found(name string, source Source, doc string) Metric {
 // value is one figure of an engine process, which differs from one to the next.
 func value(name string, limit float64, source Source, worse float64, take func(*Judged) (float64, bool), doc string) Metric {
 	return Metric{Name: name, Better: lower, Limit: limit, Worse: worse, Source: source, Doc: doc, Value: take}
+}
+
+// chance marks a metric that a process has only if something happened in it
+// that need not.
+func chance(m Metric) Metric {
+	m.Chance = true
+	return m
 }
 
 // All returns the whole table, in the order of the reports.

@@ -236,6 +236,9 @@ func rest(ctx context.Context, e *engine, rec *record.Record) {
 		return
 	}
 	rec.Last = status
+	if n := len(rec.Cycles); len(rec.Holdings) == 1 {
+		readHoldings(ctx, e, n, n, rec) // one reading alone tells nothing of a leak
+	}
 	if rec.Host != nil {
 		if err := hostAfter(ctx, e, rec.Host); err != nil {
 			troubled(rec, record.StageRead, 0, err)
