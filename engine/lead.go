@@ -17,6 +17,9 @@ const (
 	// that long twice, to notice a death and to catch up after it.
 	minOtherLead = 8
 	maxOtherLead = 24
+	// maxOtherNS is the longest lead in time that is chosen, for blocks so long
+	// that the smallest one covers every lateness.
+	maxOtherNS = 1e9
 	sleeps       = 60
 	// shareLead is how many more blocks of lead a patch would need if rendering
 	// took all the time there is. A patch that takes a share of the time needs
@@ -44,7 +47,7 @@ func chooseLead(fifo bool, prog *dsp.Program) int {
 		}
 		measured <- defaultLead + 2*int(late/block+1) + int(shareLead*renderNS(prog)/block)
 	}()
-	return min(max(<-measured, minOtherLead), maxOtherLead)
+	return min(max(<-measured, minOtherLead), maxOtherLead, max(int(maxOtherNS/block), defaultLead))
 }
 
 // renderNS returns the time that a block takes to render, in ns: the median of

@@ -33,9 +33,14 @@ const (
 // thread that has to run before a killed process is gone.
 const threads = 3
 
-// rtTime is how long a worker under SCHED_FIFO may compute without sleeping
-// before the kernel kills it, in us.
-const rtTime = 20000
+// minRTTime is how long a worker under SCHED_FIFO may compute without sleeping
+// before the kernel kills it, in ns, at the least.
+const minRTTime = 20e6
+
+// rtTime is that time for a geometry. A worker sleeps between two blocks once it
+// has computed for breatheAfter, and a block that takes longer than two blocks'
+// time cannot be played anyway.
+func rtTime(g shm.Geometry) int64 { return max(minRTTime, breatheAfter+2*g.BlockNS()) }
 
 // Main is the worker executable, `chronus-worker SLOT GENERATION`, started with
 // the descriptors above. It returns the exit code.
@@ -97,7 +102,8 @@ func run(slot int, generation uint32) error {
 		return err
 	}
 	if host.Geo.Fifo != 0 {
-		_ = unix.Setrlimit(unix.RLIMIT_RTTIME, &unix.Rlimit{Cur: rtTime, Max: rtTime})
+		us := uint64(rtTime(host.Geo) / 1000)
+		_ = unix.Setrlimit(unix.RLIMIT_RTTIME, &unix.Rlimit{Cur: us, Max: us})
 	}
 	_ = shm.Lock() // the host has already logged what is not granted
 	w.warm()

@@ -1,6 +1,10 @@
 package supervisor
 
-import "time"
+import (
+	"time"
+
+	"chronus/engine/internal/shm"
+)
 
 // HangLimit is how long a process may make no progress while there is work for
 // it, but never less than hangBlocks blocks.
@@ -11,6 +15,18 @@ const (
 
 func (p *Pool) hangLimit() time.Duration {
 	return max(HangLimit, time.Duration(hangBlocks*p.Host.Geo.BlockNS()))
+}
+
+// fadeLimit returns how long the player may take to fade out: the fade is in the
+// next block that it is asked for, and a device may ask for a burst at a time.
+func (p *Pool) fadeLimit() time.Duration {
+	return fadeLimit + time.Duration((shm.MaxBurst+1)*p.Host.Geo.BlockNS())
+}
+
+// playerLimit returns how long a player may take until it asks for its first
+// block, which it does a lead after its start.
+func (p *Pool) playerLimit() time.Duration {
+	return startLimit + time.Duration(int64(p.Host.Geo.Lead)*p.Host.Geo.BlockNS())
 }
 
 // progress watches the counter of one process. Late is not dead: it reports a

@@ -142,7 +142,7 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 	if p.State == process.Free || p.proc == nil {
 		return
 	}
-	if s.stopping && now.Sub(s.halted) > fadeLimit && !p.Hung {
+	if s.stopping && now.Sub(s.halted) > s.pool.fadeLimit() && !p.Hung {
 		p.Hung = true
 		_ = p.proc.Kill()
 	}
@@ -163,7 +163,7 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 	// A player requests blocks by itself, so there is always work for it.
 	p.ticks++
 	hung := p.progress.observe(playout, playout+p.ticks, dt, s.playerHang(), late)
-	if hung && !p.Hung && now.Sub(p.Begun) > startLimit {
+	if hung && !p.Hung && now.Sub(p.Begun) > s.pool.playerLimit() {
 		p.Hung = true
 		s.cfg.Log.Warn("player hung, killing it", p.about()...)
 		_ = p.proc.Kill()

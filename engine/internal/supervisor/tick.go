@@ -19,7 +19,8 @@ const (
 	reapLimit = time.Second
 	// leaveLimit is how long a worker may take to exit after its leave notice.
 	leaveLimit = time.Second
-	// fadeLimit is how long the player may take to fade out.
+	// fadeLimit is how long the player may take to fade out, besides the blocks
+	// that it may have to wait for.
 	fadeLimit = 500 * time.Millisecond
 	// surplusBlocks is for how many blocks more workers than replicas must have
 	// rendered before one of them is made idle again.
