@@ -59,10 +59,11 @@ func (e *Engine) open() (err error) {
 		}
 	}
 	playerExe, playerArgs := e.player()
-	for _, exe := range []string{e.worker(), playerExe} {
-		if _, err := os.Stat(exe); err != nil {
-			return fmt.Errorf("engine: %w", err)
-		}
+	if e.workerExe, err = supervisor.OpenExecutable(e.worker()); err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	if e.playerExe, err = supervisor.OpenExecutable(playerExe); err != nil {
+		return fmt.Errorf("engine: %w", err)
 	}
 	if c.Lead == 0 {
 		c.Lead = min(chooseLead(fifo, e.code.Program)+e.burst-1, shm.MaxLead)
@@ -103,7 +104,7 @@ func (e *Engine) open() (err error) {
 		}
 	}
 	e.sup = supervisor.New(supervisor.Config{
-		Pool: e.pool, Spares: c.Spares, Worker: e.worker(), Player: playerExe, PlayerArgs: playerArgs,
+		Pool: e.pool, Spares: c.Spares, Worker: e.workerExe, Player: e.playerExe, PlayerArgs: playerArgs,
 		Sink: e.spec, Env: pulseEnv(c.PulseServer), Publish: e.hub.Publish, Log: c.Log,
 	})
 	e.sources = e.statusSources()

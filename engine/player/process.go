@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"chronus/engine/internal/comm"
 	"chronus/engine/internal/failpoint"
 	"chronus/engine/internal/quiet"
 	"chronus/engine/internal/roster"
@@ -33,6 +35,7 @@ const (
 // Main returns the exit code: 0 after an ordered stop or the host's end.
 func Main(args []string, drive sink.Driver, log *os.File) int {
 	runtime.LockOSThread()
+	comm.Set(filepath.Base(os.Args[0]))
 	quiet.Begin()
 	// The terminal is the host's business, and may be gone.
 	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGPIPE)
@@ -98,6 +101,7 @@ func run(spec sink.Spec, drive sink.Driver, verbose bool, log *os.File) error {
 	} else {
 		close(driven)
 	}
+	p.Ready()
 	sink.Clock(p, host.Geo, dev, func(g sink.Grid) { anchor(region, g, true) })
 	close(done)
 	<-kept

@@ -74,9 +74,9 @@ var All = []Mutant{
 	{
 		Name: "a ring is given to a new worker before the death of its last one is certain",
 		Edits: []Edit{{
-			"engine/internal/supervisor/slot.go",
-			"(w.State != process.Exited || !s.pool.drained(i))",
-			"w.State != process.Down && (w.State != process.Exited || !s.pool.drained(i))",
+			"engine/internal/policy/vacant.go",
+			"case s.State != process.Exited, v.newest(slot, taken):",
+			"case s.State != process.Exited && s.State != process.Down, v.newest(slot, taken):",
 		}},
 		Scenario: "kill-both", Assertion: "ring-reuse", Cycles: 12,
 	},

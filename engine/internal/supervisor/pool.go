@@ -17,11 +17,12 @@ type Pool struct {
 	player, playerRO *os.File
 	program          *os.File
 	rings, ringsRO   []*os.File
+	scratch          scratch
 }
 
 // NewPool makes all regions. On an error it leaves nothing behind.
 func NewPool(g shm.Geometry, stamp shm.Stamp, program []byte) (*Pool, error) {
-	p := &Pool{}
+	p := &Pool{scratch: newScratch(&g)}
 	if err := p.fill(g, stamp, program); err != nil {
 		p.Close()
 		return nil, err
@@ -69,25 +70,6 @@ func (p *Pool) workerFiles(slot int) []*os.File {
 // playerFiles returns a player's descriptors from 3 on.
 func (p *Pool) playerFiles(control *os.File) []*os.File {
 	return append([]*os.File{p.hostRO, p.player, control}, p.ringsRO...)
-}
-
-// drained reports whether a dead process's ring can be given to another: every
-// block in it was played, and another ring is at least as far, so that no state
-// is lost with it.
-func (p *Pool) drained(slot int) bool {
-	mine := p.Rings[slot].Published.Load()
-	if mine == 0 {
-		return true
-	}
-	if mine > p.Player.Playout.Load() {
-		return false
-	}
-	for other, r := range p.Rings {
-		if other != slot && r.Published.Load() >= mine {
-			return true
-		}
-	}
-	return false
 }
 
 // recycle makes the slot new for the worker of a generation. The process that
