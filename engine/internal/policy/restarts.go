@@ -50,12 +50,13 @@ func (r *restarts) fail(f Failure, now time.Duration) {
 }
 
 // worked forgets the failures if the process of this generation was started
-// after they were known. That an older process lives proves nothing about new
-// ones.
-func (r *restarts) worked(generation uint32) {
+// after they were known, and returns how many there were. That an older process
+// lives proves nothing about new ones.
+func (r *restarts) worked(generation uint32) (failures int) {
 	if generation > r.known {
-		*r = restarts{known: r.known}
+		failures, *r = r.failed, restarts{known: r.known}
 	}
+	return failures
 }
 
 // ready reports whether a process may be started now.
@@ -65,15 +66,17 @@ func (r *restarts) ready(now time.Duration) bool { return now >= r.until }
 // ready.
 func (p *Policy) WorkerFailed(f Failure, now time.Duration) { p.workers.fail(f, now) }
 
-// WorkerReady records that a worker is mapped and idle.
-func (p *Policy) WorkerReady(generation uint32) { p.workers.worked(generation) }
+// WorkerReady records that a worker is mapped and idle. It returns how many
+// failures in a row that ends.
+func (p *Policy) WorkerReady(generation uint32) (failures int) { return p.workers.worked(generation) }
 
 // PlayerFailed records that a player could not be started or died before it
 // played.
 func (p *Policy) PlayerFailed(f Failure, now time.Duration) { p.player.fail(f, now) }
 
-// PlayerPlayed records that a player handed out a block.
-func (p *Policy) PlayerPlayed(generation uint32) { p.player.worked(generation) }
+// PlayerPlayed records that a player handed out a block. It returns how many
+// failures in a row that ends.
+func (p *Policy) PlayerPlayed(generation uint32) (failures int) { return p.player.worked(generation) }
 
 // giveUp returns the error that ends an engine that cannot start, or nil.
 func (p *Policy) giveUp(v *View) error {

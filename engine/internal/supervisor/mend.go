@@ -120,7 +120,8 @@ func (s *Supervisor) mended() {
 	s.failover.Mending, s.failover.MendNS = false, now-s.mendFrom
 	s.publish(-1, control.Event{TNS: now, Kind: control.RedundancyRestored})
 	s.cfg.Log.Info("redundancy restored", "role", "host", "pid", os.Getpid(),
-		"took_ms", ms(s.failover.MendNS), "lost_frames", s.cost())
+		"took_ms", ms(s.failover.MendNS), "lost_frames", s.cost(), "failed_starts", s.unready)
+	s.unready = 0
 }
 
 // cost returns how many frames were lost since everything was last whole.

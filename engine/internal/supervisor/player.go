@@ -88,10 +88,17 @@ func (s *Supervisor) startPlayer() {
 // played.
 func (s *Supervisor) playerFailed(gen uint32, why error) {
 	s.policy.PlayerFailed(s.failure(gen, s.player.Generation, why), s.observed)
-	s.unplayed.add(s.observed, func(n int, _ int64) {
-		s.cfg.Log.Warn("cannot start a player, trying again", "role", "host", "pid", os.Getpid(),
-			"error", why, "failures", n)
-	})
+	s.unstartable(why)
+}
+
+// playerWorked records that a player handed out a block, and returns how many
+// failures in a row that ends.
+func (s *Supervisor) playerWorked(gen uint32) int {
+	n := s.policy.PlayerPlayed(gen)
+	if n > 0 {
+		s.unstarted.drop()
+	}
+	return n
 }
 
 // stopPlayer tells the player to fade out.
@@ -120,10 +127,10 @@ func (s *Supervisor) playerExit(e exit) {
 		s.loseDevice("player down: " + cause)
 	}
 	if played {
-		s.policy.PlayerPlayed(e.generation)
+		s.playerWorked(e.generation)
 		return
 	}
-	s.playerFailed(e.generation, fmt.Errorf("pid %d: %s", pid, cause))
+	s.playerFailed(e.generation, fmt.Errorf("player pid %d: %s", pid, cause))
 }
 
 // farewell logs what the end of the sound lacks, if anything.
@@ -151,7 +158,7 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 	playout := s.pool.Player.Playout.Load()
 	if playout > p.from && !p.played {
 		p.played, p.State, p.Since = true, process.Live, now
-		s.policy.PlayerPlayed(p.Generation)
+		failures := s.playerWorked(p.Generation)
 		if !s.played {
 			s.played = true
 			close(s.playing)
@@ -160,7 +167,8 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 			s.cfg.Log.Debug("player plays", p.about()...)
 		} else {
 			s.cfg.Log.Info("player plays again",
-				append(p.about(), "silent_ms", ms(clock.Now()-p.downNS), "block", playout)...)
+				append(p.about(), "silent_ms", ms(clock.Now()-p.downNS), "block", playout,
+					"failed_starts", failures)...)
 		}
 	}
 	// A player requests blocks by itself, so there is always work for it. Where

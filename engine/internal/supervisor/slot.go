@@ -63,8 +63,14 @@ func (s *Supervisor) start(i int) {
 // ready.
 func (s *Supervisor) workerFailed(gen uint32, why error) {
 	s.policy.WorkerFailed(s.failure(gen, s.generation, why), s.observed)
+	s.unstartable(why)
+}
+
+// unstartable logs that a process could not be started or died before it was of
+// use.
+func (s *Supervisor) unstartable(why error) {
 	s.unstarted.add(s.observed, func(n int, _ int64) {
-		s.cfg.Log.Warn("cannot start a worker, trying again", "role", "host", "pid", os.Getpid(),
+		s.cfg.Log.Warn("cannot start a process, trying again", "role", "host", "pid", os.Getpid(),
 			"error", why, "failures", n)
 	})
 }
@@ -126,7 +132,10 @@ func (s *Supervisor) note(n note) {
 	case noteReady:
 		if w.State == process.Starting {
 			w.State, w.Since, w.waited = process.Live, time.Now(), 0
-			s.policy.WorkerReady(w.Generation)
+			if n := s.policy.WorkerReady(w.Generation); n > 0 {
+				s.unstarted.drop()
+				s.unready += n
+			}
 			s.publish(n.slot, control.Event{TNS: n.ns, Kind: control.WorkerReady})
 			s.log(n.slot, slog.LevelDebug, "ready")
 		}
@@ -232,7 +241,7 @@ func (s *Supervisor) exit(e exit) {
 	w.State, w.Since, w.waited, w.proc = process.Exited, time.Now(), 0, nil
 	w.newest = s.pool.newest(e.slot, true)
 	if w.early && !w.ordered && !s.stopping {
-		s.workerFailed(w.Generation, fmt.Errorf("pid %d: %s", w.PID, cause))
+		s.workerFailed(w.Generation, fmt.Errorf("worker pid %d: %s", w.PID, cause))
 	}
 }
 

@@ -76,8 +76,8 @@ type Supervisor struct {
 	events     uint64 // of the callback, read so far
 	lost       tally
 	xruns      tally
-	unstarted  tally // workers
-	unplayed   tally // players that died before they played
+	unstarted  tally // processes
+	unready    int   // workers that could not be started, since everything was last whole
 	played     bool  // playing is closed
 	restarted  uint64
 	surplus    uint64 // sealed blocks when more workers than replicas were first seen to keep up

@@ -25,6 +25,9 @@ func (t *tally) addSum(now time.Duration, cost int64, log func(n int, sum int64)
 	t.flush(now)
 }
 
+// drop forgets what has been counted and not logged: it is over.
+func (t *tally) drop() { t.n, t.sum = 0, 0 }
+
 // flush logs what has been counted if a line is due.
 func (t *tally) flush(now time.Duration) {
 	if t.n == 0 || now < t.again {

@@ -23,4 +23,8 @@ func TestTallyLogsAtOnceAndThenOncePerSecond(t *testing.T) {
 	require.Equal(t, [2]int64{19, 19 * 256}, lines[3], "nothing is left out")
 	got.flush(now + tallyEvery)
 	require.Len(t, lines, 4)
+	got.add(now, log)
+	got.drop()
+	got.flush(now + 2*tallyEvery)
+	require.Len(t, lines, 4, "what is over is not logged")
 }

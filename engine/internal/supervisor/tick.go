@@ -60,7 +60,7 @@ func (s *Supervisor) tick(now time.Time, dt time.Duration) {
 	}
 	s.playerTick(now, dt, late)
 	s.retire(sealed)
-	for _, line := range []*tally{&s.lost, &s.xruns, &s.unstarted, &s.unplayed} {
+	for _, line := range []*tally{&s.lost, &s.xruns, &s.unstarted} {
 		line.flush(s.observed)
 	}
 }
