@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"chronus/harness/metric"
+	"chronus/harness/quantile"
 	"chronus/harness/report"
 	"chronus/harness/scenario"
 )
@@ -44,7 +45,7 @@ func (p *lineProgress) Result(r *report.Result) {
 }
 
 func detect(r *report.Result) string {
-	v := metric.Quantile(r.Samples(metric.Detect), 0.5)
+	v := quantile.Of(r.Samples(metric.Detect), 0.5)
 	if math.IsNaN(v) {
 		return "-"
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"chronus/harness/metric"
+	"chronus/harness/quantile"
 	"chronus/harness/report"
 	"chronus/harness/scenario"
 )
@@ -35,7 +36,7 @@ func budgets(s *scenario.Scenario, runs []*report.Run) (held []report.Held, fail
 			failures = append(failures, report.Failure{Assertion: name, Limit: limit, Detail: []string{"nothing was measured"}})
 			continue
 		}
-		median := finite(metric.Quantile(values, 0.5))
+		median := finite(quantile.Of(values, 0.5))
 		held = append(held, report.Held{Budget: name, Value: median, Limit: limit})
 		if median > limit {
 			failures = append(failures, report.Failure{
@@ -52,13 +53,13 @@ func measure(b metric.Budget, run *report.Run) float64 {
 	samples, floor := run.Samples(b.Metric), run.Samples(b.Floor())
 	switch b.Kind {
 	case metric.TimesFloor:
-		return metric.Quantile(samples, 0.5) / metric.Quantile(floor, 0.5)
+		return quantile.Of(samples, 0.5) / quantile.Of(floor, 0.5)
 	case metric.PastLead:
-		return metric.Quantile(samples, 0.99) - float64(run.Engine.LeadNS+run.Engine.BlockNS)
+		return quantile.Of(samples, 0.99) - float64(run.Engine.LeadNS+run.Engine.BlockNS)
 	case metric.BeyondBlock:
 		return max(0, share(samples, run.Engine.BlockNS)-share(floor, run.Engine.BlockNS))
 	}
-	return metric.Quantile(samples, 0.5)
+	return quantile.Of(samples, 0.5)
 }
 
 // share of the samples that are longer than a block; NaN where there are none.

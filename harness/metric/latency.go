@@ -5,6 +5,7 @@ import (
 
 	"chronus/engine/control"
 	"chronus/harness/oracle"
+	"chronus/harness/quantile"
 	"chronus/harness/record"
 )
 
@@ -203,7 +204,7 @@ func floorExec(_ *Judged, c *Cycle) (float64, bool) {
 // mendRatio is about whole cycles, like the samples of the two metrics.
 func mendRatio(j *Judged) (float64, bool) {
 	mends, execs := j.samples(mend), j.samples(floorExec)
-	return Quantile(mends, 0.5) / Quantile(execs, 0.5), len(mends) > 0 && len(execs) > 0
+	return quantile.Of(mends, 0.5) / quantile.Of(execs, 0.5), len(mends) > 0 && len(execs) > 0
 }
 
 // samples takes the samples of all cycles after which the engine was whole.

@@ -6,6 +6,7 @@ import (
 
 	"chronus/engine/tape"
 	"chronus/harness/oracle"
+	"chronus/harness/quantile"
 )
 
 // start is taken from the first block on the tape.
@@ -51,12 +52,12 @@ func calls(j *Judged) []float64 {
 
 func callbackP99(j *Judged) (float64, bool) {
 	all := calls(j)
-	return Quantile(all, 0.99), len(all) > 0
+	return quantile.Of(all, 0.99), len(all) > 0
 }
 
 func callbackMax(j *Judged) (float64, bool) {
 	all := calls(j)
-	return Quantile(all, 1), len(all) > 0
+	return quantile.Of(all, 1), len(all) > 0
 }
 
 func failoverCallMax(j *Judged) (float64, bool) {
@@ -64,7 +65,7 @@ func failoverCallMax(j *Judged) (float64, bool) {
 		return 0, false
 	}
 	all := floats(j.Truth.SwitchNS())
-	return Quantile(all, 1), len(all) > 0
+	return quantile.Of(all, 1), len(all) > 0
 }
 
 func floats(ns []int64) []float64 {
@@ -88,7 +89,7 @@ func entryLateP99(j *Judged) (float64, bool) {
 	for _, part := range anchored(j.Truth.Index) {
 		late = append(late, behind(part, j.blockSeconds())...)
 	}
-	return Quantile(late, 0.99), true
+	return quantile.Of(late, 0.99), true
 }
 
 // drift is that of the part that drifts most. A drift that no part is long
@@ -175,5 +176,5 @@ func driftPPM(part []oracle.Delivered, block float64) (ppm float64, ok bool) {
 	if len(slopes) == 0 {
 		return 0, false
 	}
-	return (Quantile(slopes, 0.5) - 1) * 1e6, true
+	return (quantile.Of(slopes, 0.5) - 1) * 1e6, true
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"chronus/harness/metric"
+	"chronus/harness/quantile"
 	"chronus/harness/record"
 
 	"golang.org/x/perf/benchfmt"
@@ -56,7 +57,7 @@ func columns(run *Run, m metric.Metric) []benchfmt.Value {
 	}
 	var all []benchfmt.Value
 	for i, q := range []float64{0.50, 0.99} {
-		if v := metric.Quantile(run.Samples(m.Name), q); writable(v, units[i]) {
+		if v := quantile.Of(run.Samples(m.Name), q); writable(v, units[i]) {
 			all = append(all, benchfmt.Value{Value: v, Unit: units[i]})
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"chronus/harness/metric"
+	"chronus/harness/quantile"
 )
 
 // curve is the samples of one metric in one scenario, in seconds.
@@ -18,7 +19,7 @@ type curve struct {
 }
 
 // P is a quantile as people read it.
-func (c curve) P(q float64) string { return millis(metric.Quantile(c.samples, q)) }
+func (c curve) P(q float64) string { return millis(quantile.Of(c.samples, q)) }
 
 // N is the number of samples.
 func (c curve) N() int { return len(c.samples) }

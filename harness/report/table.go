@@ -10,6 +10,7 @@ import (
 
 	"chronus/harness/metric"
 	"chronus/harness/oracle"
+	"chronus/harness/quantile"
 )
 
 // glance are the metrics that the terminal table and the page show of each scenario, and their headings there.
@@ -93,7 +94,7 @@ func headings() []string {
 
 func row(r *Result) []string {
 	cells := []string{r.Scenario, fmt.Sprint(r.Cycles)}
-	p50 := func(name string) float64 { return metric.Quantile(r.Samples(name), 0.5) }
+	p50 := func(name string) float64 { return quantile.Of(r.Samples(name), 0.5) }
 	for _, g := range glance {
 		m, _ := metric.Lookup(g.name)
 		switch {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"chronus/harness/metric"
+	"chronus/harness/quantile"
 )
 
 // Verdict of a scenario or of a whole verification.
@@ -112,7 +113,7 @@ func Figures(runs []*Run) map[string]Figure {
 	}
 	all := map[string]Figure{}
 	for unit, v := range by {
-		all[unit] = Figure{metric.Quantile(v, 0.5), slices.Min(v), slices.Max(v), len(v)}
+		all[unit] = Figure{quantile.Of(v, 0.5), slices.Min(v), slices.Max(v), len(v)}
 	}
 	return all
 }
