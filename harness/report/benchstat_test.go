@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,7 +70,7 @@ var benchMachine = record.Machine{CPU: "Intel(R) Xeon(R) CPU @ 2.20GHz", Arch: "
 func typical(name string) float64 {
 	h := fnv.New32a()
 	h.Write([]byte(name))
-	return float64(1+h.Sum32()%40) * 100_000
+	return float64(10+h.Sum32()%50) * 10_000
 }
 
 func writeBench(t *testing.T, dir, name string, results []Result) string {
@@ -139,8 +140,12 @@ func TestBenchstatReadsRunsAloneAndInPairs(t *testing.T) {
 		if !strings.HasPrefix(line, "Benchmark") {
 			return []string{line}
 		}
-		name, rest, _ := strings.Cut(line, " ")
-		return append(strings.SplitAfter(regexp.MustCompile(`(\S+ \S+) ?`).ReplaceAllString(rest, "$1\n"), "\n"), name)
+		words := strings.Fields(line)
+		all := []string{words[0] + " " + words[1]} // name and iterations; then values and their units
+		for pair := range slices.Chunk(words[2:], 2) {
+			all = append(all, strings.Join(pair, " "))
+		}
+		return all
 	})
 
 	for _, args := range [][]string{{"old.txt"}, {"old.txt", "new.txt"}} {
