@@ -39,7 +39,8 @@ type verifyCmd struct {
 	Floor   bool    `hidden:"" help:"Be the floor process."`
 }
 
-// Run verifies the engine: it injects faults into running engines and holds every frame to the truth.
+// Run verifies the engine: it injects faults into running engines and holds
+// every frame to the truth.
 func (v *verifyCmd) Run(out io.Writer) error {
 	if v.Floor {
 		return floor.Serve(os.Stdin, os.Stdout)
@@ -122,7 +123,7 @@ func (v *verifyCmd) verify(out io.Writer, chosen []*scenario.Scenario) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
+	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends it at once
 	cfg := harness.Config{
 		Scenarios: chosen, All: v.All, Profile: v.Profile, Processes: v.Procs, Count: v.Count, Seed: seed, Out: dir, Keep: v.Keep, Engine: engine,
 		Floor: []string{self, "verify", "--floor"}, Progress: harness.NewProgress(os.Stderr),
@@ -136,7 +137,7 @@ func (v *verifyCmd) verify(out io.Writer, chosen []*scenario.Scenario) error {
 	case sum == nil:
 		return fmt.Errorf("verify: no verdict: %w", err)
 	}
-	// Also where it ended early: what was seen until then counts.
+	// Also if it ended early: what was seen until then counts.
 	if err := write(dir, meta, sum); err != nil {
 		return err
 	}
@@ -171,7 +172,7 @@ func (v *verifyCmd) judge(out io.Writer, all []*scenario.Scenario, match *regexp
 	return v.show(out, sum)
 }
 
-// clear makes a folder ready for reports.
+// makeReady creates a folder for reports, or clears it of earlier ones.
 func makeReady(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return usage(err)

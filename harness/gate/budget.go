@@ -12,11 +12,13 @@ import (
 	"chronus/harness/scenario"
 )
 
-// budgets judges what a scenario's file allows of times: on the median of its engine processes, which one slow process does
-// not move. A process that has no samples does not count; if none has any, the budget fails: what it limits has gone missing.
+// budgets judges what a scenario's file allows for times, on the median of its
+// engine processes, which one slow process does not move. A process that has no
+// samples does not count; if none has any, the budget fails: what it limits was
+// not measured.
 func budgets(s *scenario.Scenario, runs []*report.Run) (held []report.Held, failures []report.Failure) {
 	for _, name := range slices.Sorted(maps.Keys(s.Judge.Budget)) {
-		b, _ := metric.ParseBudget(name) // the loader saw to it
+		b, _ := metric.ParseBudget(name) // the loader has checked it
 		limit := s.Judge.Budget[name]
 		var values []float64
 		applies := false
@@ -48,7 +50,8 @@ func budgets(s *scenario.Scenario, runs []*report.Run) (held []report.Held, fail
 	return held, failures
 }
 
-// measure is the value of a budget in one engine process; NaN where there are no samples.
+// measure returns the value of a budget in one engine process; NaN if there are
+// no samples.
 func measure(b metric.Budget, run *report.Run) float64 {
 	samples, floor := run.Samples(b.Metric), run.Samples(b.Floor())
 	switch b.Kind {
@@ -62,7 +65,8 @@ func measure(b metric.Budget, run *report.Run) float64 {
 	return quantile.Of(samples, 0.5)
 }
 
-// share of the samples that are longer than a block; NaN where there are none.
+// share returns the share of the samples that are longer than a block; NaN if
+// there are none.
 func share(samples []float64, block int64) float64 {
 	n := 0
 	for _, v := range samples {

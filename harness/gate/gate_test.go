@@ -19,7 +19,8 @@ const (
 	lead  = 3 * block
 )
 
-// clean is a scenario's engine processes with nothing wrong: n of them, with that many cycles each.
+// clean returns n engine processes of a scenario with nothing wrong, with that
+// many cycles each.
 func clean(n, cycles int) []*report.Run {
 	var runs []*report.Run
 	for i := range n {
@@ -355,7 +356,8 @@ func TestWhatIsRequiredAndNotRunFails(t *testing.T) {
 	require.Empty(t, failures)
 }
 
-// verdict.json has all that a CI asks for, and JSON has no word for a value that is none.
+// verdict.json has all that a CI asks for, and must be writable: JSON cannot
+// hold NaN.
 func TestAResultTellsWhatFailedAndIsWritable(t *testing.T) {
 	runs := clean(6, 34)
 	runs[3].Set(metric.LostFrames, math.NaN())

@@ -13,7 +13,8 @@ import (
 	"chronus/harness/quantile"
 )
 
-// glance are the metrics that the terminal table and the page show of each scenario, and their headings there.
+// glance lists the metrics that the terminal table and the page show for each
+// scenario, and their headings there.
 var glance = []struct{ name, heading string }{
 	{metric.LostFrames, "lost"},
 	{oracle.WrongFrames, "wrong"},
@@ -24,7 +25,8 @@ var glance = []struct{ name, heading string }{
 	{metric.Mend, "mend p50"},
 }
 
-// WriteTable writes the table that a person reads at a glance, and below it what failed and how to repeat it.
+// WriteTable writes the table that a person reads at a glance, and below it
+// what failed and how to repeat it.
 func WriteTable(w io.Writer, s *Summary) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, strings.Join(headings(), "\t"))
@@ -63,7 +65,8 @@ func WriteTable(w io.Writer, s *Summary) error {
 	return nil
 }
 
-// Sizes says how many scenarios ended in each way, where they did not all end in the same.
+// Sizes returns how many scenarios ended in each way; empty if all ended in the
+// same way.
 func (s *Summary) Sizes() string {
 	n := map[Verdict]int{}
 	for _, r := range s.Scenarios {
