@@ -157,7 +157,8 @@ func TestEveryBugIsCaught(t *testing.T) {
 	}
 }
 
-// Whatever the machine's speed: a hundred engines are not started and stopped in a second, each of which plays for longer.
+// This holds at any speed of the machine: a hundred engines, each of which
+// plays for longer, are not started and stopped within a second.
 func TestATimeThatIsUpIsSaidAndNotMissed(t *testing.T) {
 	sum, _ := verifyFake(t, "", strings.Replace(fakeScenario, "processes = 1\ncycles = 6", "processes = 100\ncycles = 6\nminutes = 0.02", 1))
 	require.Empty(t, sum.Failures)
@@ -273,7 +274,8 @@ func TestWhatCannotRunSaysWhy(t *testing.T) {
 		}
 	}
 
-	// What the kernel grants is the kernel's to say: with or without, the answer must be the thread's own experience.
+	// What the kernel grants is up to the kernel: the answer must be what a
+	// thread of this process experiences.
 	loud.Needs = []string{scenario.NeedFifo}
 	granted := make(chan bool)
 	go func() { runtime.LockOSThread(); granted <- schedule.Fifo(0, 1) }()

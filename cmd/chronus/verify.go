@@ -24,17 +24,17 @@ import (
 
 // verifyCmd is `chronus verify`.
 type verifyCmd struct {
-	Profile string  `help:"How much is done: quick, full or soak." enum:"quick,full,soak" default:"quick"`
+	Profile string  `help:"How much to do: quick, full or soak." enum:"quick,full,soak" default:"quick"`
 	Match   string  `help:"Only the scenarios whose name matches." name:"run" placeholder:"REGEXP"`
-	Count   int     `help:"Faults for each engine process, instead of what the profile says." placeholder:"N"`
-	Procs   int     `help:"Engine processes for each scenario, instead of what the profile says." name:"processes" placeholder:"N"`
-	All     bool    `help:"Fail where a scenario cannot run here." name:"require-all"`
+	Count   int     `help:"Faults per engine process, instead of what the profile says." placeholder:"N"`
+	Procs   int     `help:"Engine processes per scenario, instead of what the profile says." name:"processes" placeholder:"N"`
+	All     bool    `help:"Fail if a scenario cannot run here." name:"require-all"`
 	Seed    *uint64 `help:"Seed of all that is random; a new one each time unless given." placeholder:"N"`
 	Out     string  `help:"Folder of the reports: results/latest unless given; with --judge, none unless given." placeholder:"DIR"`
 	Keep    bool    `help:"Keep the record, tape and sound of every engine process, not only of those that failed."`
 	Judge   string  `help:"Judge the kept records below a folder again, without playing." placeholder:"DIR"`
 	Engine  string  `help:"Folder of the engine's binaries; the one of this program unless given." placeholder:"DIR"`
-	List    bool    `help:"List the scenarios and do nothing."`
+	List    bool    `help:"List the scenarios and do nothing else."`
 	JSON    bool    `help:"Print verdict.json instead of the table."`
 	Floor   bool    `hidden:"" help:"Be the floor process."`
 }

@@ -216,7 +216,7 @@ func (c *Comparison) judge() {
 		}
 		if ch.worse > ch.limit {
 			ch.Verdict = " WORSE"
-			by := "" // from 0 there is no share
+			by := "" // there is no share of 0
 			if !math.IsInf(ch.worse, 0) {
 				by = fmt.Sprintf(": worse by %.1f %%, at most %.0f %%", 100*ch.worse, 100*ch.limit)
 			}

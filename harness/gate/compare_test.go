@@ -234,8 +234,8 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 		{"empty", writeText(t, ""), "it is empty"},
 		{"cut off", writeText(t, string(text[:len(text)-5])), "its last line is cut off"},
 		{"no results", writeText(t, "goos: linux\n"), "no results in it"},
-		{"a line that is none", writeText(t, string(text)+"BenchmarkFailover/scenario=x many 1 lost-frames\n"), "runs.txt:"},
-		{"a value that is none", writeText(t, string(text)+"BenchmarkFailover/scenario=x 34 much lost-frames\n"), "runs.txt:"},
+		{"a malformed line", writeText(t, string(text)+"BenchmarkFailover/scenario=x many 1 lost-frames\n"), "runs.txt:"},
+		{"a malformed value", writeText(t, string(text)+"BenchmarkFailover/scenario=x 34 much lost-frames\n"), "runs.txt:"},
 		{"not a number", writeText(t, string(text)+"BenchmarkFailover/scenario=x 34 NaN lost-frames\n"), "runs.txt: Failover/scenario=x has NaN lost-frames"},
 		{"contradicting units", writeText(t, string(text)+"Unit lost-frames better=higher\n"), "runs.txt:"},
 	} {

@@ -85,7 +85,7 @@ func TestEveryAssertionCanFail(t *testing.T) {
 			require.Equal(t, "again", r.Failures[0].Repeat)
 
 			runs[3].Set(m.Name, math.NaN())
-			require.Equal(t, report.Fail, decide(planted(), 204, runs, "").Verdict, "a value that is none")
+			require.Equal(t, report.Fail, decide(planted(), 204, runs, "").Verdict, "a NaN")
 
 			runs = clean(6, 34)
 			for range int(m.Limit) + 1 {
@@ -358,7 +358,7 @@ func TestWhatIsRequiredAndNotRunFails(t *testing.T) {
 
 // verdict.json has all that a CI asks for, and must be writable: JSON cannot
 // hold NaN.
-func TestAResultTellsWhatFailedAndIsWritable(t *testing.T) {
+func TestAResultSaysWhatFailedAndIsWritable(t *testing.T) {
 	runs := clean(6, 34)
 	runs[3].Set(metric.LostFrames, math.NaN())
 	r := decide(planted(), 204, runs, "again")

@@ -81,12 +81,13 @@ func window(rec *record.Record, cycle int) (events []record.Event) {
 	return events
 }
 
-// finding is one of the process as a whole, without a time.
+// finding returns a finding about the process as a whole, without a time.
 func finding(assertion, format string, args ...any) report.Finding {
 	return report.Finding{Assertion: assertion, Detail: fmt.Sprintf(format, args...)}
 }
 
-// in makes findings about events those of a cycle; prefix says more of where.
+// in turns findings about events into findings of a cycle; prefix says more
+// precisely where.
 func in(cycle int, prefix string, found []expect.Finding) (all []report.Finding) {
 	for _, f := range found {
 		all = append(all, report.Finding{

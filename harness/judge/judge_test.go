@@ -158,7 +158,7 @@ func TestWhatARecordShows(t *testing.T) {
 		{"the tape is gone", func(r *record.Record) { r.Files.Tape = "gone.tape" }, []string{
 			"truth: oracle: tape: open " + filepath.Join(c.dir, "gone.tape") + ": no such file or directory",
 		}},
-		{"a death for want of memory", func(r *record.Record) {
+		{"a death when memory ran out", func(r *record.Record) {
 			r.Events[0].Kind = control.WorkerDown
 			r.OOMKills = 1
 		}, nil},

@@ -103,9 +103,9 @@ const (
 // Unlimited is the Limit of a metric that is not judged.
 var Unlimited = math.Inf(1)
 
-// A tenth is what the medians of ten processes a side can tell apart on a shared
-// machine; a quarter goes where the kernel or the tail of a distribution has the
-// greater part.
+// A tenth is what the medians of ten processes per side can resolve on a shared
+// machine; a quarter applies where the kernel or the tail of a distribution has
+// the greater part.
 const (
 	tenth   = 0.10
 	quarter = 0.25

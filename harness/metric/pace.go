@@ -107,7 +107,8 @@ func drift(j *Judged) (float64, bool) {
 	return most, !math.IsNaN(most)
 }
 
-// anchored splits the blocks where the callback's grid was anchored anew: after an xrun and with a new player.
+// anchored splits the blocks where the callback's grid was re-anchored: after
+// an xrun, and with a new player.
 func anchored(index []oracle.Delivered) [][]oracle.Delivered {
 	var parts [][]oracle.Delivered
 	begin := 0
@@ -120,8 +121,9 @@ func anchored(index []oracle.Delivered) [][]oracle.Delivered {
 	return append(parts, index[begin:])
 }
 
-// behind is the lateness of each entry in seconds behind a grid of block seconds, which is laid through the earliest entry: no callback can
-// be early on a grid of absolute deadlines.
+// behind returns the lateness of each entry in seconds behind a grid of block
+// seconds, which is laid through the earliest entry: no callback can be early
+// on a grid of absolute deadlines.
 func behind(part []oracle.Delivered, block float64) []float64 {
 	late := make([]float64, len(part))
 	for i, d := range part {
@@ -137,18 +139,22 @@ func behind(part []oracle.Delivered, block float64) []float64 {
 }
 
 const (
-	// driftSpan is the least length in blocks of the spans of which the slope is taken, and driftMost the most spans: of these
-	// every pair is looked at.
+	// driftSpan is the least length in blocks of the spans of which the slope
+	// is taken, and driftMost the greatest number of spans: every pair of them
+	// is compared.
 	driftSpan = 16
 	driftMost = 500
-	// driftLeast is the least number of spans: over less than two seconds, an entry that is late by its ordinary share of a
-	// millisecond would already be a drift of hundreds of ppm.
+	// driftLeast is the least number of spans. Over less than two seconds, an
+	// entry that is late by an ordinary fraction of a millisecond would look
+	// like a drift of hundreds of ppm.
 	driftLeast = 24
 )
 
-// driftPPM is the deviation of the blocks' pace from their nominal one: the Theil-Sen estimator (the median of the slopes of
-// all pairs; H. Theil 1950, P. K. Sen 1968). A late callback is not drift, and none is early, so of each span the entry that is
-// the least late is taken. false: the part is too short to tell.
+// driftPPM returns the deviation of the blocks' pace from their nominal pace,
+// by the Theil-Sen estimator: the median of the slopes of all pairs (H. Theil
+// 1950, P. K. Sen 1968). A late callback is not drift, and none is early, so
+// each span is represented by its least late entry. false: the part is too
+// short.
 func driftPPM(part []oracle.Delivered, block float64) (ppm float64, ok bool) {
 	late := behind(part, block)
 	span := max(driftSpan, len(part)/driftMost)

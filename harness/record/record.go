@@ -254,7 +254,7 @@ type End struct {
 	// Unarmed are the names of those that were planned and not reached.
 	Unarmed   []string  `json:"unarmed,omitempty"`
 	Leftovers []string  `json:"leftovers,omitempty"` // processes, sockets, memfds: one line each
-	OOMKills  int64     `json:"oom_kills"`           // by the kernel, for want of memory, from start to end
-	Listener  *Listener `json:"listener,omitempty"`  // nil: the sink is no device
+	OOMKills  int64     `json:"oom_kills"`           // by the kernel, out of memory, from start to end
+	Listener  *Listener `json:"listener,omitempty"`  // nil: the sink is not a device
 	Files     Files     `json:"files"`
 }

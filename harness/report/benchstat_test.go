@@ -22,8 +22,10 @@ import (
 	"chronus/harness/record"
 )
 
-// bench are the engine processes of two scenarios on a machine that is always the same, with all that can go wrong in such a
-// file: zeros, units that one of them does not have, values that differ from process to process, and shift on every time.
+// bench returns the engine processes of two scenarios on a machine that is
+// always the same, with everything that is awkward in such a file: zeros, units
+// that one of them does not have, values that differ between processes, and a
+// factor (shift) on every time.
 func bench(shift float64) []Result {
 	var all []Result
 	for s, scenario := range []string{"kill-primary", "none"} {
@@ -82,7 +84,7 @@ func writeBench(t *testing.T, dir, name string, results []Result) string {
 	return file
 }
 
-// benchstat is the stock command, of the version in go.mod.
+// benchstat runs the stock command, in the version of go.mod.
 func benchstat(t *testing.T, dir string, args ...string) (out, warnings string) {
 	t.Helper()
 	build := exec.Command("go", "tool", "-n", "benchstat")
@@ -95,7 +97,8 @@ func benchstat(t *testing.T, dir string, args ...string) (out, warnings string) 
 	return o.String(), e.String()
 }
 
-// tables takes benchstat's CSV apart: the rows of each table, by its unit. A unit that has two tables is an error.
+// tables splits benchstat's CSV into the rows of each table, by the table's
+// unit. A unit that has two tables is an error.
 func tables(t *testing.T, text string) map[string][]string {
 	t.Helper()
 	r := csv.NewReader(strings.NewReader(text))
@@ -117,7 +120,8 @@ func tables(t *testing.T, text string) map[string][]string {
 	return rows
 }
 
-// units are those that a file must show, with the scenarios that have them.
+// units returns the units that a file must show, with the scenarios that have
+// them.
 func units(results []Result) map[string][]string {
 	all := map[string][]string{}
 	for _, r := range results {
@@ -161,7 +165,8 @@ func TestBenchstatReadsRunsAloneAndInPairs(t *testing.T) {
 	require.Regexp(t, `\+20\.00% \(p=0\.002 n=6\)`, text)
 }
 
-// What the writer keeps out of the files, because benchstat takes it amiss: each trap is shown to be one.
+// What the writer keeps out of the files because benchstat cannot handle it:
+// each trap is shown to be one.
 func TestTheTrapsThatTheWriterAvoids(t *testing.T) {
 	dir := t.TempDir()
 	text := string(read(t, writeBench(t, dir, "good.txt", bench(1))))
@@ -225,7 +230,7 @@ func TestTheTrapsThatTheWriterAvoids(t *testing.T) {
 	})
 }
 
-// Every unit is written as its metric says, and read back as it was meant.
+// Every unit is written as its metric specifies, and read back as it was meant.
 func TestUnitsAreReadBack(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, WriteRuns(&b, benchMachine, bench(1)))
@@ -273,7 +278,8 @@ func contains(t *testing.T, file string, got []byte, parts func(line string) []s
 	}
 }
 
-// golden holds what was made to what is committed; what differs is left beside it.
+// golden compares what was made with what is committed; if they differ, it
+// leaves what was made beside it.
 func golden(t *testing.T, file string, got []byte) {
 	t.Helper()
 	want, err := os.ReadFile(file)
