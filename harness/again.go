@@ -29,8 +29,9 @@ type Again struct {
 // Judge judges kept records again, without playing, with the scenarios and
 // limits of this build. All records must be of one verification. It returns the
 // header of one of them beside the summary, for what they have in common. An
-// error without a summary is a UsageError if there is something to mend: a record
-// that cannot be read, a scenario that this build does not have, a missing file.
+// error without a summary is a UsageError if there is something to mend: a
+// record that cannot be read, a scenario that this build does not have, a
+// missing file.
 func Judge(ctx context.Context, a Again) (*report.Summary, *record.Header, error) {
 	begin := time.Now()
 	found, err := a.find()
@@ -118,7 +119,8 @@ func complete(rec *record.Record, dir string) error {
 	return nil
 }
 
-// chosen returns the scenarios of the records, as the records' profile has them.
+// chosen returns the scenarios of the records, as the records' profile has
+// them.
 func (a *Again) chosen(found []keptRecord, profile string) ([]*scenario.Scenario, error) {
 	all := scenario.In(a.Scenarios, profile)
 	for _, k := range found {
@@ -132,8 +134,8 @@ func (a *Again) chosen(found []keptRecord, profile string) ([]*scenario.Scenario
 	}), nil
 }
 
-// scenario judges a scenario's records, as many at a time as there are CPUs, and
-// gives the verdict on them.
+// scenario judges a scenario's records, as many at a time as there are CPUs,
+// and gives the verdict on them.
 func (a *Again) scenario(ctx context.Context, s *scenario.Scenario, profile string, found []keptRecord) (*report.Result, error) {
 	began := time.Now()
 	c := gate.Case{Scenario: s, Cycles: fullCycles(s, profile), Kept: map[int]string{}}

@@ -4,12 +4,12 @@
 //
 //	play -> record -> judge -> gate -> report
 //
-// Play runs an engine process, injects one fault after the other and writes down
-// what happened. The record of it lies in a file beside the tape. Judge makes
-// figures and findings of that file, when no engine plays. The gate gives the
-// verdict, and package report writes it down. This package only connects them;
-// it must not look inside the engine, which it meets through its command line,
-// its control socket, signals and /proc.
+// Play runs an engine process, injects one fault after the other and writes
+// down what happened. The record of it lies in a file beside the tape. Judge
+// makes figures and findings of that file, when no engine plays. The gate gives
+// the verdict, and package report writes it down. This package only connects
+// them; it must not look inside the engine, which it meets through its command
+// line, its control socket, signals and /proc.
 package harness
 
 import (
@@ -64,10 +64,10 @@ type UsageError struct{ err error }
 func (e *UsageError) Error() string { return e.err.Error() }
 func (e *UsageError) Unwrap() error { return e.err }
 
-// Verify plays the scenarios and judges them. What an engine does wrong is in the
-// summary, and so is what was not run and why. An error beside a summary says
-// what ended the verification early: ctx, or something that the harness itself
-// could not do. An error without one is a UsageError.
+// Verify plays the scenarios and judges them. What an engine does wrong is in
+// the summary, and so is what was not run and why. An error beside a summary
+// says what ended the verification early: ctx, or something that the harness
+// itself could not do. An error without one is a UsageError.
 func Verify(ctx context.Context, cfg Config) (*report.Summary, error) {
 	if err := cfg.ready(); err != nil {
 		return nil, &UsageError{err}
@@ -169,9 +169,10 @@ func (cfg *Config) repeat(s *scenario.Scenario) string {
 
 // scenario plays a scenario's engine processes one after the other, and gives
 // the verdict on them. What they left behind is judged when none plays, as many
-// at a time as there are CPUs, and then removed, so that neither disk nor memory
-// grows with the number of processes. There are more of them than planned, at
-// most twice as many, if too few victims were hit while they rendered.
+// at a time as there are CPUs, and then removed, so that neither disk nor
+// memory grows with the number of processes. There are more of them than
+// planned, at most twice as many, if too few victims were hit while they
+// rendered.
 func (cfg *Config) scenario(ctx context.Context, s *scenario.Scenario) (*report.Result, error) {
 	began := time.Now()
 	load := cfg.load(s)

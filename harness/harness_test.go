@@ -159,7 +159,7 @@ func TestEveryBugIsCaught(t *testing.T) {
 
 // This holds at any speed of the machine: a hundred engines, each of which
 // plays for longer, are not started and stopped within a second.
-func TestATimeThatIsUpIsSaidAndNotMissed(t *testing.T) {
+func TestWhatIsNotReachedInTimeIsReportedAndNotMissing(t *testing.T) {
 	sum, _ := verifyFake(t, "", strings.Replace(fakeScenario, "processes = 1\ncycles = 6", "processes = 100\ncycles = 6\nminutes = 0.02", 1))
 	require.Empty(t, sum.Failures)
 	r := sum.Scenarios[0]

@@ -63,7 +63,8 @@ func (v *verifyCmd) Run(out io.Writer) error {
 	}
 	chosen := scenario.Select(scenario.In(all, v.Profile), match)
 	if len(chosen) == 0 {
-		return usage(fmt.Errorf("--run %q: no scenario of profile %s matches (chronus verify --profile %[2]s --list lists them)", v.Match, v.Profile))
+		return usage(fmt.Errorf("--run %q: no scenario of profile %s matches (chronus verify --profile %[2]s --list lists them)",
+			v.Match, v.Profile))
 	}
 	if v.List {
 		return v.list(out, chosen)
@@ -125,7 +126,8 @@ func (v *verifyCmd) verify(out io.Writer, chosen []*scenario.Scenario) error {
 	defer stop()
 	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends it at once
 	cfg := harness.Config{
-		Scenarios: chosen, All: v.All, Profile: v.Profile, Processes: v.Procs, Count: v.Count, Seed: seed, Out: dir, Keep: v.Keep, Engine: engine,
+		Scenarios: chosen, All: v.All, Profile: v.Profile, Processes: v.Procs, Count: v.Count, Seed: seed,
+		Out: dir, Keep: v.Keep, Engine: engine,
 		Floor: []string{self, "verify", "--floor"}, Progress: harness.NewProgress(os.Stderr),
 	}
 	meta := cfg.Meta()

@@ -43,7 +43,8 @@ func budgets(s *scenario.Scenario, runs []*report.Run) (held []report.Held, fail
 		if median > limit {
 			failures = append(failures, report.Failure{
 				Assertion: name, Count: median, Limit: limit,
-				Detail: []string{fmt.Sprintf("median of %d engine processes, from %.3g to %.3g", len(values), slices.Min(values), slices.Max(values))},
+				Detail: []string{fmt.Sprintf("median of %d engine processes, from %.3g to %.3g",
+					len(values), slices.Min(values), slices.Max(values))},
 			})
 		}
 	}

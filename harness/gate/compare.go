@@ -17,7 +17,8 @@ import (
 // MinRuns is how many engine processes each side of a comparison needs.
 const MinRuns = 10
 
-// alpha is the probability of a false alarm in a whole comparison, however many figures it compares.
+// alpha is the probability of a false alarm in a whole comparison, however many
+// figures it compares.
 const alpha = 0.05
 
 // Comparison holds what two revisions differ in.

@@ -19,7 +19,8 @@ const (
 	// MustLose fails when a control experiment lost no frame: then no assertion
 	// about lost frames means anything.
 	MustLose = "must-lose"
-	// MinRendering gives no verdict when too few victims were hit while they rendered.
+	// MinRendering gives no verdict when too few victims were hit while they
+	// rendered.
 	MinRendering = "min-rendering"
 	// RequireAll fails when a scenario was not run and all are required.
 	RequireAll = "require-all"

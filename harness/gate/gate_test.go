@@ -65,7 +65,8 @@ func TestCleanRunsPass(t *testing.T) {
 	require.Equal(t, 204, r.Phases["rendering"])
 }
 
-// A gate that cannot fail is a defect: every metric that has a limit is planted once, by value and by a finding.
+// A gate that cannot fail is a defect: every metric that has a limit is planted
+// once, by value and by a finding.
 func TestEveryAssertionCanFail(t *testing.T) {
 	tried := 0
 	for _, m := range metric.All() {

@@ -1,8 +1,8 @@
-// Package judge turns the record of an engine process, and the files that belong
-// to it, into figures and findings. Judging is a pure function: the same record
-// gives the same result, on any machine and at any time, and is left as it is.
-// It must not play, and it gives no verdict: what is allowed is for package gate
-// to say.
+// Package judge turns the record of an engine process, and the files that
+// belong to it, into figures and findings. Judging is a pure function: the same
+// record gives the same result, on any machine and at any time, and is left as
+// it is. It must not play, and it gives no verdict: what is allowed is for
+// package gate to say.
 package judge
 
 import (

@@ -242,8 +242,8 @@ func TestFiguresOfWhatProcessesHold(t *testing.T) {
 	}
 }
 
-// Where threads have their priority, what only a late machine would excuse needs
-// a late machine.
+// Where threads have their priority, what only a late machine would excuse
+// needs a late machine.
 func TestLatenessNeedsAStallOfTheFloor(t *testing.T) {
 	c := newClean(t, 2)
 	base := c.record(t)

@@ -48,8 +48,8 @@ func named(name, wanted string) string {
 	return name
 }
 
-// losses adds a finding for each run of lost blocks, with its time: from when the
-// first of them was sealed.
+// losses adds a finding for each run of lost blocks, with its time: from when
+// the first of them was sealed.
 func losses(j *metric.Judged) (found []report.Finding) {
 	var first, last *oracle.Delivered
 	end := func() {

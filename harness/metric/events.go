@@ -5,8 +5,8 @@ import (
 	"chronus/harness/expect"
 )
 
-// sum adds up a figure of all windows of events: of every cycle, and of the time
-// after the last. false: no cycle was begun.
+// sum adds up a figure of all windows of events: of every cycle, and of the
+// time after the last. false: no cycle was begun.
 func (j *Judged) sum(figure func(*expect.Outcome) float64) (float64, bool) {
 	total := 0.0
 	for _, c := range j.Cycles {

@@ -101,9 +101,10 @@ func failover(j *Judged, c *Cycle) (float64, bool) {
 	return float64(ns), ok
 }
 
-// promotions splits the promotions of a fault: of a spare that was ready, and of
-// a worker that had to be started first. A window in which a surplus renderer
-// became idle again has neither: which promotion was the fault's cannot be told.
+// promotions splits the promotions of a fault: of a spare that was ready, and
+// of a worker that had to be started first. A window in which a surplus
+// renderer became idle again has neither: which promotion was the fault's
+// cannot be told.
 func promotions(c *Cycle) (ready, fresh []record.Event) {
 	if c.Outcome.Retired > 0 {
 		return nil, nil

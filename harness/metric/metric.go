@@ -34,9 +34,10 @@ type Metric struct {
 	// Limit is the most that one engine process may have; Unlimited: it is
 	// reported, not judged.
 	Limit float64
-	// Worse is the share of the old median by which a significant change for the
-	// worse fails a comparison; 0: none ever does. For a sampled metric it
-	// applies to the p50: the p99 of a few dozen samples is only for looking at.
+	// Worse is the share of the old median by which a significant change for
+	// the worse fails a comparison; 0: none ever does. For a sampled metric it
+	// applies to the p50: the p99 of a few dozen samples is only for looking
+	// at.
 	Worse float64
 	// Found: it counts findings, so it is 0 where there are none. Any other
 	// metric without a value was not measured.
@@ -56,13 +57,13 @@ type Metric struct {
 	Value func(*Judged) (float64, bool)
 	// Sample takes the sample of one cycle.
 	Sample func(*Judged, *Cycle) (float64, bool)
-	// Series takes all samples of an engine process, where they do not belong to
-	// cycles.
+	// Series takes all samples of an engine process, where they do not belong
+	// to cycles.
 	Series func(*Judged) []float64
 }
 
-// Judged is what judging has at hand of one engine process, and what metrics are
-// taken from.
+// Judged is what judging has at hand of one engine process, and what metrics
+// are taken from.
 type Judged struct {
 	Record  *record.Record
 	BlockNS int64   // duration of a block
@@ -190,8 +191,9 @@ func (m Metric) Units() []string {
 }
 
 // Of finds the metric that a column of runs.txt belongs to, by its unit as
-// benchfmt reads it: with ns tidied to sec. median reports whether Worse applies
-// to the column: it is the p50 of a sampled metric, or the value of another.
+// benchfmt reads it: with ns tidied to sec. median reports whether Worse
+// applies to the column: it is the p50 of a sampled metric, or the value of
+// another.
 func Of(unit string) (m Metric, median, ok bool) {
 	c, ok := columnByUnit()[unit]
 	return c.metric, c.median, ok

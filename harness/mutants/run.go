@@ -30,7 +30,8 @@ func (m *Mutant) overlay(root, dir string) (string, error) {
 			return "", fmt.Errorf("mutants: %q: %w", m.Name, err)
 		}
 		if n := strings.Count(string(text), e.Old); n != 1 {
-			return "", fmt.Errorf("mutants: %q: %s contains the text of edit %d %d times, not once: %q", m.Name, e.File, i+1, n, e.Old)
+			return "", fmt.Errorf("mutants: %q: %s contains the text of edit %d %d times, not once: %q",
+				m.Name, e.File, i+1, n, e.Old)
 		}
 		to := filepath.Join(dir, fmt.Sprintf("%d-%s", i, filepath.Base(e.File)))
 		if err := os.WriteFile(to, []byte(strings.Replace(string(text), e.Old, e.New, 1)), 0o644); err != nil {
@@ -52,7 +53,8 @@ func (m *Mutant) build(ctx context.Context, root, dir string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", dir+"/", "./cmd/chronus", "./cmd/chronus-worker", "./cmd/chronus-player")
+	cmd := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", dir+"/",
+		"./cmd/chronus", "./cmd/chronus-worker", "./cmd/chronus-player")
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0", "GOAMD64=v1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("mutants: %q does not build: %w\n%s", m.Name, err, out)
@@ -71,7 +73,8 @@ func (m *Mutant) Run(ctx context.Context, root, dir string) error {
 		return err
 	}
 	out := filepath.Join(dir, "results")
-	cmd := exec.CommandContext(ctx, filepath.Join(dir, "chronus"), "verify", "--run", "^"+m.Scenario+"$", "--count", fmt.Sprint(m.Cycles), "--processes", "2", "--seed", "1", "--out", out)
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, "chronus"), "verify", "--run", "^"+m.Scenario+"$",
+		"--count", fmt.Sprint(m.Cycles), "--processes", "2", "--seed", "1", "--out", out)
 	cmd.Dir = root
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it ends its engines
 	cmd.WaitDelay = 10 * time.Second

@@ -36,7 +36,8 @@ func (e *engine) Status(ctx context.Context) (*control.Status, error) {
 }
 
 // awaitWhole waits until the engine plays with all its redundancy, spares
-// included, and without any of the victims. It returns the status that showed it.
+// included, and without any of the victims. It returns the status that showed
+// it.
 func (e *engine) awaitWhole(ctx context.Context, victims []record.Victim) (*control.Status, error) {
 	last := "it has not answered"
 	var first *control.Status // that shows none of the victims

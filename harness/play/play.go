@@ -296,7 +296,8 @@ func (e *engine) settle(ctx context.Context, want record.Engine, device bool) (*
 		return nil, err
 	}
 	if status.Frames != want.Frames || status.Rate != want.Rate {
-		return status, fmt.Errorf("it plays blocks of %d frames at %d Hz, not %d at %d", status.Frames, status.Rate, want.Frames, want.Rate)
+		return status, fmt.Errorf("it plays blocks of %d frames at %d Hz, not %d at %d",
+			status.Frames, status.Rate, want.Frames, want.Rate)
 	}
 	return status, nil
 }

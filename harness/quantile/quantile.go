@@ -1,6 +1,6 @@
-// Package quantile holds the one definition of a quantile that the harness uses:
-// the nearest rank, so that every quantile is a value that was measured. It must
-// not interpolate.
+// Package quantile holds the one definition of a quantile that the harness
+// uses: the nearest rank, so that every quantile is a value that was measured.
+// It must not interpolate.
 package quantile
 
 import (
@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// Of returns the quantile q (0 to 1) of samples in any order, which it leaves as
-// they are. NaN if there are none.
+// Of returns the quantile q (0 to 1) of samples in any order, which it leaves
+// as they are. NaN if there are none.
 func Of(samples []float64, q float64) float64 {
 	if len(samples) == 0 {
 		return math.NaN()

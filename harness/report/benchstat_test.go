@@ -255,9 +255,9 @@ func read(t *testing.T, file string) []byte {
 	return text
 }
 
-// contains holds what was made to what is committed: all parts of each committed
-// line are still there. More may have been made, so that a new metric does not
-// touch the committed files.
+// contains holds what was made to what is committed: all parts of each
+// committed line are still there. More may have been made, so that a new metric
+// does not touch the committed files.
 func contains(t *testing.T, file string, got []byte, parts func(line string) []string) {
 	t.Helper()
 	made := map[string]int{}

@@ -55,7 +55,8 @@ func WriteTable(w io.Writer, s *Summary) error {
 		}
 		fmt.Fprintf(&b, "    repeat: %s\n", f.Repeat)
 	}
-	fmt.Fprintf(&b, "\n%s in %s, seed %d%s\n", strings.ToUpper(string(s.Verdict)), time.Duration(s.Seconds*1e9).Round(time.Second), s.Seed, s.Sizes())
+	took := time.Duration(s.Seconds * 1e9).Round(time.Second)
+	fmt.Fprintf(&b, "\n%s in %s, seed %d%s\n", strings.ToUpper(string(s.Verdict)), took, s.Seed, s.Sizes())
 	if s.Why != "" {
 		fmt.Fprintf(&b, "%s\n", s.Why)
 	}

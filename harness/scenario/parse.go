@@ -77,10 +77,11 @@ func (f source) typeError(err error) error {
 
 var typeErrorForm = regexp.MustCompile(`^toml: (?:line (\d+) )?\(last key "([^"]*)"\): (.*)$`)
 
-// line finds the line that defines a key: the last line of the shortest beginning
-// of the file that has the key; 0 if there is none. The toml library does not
-// report the positions of keys that it decoded. Only lines that contain the key
-// are tried, and at most maxTries of them, so that an error comes at once.
+// line finds the line that defines a key: the last line of the shortest
+// beginning of the file that has the key; 0 if there is none. The toml library
+// does not report the positions of keys that it decoded. Only lines that
+// contain the key are tried, and at most maxTries of them, so that an error
+// comes at once.
 func (f source) line(key []string) int {
 	const maxTries = 32
 	n, end, tries := 0, 0, 0
@@ -177,9 +178,11 @@ func (f source) checkProfiles(s *Scenario) error {
 		case l.Cycles < 1:
 			return f.error("must be 1 or more", "profile", name, "cycles")
 		case l.Patch != "" && (s.Commands || s.Commanded()) && !shows(l.Patch):
-			return f.error(fmt.Sprintf("the sound of %q shows no commands (steps and heavy do)", l.Patch), "profile", name, "patch")
+			return f.error(fmt.Sprintf("the sound of %q shows no commands (steps and heavy do)", l.Patch),
+				"profile", name, "patch")
 		case l.Patch != "" && s.Sink == SinkPortAudio:
-			return f.error("only the scenario's patch gives what a listener hears one place on the tape", "profile", name, "patch")
+			return f.error("only the scenario's patch gives what a listener hears one place on the tape",
+				"profile", name, "patch")
 		case !(l.Pause >= 0 && l.Pause <= maxPause):
 			return f.error(fmt.Sprintf("must be 0 to %d seconds", maxPause), "profile", name, "pause")
 		case !(l.Minutes >= 0 && l.Minutes <= maxMinutes):
