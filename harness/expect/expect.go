@@ -1,7 +1,7 @@
-// Package expect holds the events of an engine to what its scenario says that
-// each fault must cause: exactly the listed events, with their causes, at times
-// that can be true. Its functions are pure. It must not wait for events or read
-// anything that a record does not have.
+// Package expect holds the events of an engine to what its scenario expects of
+// each fault: exactly the listed events, with their causes, at times that can
+// be true. Its functions are pure. It must not wait for events or read anything
+// that is not in a record.
 package expect
 
 import (

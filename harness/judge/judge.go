@@ -1,8 +1,8 @@
 // Package judge turns the record of an engine process, and the files that
 // belong to it, into figures and findings. Judging is a pure function: the same
-// record gives the same result, on any machine and at any time, and is left as
-// it is. It must not play, and it gives no verdict: what is allowed is for
-// package gate to say.
+// record gives the same result, on any machine and at any time, and is not
+// modified. It must not play, and it gives no verdict: what is allowed is up to
+// package gate.
 package judge
 
 import (
@@ -18,8 +18,8 @@ import (
 )
 
 // Run judges the record of one engine process of a scenario. dir is the folder
-// with the record's files. An error says that the record does not belong to the
-// scenario.
+// with the record's files. It returns an error if the record does not belong to
+// the scenario.
 func Run(s *scenario.Scenario, rec *record.Record, dir string) (*report.Run, error) {
 	j, err := observe(s, rec)
 	if err != nil {
@@ -86,8 +86,8 @@ func finding(assertion, format string, args ...any) report.Finding {
 	return report.Finding{Assertion: assertion, Detail: fmt.Sprintf(format, args...)}
 }
 
-// in turns findings about events into findings of a cycle; prefix says more
-// precisely where.
+// in turns findings about events into findings of a cycle; prefix is put before
+// each detail.
 func in(cycle int, prefix string, found []expect.Finding) (all []report.Finding) {
 	for _, f := range found {
 		all = append(all, report.Finding{

@@ -9,7 +9,7 @@ type Budget struct {
 	Kind   BudgetKind
 }
 
-// BudgetKind says what of a metric a Budget limits.
+// BudgetKind is what a Budget limits of its metric.
 type BudgetKind int
 
 const (

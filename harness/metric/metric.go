@@ -1,8 +1,8 @@
-// Package metric holds the one table of all that a verification measures: what
-// each metric is called, where it comes from, what is allowed, and how it is
-// taken from a record. Reports, the gate, the loader of scenarios and the
-// documentation are made from it. It must not judge, and it reads nothing but
-// what it is given.
+// Package metric holds the one table of everything that a verification
+// measures: what each metric is called, where it comes from, what is allowed,
+// and how it is taken from a record. Reports, the gate, the loader of scenarios
+// and the documentation are made from it. It must not judge, and it reads
+// nothing but what it is given.
 package metric
 
 //go:generate go test . -run TestTheReadmeHasTheTableOfMetrics -update
@@ -45,9 +45,9 @@ type Metric struct {
 	// Floor is the metric of the floor process that the budgets of a sampled
 	// metric compare it with.
 	Floor string
-	// Source says what measures it.
+	// Source is what measures it.
 	Source Source
-	// Doc says in one sentence what is measured, from where to where.
+	// Doc states in one sentence what is measured, from where to where.
 	Doc string
 
 	// How it is taken. A metric has exactly one of these three, except one that
@@ -62,8 +62,8 @@ type Metric struct {
 	Series func(*Judged) []float64
 }
 
-// Judged is what judging has at hand of one engine process, and what metrics
-// are taken from.
+// Judged is what judging has gathered about one engine process. Metrics are
+// taken from it.
 type Judged struct {
 	Record  *record.Record
 	BlockNS int64   // duration of a block
@@ -72,7 +72,7 @@ type Judged struct {
 	// Rest is what happened after the last cycle. nil: the engine was no longer
 	// whole.
 	Rest *expect.Outcome
-	// Truth is the oracle's result. nil: the truth could not be told.
+	// Truth is the oracle's result. nil: the truth could not be established.
 	Truth *oracle.Result
 	// Heard is what the listener at a device heard. nil: there was none.
 	Heard *listener.Heard

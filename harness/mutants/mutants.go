@@ -4,8 +4,8 @@
 // A harness that has never failed proves nothing. Each mutant is an edit of the
 // engine's source, applied through `go build -overlay`, so that the source
 // itself stays clean; an edit that does not match exactly once is an error, not
-// a mutant that survived. The package must not know how a scenario works: it
-// builds, runs `chronus verify` of that very build, and reads its verdict.
+// a mutant that survived. The package must not depend on how a scenario works:
+// it builds, runs `chronus verify` of that very build, and reads its verdict.
 package mutants
 
 // Mutant is a planted bug.

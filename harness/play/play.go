@@ -1,7 +1,7 @@
 // Package play runs one engine process through a scenario and records what
 // happened. It starts the engine as a user would, injects the faults on
 // schedule, waits until what must happen has happened, and ends the engine. It
-// writes down facts only: whether they are right is for package judge to say.
+// records facts only: whether they are right is up to package judge.
 package play
 
 import (

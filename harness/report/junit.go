@@ -89,22 +89,22 @@ func junitCaseOf(r *Result, s *Summary) junitCase {
 	if r.Failed != "" {
 		why = strings.TrimPrefix(r.Why+": "+r.Failed, ": ")
 	}
-	says := &junitOutcome{Message: why, Type: string(r.Verdict), Text: detail.String()}
+	outcome := &junitOutcome{Message: why, Type: string(r.Verdict), Text: detail.String()}
 	switch r.Verdict {
 	case Pass:
 	case Fail:
-		c.Failure = says
+		c.Failure = outcome
 	case NotRun:
 		switch {
 		case required:
-			c.Failure = says
+			c.Failure = outcome
 		case s.Why != "":
-			c.Error = says
+			c.Error = outcome
 		default:
-			c.Skipped = says
+			c.Skipped = outcome
 		}
 	default:
-		c.Error = says
+		c.Error = outcome
 	}
 	return c
 }

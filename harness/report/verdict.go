@@ -73,7 +73,7 @@ type Result struct {
 	// PerSecond is how many cycles per second were played and judged, including
 	// the starts of the engines.
 	PerSecond float64 `json:"cycles_per_sec"`
-	// Reached says how far a scenario got that ran out of time.
+	// Reached is how far a scenario got that ran out of time.
 	Reached string         `json:"reached,omitempty"`
 	BlockNS int64          `json:"block_ns,omitempty"` // duration of a block
 	Bound   string         `json:"bound"`

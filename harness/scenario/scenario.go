@@ -1,6 +1,6 @@
-// Package scenario loads scenarios, strictly: whatever in a file is unknown,
-// missing or out of range is one clear line. It must not know how a scenario is
-// played or judged.
+// Package scenario loads scenarios, strictly: anything in a file that is
+// unknown, missing or out of range is one clear line. It must not depend on how
+// a scenario is played or judged.
 package scenario
 
 import (
