@@ -36,9 +36,8 @@ func Run(s *scenario.Scenario, rec *record.Record, dir string) (*report.Run, err
 		j.Heard, found = heard, append(found, wrong...)
 	}
 	run := figures(j)
-	run.Findings = excuse(rec, found)
-	for i := range run.Findings {
-		run.Findings[i].Run = rec.Run
+	for _, f := range excuse(rec, found) {
+		run.Find(f)
 	}
 	return run, nil
 }
@@ -106,7 +105,7 @@ func figures(j *metric.Judged) *report.Run {
 			Sink: rec.Engine.Sink, Frames: rec.Engine.Frames, Rate: rec.Engine.Rate,
 			BlockNS: j.BlockNS, LeadNS: j.LeadNS, Fifo: rec.Settled != nil && rec.Settled.Player.Sched == "fifo",
 		},
-		Values: map[string]float64{}, Series: map[string][]float64{},
+		Series: map[string][]float64{},
 	}
 	for i := range j.Cycles {
 		c := &j.Cycles[i]
@@ -135,7 +134,7 @@ func figures(j *metric.Judged) *report.Run {
 			continue
 		}
 		if v, ok := m.Value(j); ok {
-			run.Values[m.Name] = v
+			run.Set(m.Name, v)
 		}
 	}
 	return run
