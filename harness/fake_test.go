@@ -35,6 +35,7 @@ type fakeWorker struct {
 	cmd        *exec.Cmd
 	generation uint32
 	role       string
+	reaped     chan struct{}
 }
 
 func (w *fakeWorker) pid() int { return w.cmd.Process.Pid }
@@ -109,6 +110,7 @@ func (e *fakeEngine) run(flags map[string]string) (err error) {
 			continue
 		}
 		w.cmd.Process.Kill()
+		<-w.reaped // or it would be left behind, on a machine that is slow to end it
 	}
 	e.mu.Unlock()
 	e.osc.Close()
@@ -212,7 +214,7 @@ func (e *fakeEngine) publish(ev control.Event) {
 // spawn starts a worker in a slot, idle. The engine is locked.
 func (e *fakeEngine) spawn(slot int) {
 	e.gen++
-	w := &fakeWorker{slot: slot, generation: e.gen, role: control.RoleSpare, cmd: exec.Command("sleep", "300")}
+	w := &fakeWorker{slot: slot, generation: e.gen, role: control.RoleSpare, reaped: make(chan struct{}), cmd: exec.Command("sleep", "300")}
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := w.cmd.Start(); err != nil {
 		panic(err)
@@ -223,6 +225,7 @@ func (e *fakeEngine) spawn(slot int) {
 	e.publish(control.Event{Kind: control.WorkerReady, Slot: slot, PID: w.pid(), Generation: w.generation})
 	go func() {
 		w.cmd.Wait()
+		close(w.reaped)
 		e.died(w)
 	}()
 }

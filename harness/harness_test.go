@@ -149,6 +149,10 @@ func TestEveryBugIsCaught(t *testing.T) {
 			require.Contains(t, failed(sum), tc.assertion)
 			f := sum.Failures[slices.Index(failed(sum), tc.assertion)]
 			require.NotEmpty(t, f.Detail)
+			if tc.assertion == metric.LostFrames {
+				require.Regexp(t, `^run 1(, cycle \d+)?: blocks 30 to 30$`, f.Detail[0])
+			}
+			require.Equal(t, []string{filepath.Join(cfg.Out, failuresDir, "fake-1")}, f.Kept)
 			require.Equal(t, "bin/chronus verify --profile quick --run '^fake$' --seed 7", f.Repeat)
 			for _, name := range []string{"session.tape", "sound.wav", "engine.log", record.File} {
 				require.FileExists(t, filepath.Join(cfg.Out, failuresDir, "fake-1", name))
