@@ -112,7 +112,7 @@ var kinds = map[string]Kind{
 	},
 	"kill": {
 		Doc:     "SIGKILL",
-		Targets: workerTargets, New: newSignal(unix.SIGKILL),
+		Targets: killTargets, New: newSignal(unix.SIGKILL),
 	},
 	"kill-alone": {
 		Doc:     "SIGKILL while the host is stopped; the host is continued after hold blocks",
@@ -122,9 +122,13 @@ var kinds = map[string]Kind{
 		Doc: "nothing happens, for about as long as another fault would take",
 		New: newNone,
 	},
+	"spawn-fails": {
+		Doc:     "SIGKILL while a limit keeps the host from starting any process; it is lifted after hold blocks",
+		Targets: workerTargets, Takes: []Parameter{holdBlocks}, New: newSpawnFails,
+	},
 	"stop": {
 		Doc:     "SIGSTOP: the victim hangs but stays alive",
-		Targets: workerTargets, New: newSignal(unix.SIGSTOP),
+		Targets: stopTargets, New: newSignal(unix.SIGSTOP),
 	},
 	"term": {
 		Doc:     "SIGTERM",

@@ -193,6 +193,7 @@ func TestChoose(t *testing.T) {
 		{"one of three replicas", []control.Worker{standby, second}, "standby", []int{9}},
 		{"two of three", []control.Worker{primary, standby, second}, "both", []int{5, 9}},
 		{"no primary", []control.Worker{standby}, "primary", nil},
+		{"all that live, and the player", []control.Worker{primary, dead, idle(3)}, "all", []int{5, 3, PlayerSlot}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			victims, err := choose(&control.Status{Workers: tc.workers}, tc.target)
@@ -224,6 +225,11 @@ func TestCheck(t *testing.T) {
 		{Spec{Kind: "none"}, "", ""},
 		{Spec{Kind: "crash", Target: "player", Points: any}, "", ""},
 		{Spec{Kind: "kill-alone", Target: "primary", Hold: 1}, "", ""},
+		{Spec{Kind: "kill", Target: "all"}, "", ""},
+		{Spec{Kind: "stop", Target: "player"}, "", ""},
+		{Spec{Kind: "spawn-fails", Target: "primary", Hold: 1}, "", ""},
+		{Spec{Kind: "spawn-fails", Target: "primary"}, "hold", `fault "spawn-fails" needs hold`},
+		{Spec{Kind: "stop", Target: "all"}, "target", `fault "stop": unknown target "all"`},
 		{Spec{Kind: "kil"}, "kind", `unknown fault "kil" (known: command, crash, `},
 		{Spec{}, "kind", `unknown fault ""`},
 		{Spec{Kind: "kill"}, "target", `fault "kill": unknown target "" (known: primary, `},

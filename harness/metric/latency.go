@@ -5,6 +5,7 @@ import (
 
 	"chronus/engine/control"
 	"chronus/engine/quantile"
+	"chronus/harness/fault"
 	"chronus/harness/oracle"
 	"chronus/harness/record"
 )
@@ -98,6 +99,17 @@ func failover(j *Judged, c *Cycle) (float64, bool) {
 			return int32(v.Slot) == slot && v.Generation == generation
 		})
 	})
+	return float64(ns), ok
+}
+
+// silence returns how long after a fault that hit the player the next one was
+// heard, as the tape shows it.
+func silence(j *Judged, c *Cycle) (float64, bool) {
+	player := slices.ContainsFunc(c.Fact.Victims, func(v record.Victim) bool { return v.Slot == fault.PlayerSlot })
+	if j.Truth == nil || !c.Fact.Moment.Exact || !player {
+		return 0, false
+	}
+	ns, ok := oracle.SilenceNS(j.Truth.Index, c.Fact.Moment.Before)
 	return float64(ns), ok
 }
 

@@ -12,6 +12,7 @@ const (
 	Detect     = "detect"
 	Switch     = "switch"
 	Failover   = "failover"
+	Silence    = "silence"
 	Promote    = "promote"
 	Spawn      = "spawn"
 	FirstBlock = "first-block"
@@ -92,6 +93,8 @@ var table = []Metric{
 		"from just before kill(2) until the harness has the switched event"),
 	sampled(Failover, "ns", OnTape, tenth, failover,
 		"from just before kill(2) to the return of the first callback call since then that delivered a block of a worker that was not hit"),
+	sampled(Silence, "ns", OnTape, quarter, silence,
+		"from just before the kill(2) of a player to the entry of the first callback call of its successor that delivered a block"),
 	sampled(Promote, "ns", Bounded, tenth, promote,
 		"from the activation of a spare until it has published its first block"),
 	sampled(PromoteSeen, "ns", Outside, never, promoteSeen,

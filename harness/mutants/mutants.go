@@ -77,10 +77,19 @@ var All = []Mutant{
 		Name: "a ring is given to a new worker before the death of its last one is certain",
 		Edits: []Edit{{
 			"engine/internal/policy/vacant.go",
-			"case s.State != process.Exited, v.newest(slot, taken):",
-			"case s.State != process.Exited && s.State != process.Down, v.newest(slot, taken):",
+			"case s.State == process.Free:",
+			"case s.State == process.Free, s.State == process.Down:",
 		}},
 		Scenario: "kill-both", Assertion: "ring-reuse", Cycles: 12,
+	},
+	{
+		Name: "a process that could not be started ends the engine",
+		Edits: []Edit{{
+			"engine/internal/supervisor/slot.go",
+			"			s.slots[i] = slot{}\n			s.workerFailed(gen, err)\n",
+			"			s.slots[i] = slot{}\n			s.fail(err)\n",
+		}},
+		Scenario: "spawn-fails", Assertion: "engine-errors", Cycles: 1,
 	},
 	{
 		Name: "a switch skips a block",

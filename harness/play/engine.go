@@ -69,17 +69,23 @@ func contains(window []record.Event, kind string) bool {
 
 // awaitWhole waits until the engine plays with all its redundancy, spares
 // included, and without any of the victims. It returns the status that showed
-// it.
+// it. A new player must have played, and longer than the lead: what dead
+// workers had finished is heard by then, and every switch that it delays has
+// come.
 func (e *engine) awaitWhole(ctx context.Context, victims []record.Victim) (*control.Status, error) {
 	last := "it has not answered"
 	var first *control.Status // that shows none of the victims
+	after := uint64(0)        // blocks that must have been played since
 	for {
 		status, err := e.Status(ctx)
 		if err == nil && first == nil && !shows(status, victims) {
 			first = status
+			if hitsPlayer(victims) {
+				after = uint64(status.Lead) + 2
+			}
 		}
 		switch {
-		case err == nil && whole(status) && first != nil && (!hitsPlayer(victims) || status.Block > first.Block):
+		case err == nil && whole(status) && first != nil && status.Block >= first.Block+after:
 			return status, nil
 		case err == nil:
 			last = fmt.Sprintf("%s, %v", status.State, workers(status))

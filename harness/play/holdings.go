@@ -19,6 +19,9 @@ const (
 	readings    = 8
 	readingsGap = 3 * time.Millisecond
 	settleLimit = time.Second
+	// playerAge is how old a player must be to be read: it opens its file when
+	// it already plays.
+	playerAge = 100 * time.Millisecond
 )
 
 // settledPoints returns the cycles after which holdings are read: of 200, after
@@ -48,7 +51,8 @@ func readHoldings(ctx context.Context, e *engine, cycle, cycles int, rec *record
 }
 
 // holdings takes the least of several readings; with a goal, as many as it
-// takes to come down to it.
+// takes to come down to it. Between status and reading it waits, for the engine
+// to close the connection.
 func (e *engine) holdings(ctx context.Context, goal *record.Holdings) (record.Holdings, error) {
 	var least record.Holdings
 	begin := time.Now()
@@ -57,7 +61,7 @@ func (e *engine) holdings(ctx context.Context, goal *record.Holdings) (record.Ho
 		if err != nil {
 			return least, err
 		}
-		time.Sleep(readingsGap) // for the engine to close the connection
+		time.Sleep(max(readingsGap, playerAge-time.Duration(status.Player.AgeNS)))
 		h, err := e.read(status)
 		if err != nil {
 			return least, err

@@ -215,7 +215,7 @@ func TestEveryMistakeIsOneLineWithThePlace(t *testing.T) {
 		{"\"heavy\"\ncommands = true\nsink = \"wav\"", "\"noise\"\nsink = \"portaudio\"", `scenario: my.toml: "needs": must contain portaudio for that sink`},
 		{`replicas = 2`, `replicas = 0`, `scenario: my.toml:8: "engine.replicas": must be 1 or more`},
 		{`kind = "kill"`, `kind = "maim"`, `scenario: my.toml:12: "fault.kind": unknown fault "maim" (known: `},
-		{`target = "primary"`, `target = "host"`, `scenario: my.toml:13: "fault.target": fault "kill": unknown target "host" (known: primary, standby, spare, both)`},
+		{`target = "primary"`, `target = "host"`, `scenario: my.toml:13: "fault.target": fault "kill": unknown target "host" (known: primary, standby, spare, both, all)`},
 		{`target = "primary"`, `points = "("`, `scenario: my.toml:13: "fault.points": error parsing regexp: missing closing ): ` + "`(`"},
 		{`[profile.full]`, `[profile.fool]`, `scenario: my.toml:18: "profile.fool": unknown profile (known: quick, full, soak)`},
 		{"[profile.full]\nprocesses = 6", "[profile.full]\nprocesses = 0", `scenario: my.toml:19: "profile.full.processes": must be 1 or more`},
