@@ -90,7 +90,7 @@ func New(cfg Config) *Supervisor {
 		notes: make(chan note, 4096), exits: make(chan exit, 64), asks: make(chan func(), 64),
 		playing: make(chan struct{}), ended: make(chan struct{}), watched: make(chan struct{}),
 		failed: make(chan error, 1),
-		events: cfg.Pool.Player.Events.Load(),
+		events: cfg.Pool.Player.Events.Load(), unstarted: tally{lasts: true},
 	}
 	geo := &cfg.Pool.Host.Geo
 	s.policy = policy.New(policy.Config{

@@ -28,3 +28,19 @@ func TestTallyLogsAtOnceAndThenOncePerSecond(t *testing.T) {
 	got.flush(now + 2*tallyEvery)
 	require.Len(t, lines, 4, "what is over is not logged")
 }
+
+func TestTallyOfWhatLastsLogsLessAndLess(t *testing.T) {
+	got, lines := tally{lasts: true}, 0
+	log := func(int, int64) { lines++ }
+	now := time.Duration(0)
+	for ; now < time.Hour; now += tallyEvery {
+		got.add(now, log)
+	}
+	require.InDelta(t, 6+60, lines, 2, "six times as the pause doubles, then once per minute")
+	got.drop()
+	now += tallyMost
+	got.add(now, log)
+	had := lines
+	got.add(now+tallyEvery, log)
+	require.Equal(t, had+1, lines, "it begins anew")
+}
