@@ -38,6 +38,7 @@ type Program struct {
 
 	ceiling float32 // Limit, rounded down
 	keep    float64 // of the limiter's peak from sample to sample
+	keepFar float64 // the same while the peak is far over the limit
 }
 
 // call is an op bound to its memory.
