@@ -3,8 +3,10 @@
 package engine
 
 import (
+	"math"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,7 +34,7 @@ func TestEveryAddressIsDocumentedAndDoesOneThing(t *testing.T) {
 	for _, route := range OSCAddresses() {
 		require.NotEmpty(t, route.Arg.Doc, route.Address)
 		require.NotEmpty(t, route.Doc, route.Address)
-		require.NotEqual(t, route.Word != nil, route.Do != nil, route.Address)
+		require.NotEqual(t, route.Param != nil, route.Do != nil, route.Address)
 	}
 }
 
@@ -96,7 +98,8 @@ func TestEngineFreqAndGain(t *testing.T) {
 func TestStatusFitsItsNames(t *testing.T) {
 	st := control.Status{
 		State: control.StateStarting, Block: 1, Rate: 2, Frames: 3, Failovers: 6, Restarts: 7, LostFrames: 8, Xruns: 9, Commands: 10,
-		LateCommands: 11, DroppedCommands: 12, BadPackets: 13,
+		LateCommands: 11, DroppedCommands: 12, BadPackets: 13, KernelDrops: 14, WaitingCommands: 15, CoalescedCommands: 16,
+		ClampedCommands: 17, WithheldAnswers: 1 << 40,
 		Workers: []control.Worker{
 			{State: control.WorkerRendering},
 			{State: control.WorkerRendering},
@@ -111,9 +114,30 @@ func TestStatusFitsItsNames(t *testing.T) {
 		},
 	}
 	args := oscStatus(st)
-	require.Equal(t, []any{
-		"starting", int64(1), int32(2), int32(3), int32(4), int32(5),
-		int64(6), int64(7), int64(8), int64(9), int64(10), int64(11), int64(12), int64(13),
-	}, args)
+	want := []any{"starting"}
+	for i := range int32(17) {
+		want = append(want, i+1)
+	}
+	require.Equal(t, append(want, int32(math.MaxInt32)), args, "only s and i, saturated")
 	require.Len(t, args, len(OSCStatus))
+}
+
+func TestMistypedNamesListWhatThereIsNearestFirst(t *testing.T) {
+	p := newParams(compile(t, voice))
+	_, err := p.find("lo", "gain")
+	require.EqualError(t, err, `no module "lo" (the patch has: low, a, loud, b, both)`)
+	_, err = p.find("low", "gian")
+	require.EqualError(t, err, `module "low" has no parameter "gian" (it has: gain, gate)`)
+	_, err = p.gate("lowd")
+	require.EqualError(t, err, `no module "lowd" (the patch has: loud, low, both, a, b)`)
+	_, err = p.gate("a")
+	require.EqualError(t, err, `module "a" has no gate (with one: low, loud)`)
+	low, err := p.gate("low")
+	require.NoError(t, err)
+	require.True(t, low.Gate)
+	same, err := p.find("low", "gate")
+	require.NoError(t, err)
+	require.Equal(t, low, same, "a gate is the same gate wherever it is addressed")
+	_, err = p.find(strings.Repeat("x", 1000), "y")
+	require.Less(t, len(err.Error()), 200)
 }

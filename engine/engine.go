@@ -68,6 +68,7 @@ type Engine struct {
 	burst   int            // blocks that the device may ask for back to back
 	made    []string       // files that New created: removed again if nothing is played
 	dropped atomic.Uint64  // commands refused for want of room
+	clamped *atomic.Uint64 // commands with a value outside its range; nil until commands are taken
 	phrase  *phrase.Phrase // nil: none
 
 	stopRequest chan struct{}
@@ -178,8 +179,9 @@ func (e *Engine) receive() error {
 	}
 	e.hub.Publish(control.Event{TNS: clock.Now(), Kind: control.EngineStarted, Slot: -1, PID: os.Getpid()})
 	route := e.router()
-	e.osc.OnBad = func(line string) { e.cfg.Log.Warn("OSC: " + line) }
+	e.clamped = &route.Clamped
 	e.done.Go(func() { e.osc.Serve(route) })
+	e.done.Go(func() { e.complain(route) })
 	e.done.Go(e.drain)
 	if e.phrase != nil {
 		e.done.Go(func() { e.phrase.Run(e.closing) })

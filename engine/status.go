@@ -29,6 +29,13 @@ func (e *Engine) status() control.Status {
 		Goroutines: runtime.NumGoroutine(), BadPackets: e.osc.Bad.Load(), Commands: e.pool.Host.Head.Load(),
 		DroppedCommands: e.dropped.Load(), DriftPPM: drift(e.pool.Player, &e.pool.Host.Geo), Tape: c.Tape,
 	}
+	st.Packets, st.KernelDrops, st.WithheldAnswers = e.osc.Packets.Load(), e.osc.KernelDrops(), e.osc.Withheld.Load()
+	waiting, coalesced := e.queue.Waiting()
+	st.WaitingCommands, st.CoalescedCommands = uint64(waiting), coalesced
+	st.OSCBuffer, _ = e.osc.Buffer()
+	if e.clamped != nil {
+		st.ClampedCommands = e.clamped.Load()
+	}
 	if e.phase != built {
 		st.UptimeNS = int64(time.Since(e.begun))
 	}

@@ -137,7 +137,11 @@ func (r *runCmd) Run(ctx *kong.Context, out io.Writer, errOut logTo) error {
 	}
 	st := e.Status()
 	log.Info("stopped", "role", "host", "pid", os.Getpid(), "blocks", st.Block, "failovers", st.Failovers, "restarts", st.Restarts,
-		"lost_frames", st.LostFrames, "xruns", st.Xruns, "commands", st.Commands, "bad_packets", st.BadPackets)
+		"lost_frames", st.LostFrames, "xruns", st.Xruns, "packets", st.Packets, "bad_packets", st.BadPackets,
+		"kernel_drops", st.KernelDrops, "commands", st.Commands, "waiting_commands", st.WaitingCommands,
+		"late_commands", st.LateCommands, "dropped_commands", st.DroppedCommands,
+		"coalesced_commands", st.CoalescedCommands, "clamped_commands", st.ClampedCommands,
+		"withheld_answers", st.WithheldAnswers)
 	return err
 }
 

@@ -33,9 +33,12 @@ func receiver(t *testing.T) (port string, messages <-chan heard) {
 	var done sync.WaitGroup
 	done.Go(func() {
 		s.Serve(osc.HandlerFunc(func(m *osc.Message) error {
+			if m.Address == osc.CheckAddress {
+				return nil // as a program that does not know it
+			}
 			got <- heard{m.Address, m.Args, m.TimeTag}
 			if m.Address == osc.StatusAddress && len(m.Args) == 0 && m.TimeTag == osc.Immediately {
-				return s.Answer(m.From, osc.StatusAddress, func() []any { return []any{"playing", int64(12)} })
+				return s.Answer(m.From, osc.StatusAddress, func() []any { return []any{"playing", int32(12)} })
 			}
 			return nil
 		}))
@@ -205,9 +208,34 @@ func TestEngineIsAskedAndStoppedByOSC(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return status()["state"] == control.StatePlaying }, 30*time.Second, 150*time.Millisecond)
 	require.Equal(t, "0", status()["bad_packets"])
-	code, _, errOut := call("send", "--osc-port", port, "--at", "100ms", "/engine/freq", "220")
+	for _, c := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"/mod/sine1/freq x", exitUsage, `refused: "/mod/sine1/freq": want a number, got the string "x"`},
+		{"/mod/*/freq 1", exitUsage, `refused: "/mod/*/freq": address patterns are not supported: name one address`},
+		{"/mod/sin1/freq 1", exitUsage, `refused: "/mod/sin1/freq": no module "sin1" (the patch has: sine1)`},
+		{"--at 1s /engine/stop", exitUsage, `refused: "/engine/stop": cannot be timed`},
+		{"/engine/stop 0", exitPass, ""},
+		{"/engine/status 0", exitPass, ""},
+		{"/engine/check", exitPass, "ok\n"},
+	} {
+		code, out, errOut := call(append([]string{"send", "--osc-port", port}, strings.Fields(c.args)...)...)
+		require.Equal(t, c.code, code, c.args)
+		if code == exitPass {
+			require.Equal(t, c.says, out)
+		} else {
+			require.Equal(t, "chronus: "+c.says+"\n", errOut)
+		}
+	}
+	code, out, _ := call("send", "--osc-port", port, "/engine/freq", "-1e9")
+	require.Equal(t, exitPass, code)
+	require.Regexp(t, `^clamped: "/engine/freq": -1e\+09 is outside .* Hz: .* is taken\n$`, out)
+	code, out, errOut := call("send", "--osc-port", port, "--at", "100ms", "/engine/freq", "220")
 	require.Equal(t, exitPass, code, errOut)
-	require.Eventually(t, func() bool { return status()["commands"] == "1" }, 30*time.Second, 150*time.Millisecond)
+	require.Empty(t, out)
+	require.Eventually(t, func() bool { return status()["commands"] == "2" }, 30*time.Second, 150*time.Millisecond)
 	code, _, errOut = call("send", "--osc-port", port, "/engine/stop")
 	require.Equal(t, exitPass, code, errOut)
 	said := <-done

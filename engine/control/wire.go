@@ -55,16 +55,25 @@ type Status struct {
 	DroppedCommands uint64   `json:"dropped_commands"` // refused because the queue was full
 	LimitedFrames   uint64   `json:"limited_frames"`   // frames in which the limiter at the output had to act
 	BadPackets      uint64   `json:"bad_packets"`      // malformed, unknown address, bad argument
-	Divergences     uint64   `json:"divergences"`
-	Goroutines      int      `json:"goroutines"`
-	CallbackAllocs  uint64   `json:"callback_allocs"`
-	PlayerGCs       uint64   `json:"player_gcs"` // garbage collections in the player; each would stop its callback
-	DriftPPM        float64  `json:"drift_ppm"`
-	Player          Player   `json:"player"`
-	Tape            string   `json:"tape,omitempty"`
-	TapeMissed      uint64   `json:"tape_missed_blocks"`   // blocks the disk was too slow or too full for
-	TapeError       string   `json:"tape_error,omitempty"` // why the tape ends there
-	SinkMissed      uint64   `json:"sink_missed_blocks"`   // of a sound file: blocks the disk was too slow or too full for; silence there
+	// Every datagram sent to the OSC port is in Packets or in KernelDrops, and every command of a datagram in Commands,
+	// WaitingCommands, CoalescedCommands or DroppedCommands.
+	Packets           uint64  `json:"packets"`            // OSC datagrams received, bad ones included
+	KernelDrops       uint64  `json:"kernel_drops"`       // datagrams that the kernel dropped because the receive buffer was full
+	WaitingCommands   uint64  `json:"waiting_commands"`   // for room in the log, or for their time
+	CoalescedCommands uint64  `json:"coalesced_commands"` // superseded, in a full queue, by a later value for the same frame
+	ClampedCommands   uint64  `json:"clamped_commands"`   // with a value outside the parameter's range
+	WithheldAnswers   uint64  `json:"withheld_answers"`   // to OSC questions, beyond ten per second
+	OSCBuffer         int     `json:"osc_buffer_bytes"`   // receive buffer that the kernel granted
+	Divergences       uint64  `json:"divergences"`
+	Goroutines        int     `json:"goroutines"`
+	CallbackAllocs    uint64  `json:"callback_allocs"`
+	PlayerGCs         uint64  `json:"player_gcs"` // garbage collections in the player; each would stop its callback
+	DriftPPM          float64 `json:"drift_ppm"`
+	Player            Player  `json:"player"`
+	Tape              string  `json:"tape,omitempty"`
+	TapeMissed        uint64  `json:"tape_missed_blocks"`   // blocks the disk was too slow or too full for
+	TapeError         string  `json:"tape_error,omitempty"` // why the tape ends there
+	SinkMissed        uint64  `json:"sink_missed_blocks"`   // of a sound file: blocks the disk was too slow or too full for; silence there
 	// LatencyNS is the lead as a time: from a block's seal, which takes the commands there are, to its playout. A command
 	// waits that long, and up to a block more for the seal; what the device adds is not in it.
 	LatencyNS int64 `json:"latency_ns"`
