@@ -73,15 +73,12 @@ func (e *Engine) losses() losses {
 	_, coalesced := e.queue.Waiting()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if late, limited, ok := counted(e.pool, e.code.Program); ok {
-		e.late, e.limited = late, limited
-	}
-	return losses{e.osc.KernelDrops(), e.dropped.Load(), coalesced, e.late, e.osc.Withheld.Load()}
+	return losses{e.osc.KernelDrops(), e.dropped.Load(), coalesced, e.sources.Late(), e.osc.Withheld.Load()}
 }
 
 // complain logs once per second what was lost or late since the last time, and
 // the mistakes of senders that have not been named yet.
-func (e *Engine) complain(r *osc.Router) {
+func (e *Engine) complain() {
 	var logged losses
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -93,7 +90,7 @@ func (e *Engine) complain(r *osc.Router) {
 		case <-tick.C:
 			now = clock.Now()
 		}
-		for _, n := range []*osc.Notice{&e.osc.BadNotice, &r.ClampNotice, &r.ClockNotice} {
+		for _, n := range []*osc.Notice{&e.osc.BadNotice, &e.route.ClampNotice, &e.route.ClockNotice} {
 			n.Flush(now)
 		}
 		lost := e.losses()

@@ -63,18 +63,17 @@ type Engine struct {
 	osc     *osc.Server
 	ctl     *control.Server
 	hub     *control.Hub
+	sources *control.Sources
 	queue   *cmdlog.Queue
 	rec     *recorder
-	burst   int            // blocks that the device may ask for back to back
-	made    []string       // files that New created: removed again if nothing is played
-	dropped atomic.Uint64  // commands refused for want of room
-	clamped *atomic.Uint64 // commands with a value outside its range; nil until commands are taken
+	burst   int           // blocks that the device may ask for back to back
+	made    []string      // files that New created: removed again if nothing is played
+	dropped atomic.Uint64 // commands refused for want of room
+	route   *osc.Router
 	phrase  *phrase.Phrase // nil: none
 
 	stopRequest chan struct{}
 	stopAsked   sync.Once
-
-	figures figures
 
 	stop    sync.Once
 	closing chan struct{}
@@ -82,10 +81,7 @@ type Engine struct {
 
 	mu    sync.Mutex // guards phase, and the regions while they are being read
 	phase phase
-	begun time.Time
 	final *control.Status // set once the regions are gone
-
-	late, limited uint64 // as last read from the state; both only rise
 }
 
 type phase int
@@ -148,7 +144,7 @@ func (e *Engine) begin() error {
 	case stopped:
 		return ErrStopped
 	}
-	e.phase, e.begun = started, time.Now()
+	e.phase, e.sources.Begun = started, time.Now()
 	if runtime.GOMAXPROCS(0) < minProcs {
 		runtime.GOMAXPROCS(minProcs)
 	}
@@ -178,10 +174,8 @@ func (e *Engine) receive() error {
 		return ErrStopped
 	}
 	e.hub.Publish(control.Event{TNS: clock.Now(), Kind: control.EngineStarted, Slot: -1, PID: os.Getpid()})
-	route := e.router()
-	e.clamped = &route.Clamped
-	e.done.Go(func() { e.osc.Serve(route) })
-	e.done.Go(func() { e.complain(route) })
+	e.done.Go(func() { e.osc.Serve(e.route) })
+	e.done.Go(e.complain)
 	e.done.Go(e.drain)
 	if e.phrase != nil {
 		e.done.Go(func() { e.phrase.Run(e.closing) })
@@ -216,7 +210,7 @@ func (e *Engine) Stop() {
 		}
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		st := e.status()
+		st := e.sources.Status()
 		st.State = control.StateStopped
 		e.final = &st
 		if ran {

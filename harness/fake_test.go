@@ -18,6 +18,7 @@ import (
 	"chronus/engine/patch"
 	"chronus/engine/sink/wavfile"
 	"chronus/engine/tape"
+	"chronus/harness/scenario"
 )
 
 // The fake engine is this test binary, started as an engine. It plays the patch steps at the true pace, its workers are
@@ -87,7 +88,7 @@ func (e *fakeEngine) run(flags map[string]string) (err error) {
 	if err != nil {
 		return err
 	}
-	code, err := p.Compile(rate, frames)
+	code, err := p.Compile(scenario.Rate, scenario.Frames)
 	if err != nil {
 		return err
 	}
@@ -125,37 +126,32 @@ func (e *fakeEngine) run(flags map[string]string) (err error) {
 // play delivers block after block to the tape and the sound file until a signal comes.
 func (e *fakeEngine) play(flags map[string]string, p *patch.Patch, code *patch.Compiled, signals <-chan os.Signal) error {
 	rec, err := tape.Create(flags["--tape"], tape.Header{
-		Version: tape.Version, Rate: rate, Frames: frames, Channels: code.Program.Channels, Lead: fakeLead, Replicas: fakeReplicas,
+		Version: tape.Version, Rate: scenario.Rate, Frames: scenario.Frames, Channels: code.Program.Channels, Lead: fakeLead, Replicas: fakeReplicas,
 		Spares: fakeSpares, Slots: fakeSlots, Ring: 16, Patch: p.Name(), PatchText: string(p.Text()),
 	})
 	if err != nil {
 		return err
 	}
-	wav, err := wavfile.Open(flags["--sink"][len("wav:"):], rate, code.Program.Channels, frames)
+	wav, err := wavfile.Open(flags["--sink"][len("wav:"):], scenario.Rate, code.Program.Channels, scenario.Frames)
 	if err != nil {
 		return err
 	}
 	state := append([]uint64{}, code.Program.Initial...)
-	out := make([]float32, frames*code.Program.Channels)
+	out := make([]float32, scenario.Frames*code.Program.Channels)
 	begin := clock.Now()
 	for n := uint64(0); len(signals) == 0; n++ {
-		clock.ParkUntil(begin + int64(n)*frames*1e9/rate)
+		clock.ParkUntil(begin + int64(n)*scenario.Frames*1e9/scenario.Rate)
 		b := e.next(n, rec, code, state)
 		code.Program.Render(state, out)
 		b.Samples = out
 		if n == 30 && e.bug == "lose a block" {
 			b.Flags |= tape.FlagLost
 			b.Slot, b.Sum = -1, 0
-			e.publish(control.Event{Kind: control.FramesLost, Slot: -1, Frames: frames, Block: n, EntryNS: b.EntryNS, ReturnNS: b.EntryNS})
-		}
-		if n == 30 && e.bug == "another sound" {
-			out[5] = 0.25
+			e.publish(control.Event{Kind: control.FramesLost, Slot: -1, Frames: scenario.Frames, Block: n, EntryNS: b.EntryNS, ReturnNS: b.EntryNS})
 		}
 		b.ReturnNS = clock.Now()
-		if !(n == 30 && e.bug == "skip a block") {
-			if err := rec.Block(b); err != nil {
-				return err
-			}
+		if err := rec.Block(b); err != nil {
+			return err
 		}
 		if err := wav.WriteBlock(n, out); err != nil {
 			return err
@@ -192,11 +188,6 @@ func (e *fakeEngine) next(n uint64, rec *tape.Writer, code *patch.Compiled, stat
 			b.Slot, b.Generation = int32(w.slot), w.generation
 		}
 	}
-	if n == 30 && e.bug == "disagree" {
-		for slot := range b.Sums {
-			b.Sums[slot] += uint64(slot)
-		}
-	}
 	if e.switched {
 		b.Flags |= tape.FlagSwitched
 		e.switched = false
@@ -228,9 +219,6 @@ func (e *fakeEngine) command(c command.Command) {
 func (e *fakeEngine) publish(ev control.Event) {
 	if ev.TNS == 0 {
 		ev.TNS = clock.Now()
-	}
-	if e.bug == "times of the past" && ev.Kind == control.WorkerDown {
-		ev.TNS -= int64(time.Second)
 	}
 	e.hub.Publish(ev)
 }
@@ -323,8 +311,6 @@ func (e *fakeEngine) died(w *fakeWorker) {
 	switch e.bug {
 	case "leak":
 		unix.MemfdCreate("leak", 0)
-	case "one event too many":
-		e.publish(control.Event{Kind: control.RedundancyRestored, Slot: -1})
 	case "kill a healthy one":
 		if e.deaths == 2 {
 			e.workers[0].cmd.Process.Kill()
@@ -338,15 +324,12 @@ func (e *fakeEngine) status() control.Status {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := control.Status{
-		State: control.StatePlaying, Rate: rate, Frames: frames, Channels: 1, Lead: fakeLead, Replicas: fakeReplicas, Spares: fakeSpares,
+		State: control.StatePlaying, Rate: scenario.Rate, Frames: scenario.Frames, Channels: 1, Lead: fakeLead, Replicas: fakeReplicas, Spares: fakeSpares,
 		Block: e.block, OSC: e.osc.Addr(), PID: os.Getpid(), Failovers: e.switches, Goroutines: 10,
 		Player: control.Player{PID: os.Getpid(), Sched: "other"},
 	}
 	if e.bug == "allocate" {
 		s.CallbackAllocs = 172
-	}
-	if e.bug == "miscount" {
-		s.Failovers++
 	}
 	for _, role := range []string{control.RolePrimary, control.RoleStandby, control.RoleSpare, "odd"} {
 		for _, w := range e.workers {

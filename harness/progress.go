@@ -9,8 +9,9 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"chronus/harness/metric"
 	"chronus/harness/report"
-	"chronus/scenarios"
+	"chronus/harness/scenario"
 )
 
 // NewProgress shows a verification's progress: a bar where out is a terminal, else one line for each scenario as it ends.
@@ -24,7 +25,7 @@ func NewProgress(out *os.File) Progress {
 // lineProgress writes one line for each scenario.
 type lineProgress struct{ out io.Writer }
 
-func (p *lineProgress) Scenario(*scenarios.Scenario, int) {}
+func (p *lineProgress) Scenario(*scenario.Scenario, int) {}
 
 func (p *lineProgress) Cycle(int, int, bool) {}
 
@@ -43,7 +44,7 @@ func (p *lineProgress) Result(r *report.Result) {
 }
 
 func detect(r *report.Result) string {
-	v := report.Quantile(r.Samples(report.Detect), 0.5)
+	v := metric.Quantile(r.Samples(metric.Detect), 0.5)
 	if math.IsNaN(v) {
 		return "-"
 	}
@@ -57,7 +58,7 @@ type barProgress struct {
 	name string
 }
 
-func (p *barProgress) Scenario(s *scenarios.Scenario, cycles int) {
+func (p *barProgress) Scenario(s *scenario.Scenario, cycles int) {
 	if cycles == 0 {
 		cycles = -1 // not known: a spinner
 	}

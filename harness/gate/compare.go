@@ -9,8 +9,9 @@ import (
 	"golang.org/x/perf/benchmath"
 	"golang.org/x/perf/benchunit"
 
+	"chronus/harness/metric"
 	"chronus/harness/report"
-	"chronus/scenarios"
+	"chronus/harness/scenario"
 )
 
 // MinRuns is how many engine processes a side a comparison needs.
@@ -56,14 +57,14 @@ func Compare(old, new string, minRuns int) (*Comparison, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := scenarios.All()
+	all, err := scenario.All()
 	if err != nil {
 		return nil, err
 	}
 	return compare(before, after, all, minRuns), nil
 }
 
-func compare(before, after *revision, all []*scenarios.Scenario, minRuns int) *Comparison {
+func compare(before, after *revision, all []*scenario.Scenario, minRuns int) *Comparison {
 	c := &Comparison{Old: before.file, New: after.file}
 	c.missing(before, after)
 	c.few(before, minRuns)
@@ -105,7 +106,7 @@ func (c *Comparison) few(side *revision, minRuns int) {
 			continue
 		}
 		for _, unit := range unitsOf(at, side) {
-			m, median, ok := report.Of(unit)
+			m, median, ok := metric.Of(unit)
 			if n := len(side.cells[cell{at, unit}]); ok && (m.Judged() || median && m.Worse > 0) && n < minRuns {
 				c.fail("%s: %d engine processes in %s have %s, at least %d must", at.name, n, side.file, unit, minRuns)
 			}
@@ -114,14 +115,14 @@ func (c *Comparison) few(side *revision, minRuns int) {
 }
 
 // overBudget holds every process of the new revision to what verify allows it.
-func (c *Comparison) overBudget(after *revision, all []*scenarios.Scenario) {
+func (c *Comparison) overBudget(after *revision, all []*scenario.Scenario) {
 	for _, at := range after.rows {
-		s := &scenarios.Scenario{Name: at.scenario} // one that is not known is allowed nothing more
-		if i := slices.IndexFunc(all, func(s *scenarios.Scenario) bool { return s.Name == at.scenario }); i >= 0 {
+		s := &scenario.Scenario{Name: at.scenario} // one that is not known is allowed nothing more
+		if i := slices.IndexFunc(all, func(s *scenario.Scenario) bool { return s.Name == at.scenario }); i >= 0 {
 			s = all[i]
 		}
 		for _, unit := range unitsOf(at, after) {
-			m, _, ok := report.Of(unit)
+			m, _, ok := metric.Of(unit)
 			if !ok {
 				continue
 			}
@@ -177,7 +178,7 @@ func (ch *Change) rate() {
 	default:
 		ch.worse = new/old - 1
 	}
-	if m, median, ok := report.Of(ch.Unit); ok && median {
+	if m, median, ok := metric.Of(ch.Unit); ok && median {
 		ch.limit = m.Worse
 		if m.Judged() && m.Worse == 0 {
 			ch.limit = math.MaxFloat64 // only what was 0 and is no more
@@ -236,7 +237,7 @@ func reach(n1, n2 int) float64 {
 // columns are the units of all metrics as benchfmt reads them.
 func columns() []string {
 	var all []string
-	for _, m := range report.Metrics() {
+	for _, m := range metric.All() {
 		for _, u := range m.Units() {
 			_, tidy := benchunit.Tidy(1, u)
 			all = append(all, tidy)

@@ -41,7 +41,7 @@ var All = []Mutant{
 	},
 	{
 		Name:     "a state is restored one block late",
-		Edits:    []Edit{{"engine/worker/worker.go", "w.next, w.cutoff = have, w.header.Cutoff", "w.next, w.cutoff = have+1, w.header.Cutoff"}},
+		Edits:    []Edit{{"engine/worker/restore.go", "return s.header.Block, s.header.Cutoff, true", "return s.header.Block + 1, s.header.Cutoff, true"}},
 		Scenario: "kill-primary-sine", Assertion: "replicas-disagree", Cycles: 6,
 	},
 	{
@@ -75,8 +75,8 @@ var All = []Mutant{
 		Name: "a ring is given to a new worker before the death of its last one is certain",
 		Edits: []Edit{{
 			"engine/internal/supervisor/slot.go",
-			"(w.state != exited || !s.pool.drained(i))",
-			"w.state != down && (w.state != exited || !s.pool.drained(i))",
+			"(w.State != process.Exited || !s.pool.drained(i))",
+			"w.State != process.Down && (w.State != process.Exited || !s.pool.drained(i))",
 		}},
 		Scenario: "kill-both", Assertion: "ring-reuse", Cycles: 12,
 	},
@@ -134,8 +134,8 @@ var All = []Mutant{
 		Name: "an event is stamped early: a death was known before the kill",
 		Edits: []Edit{{
 			"engine/internal/supervisor/slot.go",
-			"control.Event{TNS: w.knownNS, Kind: control.WorkerDown,",
-			"control.Event{TNS: w.knownNS - 2e6, Kind: control.WorkerDown,",
+			"control.Event{TNS: w.KnownNS, Kind: control.WorkerDown,",
+			"control.Event{TNS: w.KnownNS - 2e6, Kind: control.WorkerDown,",
 		}},
 		Scenario: "kill-spare", Assertion: "timestamp-errors", Cycles: 6,
 	},

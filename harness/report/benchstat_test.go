@@ -14,7 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/perf/benchunit"
 
+	"chronus/harness/metric"
 	"chronus/harness/oracle"
+	"chronus/harness/record"
 )
 
 // bench are the engine processes of two scenarios on a machine that is always the same, with all that can go wrong in such a
@@ -27,39 +29,39 @@ func bench(shift float64) []Result {
 			run := &Run{Scenario: scenario, Run: n + 1, Engine: Engine{Sink: "wav", Frames: 256, Rate: 44100, BlockNS: 5_804_988}}
 			spread := shift * (1 + 0.01*float64((7*n+s)%6))
 			for c := range 4 {
-				cycle := Cycle{Cycle: c + 1, KillNS: int64(1e9 * (c + 1)), Values: map[string]float64{InjectLate: 0, FloorPidfd: 500_000 * spread}}
+				cycle := Cycle{Cycle: c + 1, KillNS: int64(1e9 * (c + 1)), Values: map[string]float64{metric.InjectLate: 0, metric.FloorPidfd: 500_000 * spread}}
 				if scenario != "none" {
 					cycle.Phase = "rendering"
-					for i, m := range metrics {
-						if m.Unit == "ns" && m.Name != Command {
+					for i, m := range metric.All() {
+						if m.Unit == "ns" && m.Name != metric.Command {
 							cycle.Values[m.Name] = float64((i+1)*100_000+c*1000) * spread
 						}
 					}
 				}
 				run.Cycles = append(run.Cycles, cycle)
 			}
-			run.Commands = []float64{17e6 * spread, 18e6 * spread}
-			for _, m := range metrics {
+			run.Series = commands(17e6*spread, 18e6*spread)
+			for _, m := range metric.All() {
 				switch {
 				case m.Unit != "" || m.Found || m.Name == oracle.ClosedForm && scenario != "none":
 				case strings.HasSuffix(m.Name, "-ns"):
 					run.Set(m.Name, 40_000*spread)
-				case m.Name == Drift:
+				case m.Name == metric.Drift:
 					run.Set(m.Name, 4*spread)
 				default:
 					run.Set(m.Name, 0)
 				}
 			}
-			r.Records = append(r.Records, run)
+			r.Processes = append(r.Processes, run)
 		}
 		all = append(all, r)
 	}
-	all[0].Records[4].Set(LostFrames, 256)      // one loss among six
-	all[0].Records[2].Set(EntryLateP99, 120e-6) // one that is not 0
+	all[0].Processes[4].Set(metric.LostFrames, 256)      // one loss among six
+	all[0].Processes[2].Set(metric.EntryLateP99, 120e-6) // one that is not 0
 	return all
 }
 
-var benchMachine = Machine{CPU: "Intel(R) Xeon(R) CPU @ 2.20GHz", Arch: "amd64", CPUs: 2}
+var benchMachine = record.Machine{CPU: "Intel(R) Xeon(R) CPU @ 2.20GHz", Arch: "amd64", CPUs: 2}
 
 func writeBench(t *testing.T, dir, name string, results []Result) string {
 	t.Helper()
@@ -110,8 +112,8 @@ func units(results []Result) map[string][]string {
 	all := map[string][]string{}
 	for _, r := range results {
 		row := fmt.Sprintf("Failover/scenario=%s/sink=wav/frames=256-2", r.Scenario)
-		for _, m := range metrics {
-			for _, c := range columns(r.Records[0], m) {
+		for _, m := range metric.All() {
+			for _, c := range columns(r.Processes[0], m) {
 				_, tidy := benchunit.Tidy(1, c.Unit)
 				all[tidy] = append(all[tidy], row)
 			}
@@ -158,8 +160,8 @@ func TestTheTrapsThatTheWriterAvoids(t *testing.T) {
 		require.NotRegexp(t, ` -?0 \S*-ns\b`, text)
 
 		results := bench(1)
-		for i := range results[0].Records[0].Cycles {
-			results[0].Records[0].Cycles[i].Values[Detect] = 0 // the engine's clock contradicts the harness's
+		for i := range results[0].Processes[0].Cycles {
+			results[0].Processes[0].Cycles[i].Values[metric.Detect] = 0 // the engine's clock contradicts the harness's
 		}
 		require.NotRegexp(t, ` -?0 \S*-ns\b`, string(read(t, writeBench(t, dir, "early.txt", results))))
 		var b bytes.Buffer
@@ -194,8 +196,8 @@ func TestTheTrapsThatTheWriterAvoids(t *testing.T) {
 	})
 	t.Run("what is not a number is left out", func(t *testing.T) {
 		results := bench(1)
-		for _, run := range results[0].Records {
-			run.Set(Drift, Quantile(nil, 0.5))
+		for _, run := range results[0].Processes {
+			run.Set(metric.Drift, metric.Quantile(nil, 0.5))
 		}
 		require.NotContains(t, string(read(t, writeBench(t, dir, "nan.txt", results))), "NaN")
 	})
@@ -206,10 +208,10 @@ func TestUnitsAreReadBack(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, WriteRuns(&b, benchMachine, bench(1)))
 	_, meta := readBack(t, b.Bytes())
-	for _, m := range metrics {
+	for _, m := range metric.All() {
 		for _, u := range m.Units() {
 			_, tidy := benchunit.Tidy(1, u)
-			got, median, ok := Of(tidy)
+			got, median, ok := metric.Of(tidy)
 			require.True(t, ok, u)
 			require.Equal(t, m.Name, got.Name)
 			require.Equal(t, !strings.Contains(u, "-p99-") || m.Unit == "", median, u)

@@ -6,17 +6,19 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"chronus/harness/metric"
 )
 
 // curve is the samples of one metric in one scenario, in seconds.
 type curve struct {
-	Metric
+	metric.Metric
 	class   string // of its line
 	samples []float64
 }
 
 // P is a quantile as people read it.
-func (c curve) P(q float64) string { return millis(Quantile(c.samples, q)) }
+func (c curve) P(q float64) string { return millis(metric.Quantile(c.samples, q)) }
 
 // N is the number of samples.
 func (c curve) N() int { return len(c.samples) }

@@ -8,18 +8,19 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"chronus/harness/metric"
 	"chronus/harness/oracle"
 )
 
 // glance are the metrics that the terminal table and the page show of each scenario, and their headings there.
 var glance = []struct{ name, heading string }{
-	{LostFrames, "lost"},
+	{metric.LostFrames, "lost"},
 	{oracle.WrongFrames, "wrong"},
 	{oracle.ReplicasDisagree, "disagree"},
-	{Detect, "detect p50"},
-	{Failover, "failover p50"},
-	{Promote, "promote p50"},
-	{Mend, "mend p50"},
+	{metric.Detect, "detect p50"},
+	{metric.Failover, "failover p50"},
+	{metric.Promote, "promote p50"},
+	{metric.Mend, "mend p50"},
 }
 
 // WriteTable writes the table that a person reads at a glance, and below it what failed and how to repeat it.
@@ -83,7 +84,7 @@ func headings() []string {
 	all := []string{"scenario", "cycles"}
 	for _, g := range glance {
 		all = append(all, g.heading)
-		if g.name == Detect {
+		if g.name == metric.Detect {
 			all = append(all, "(x floor)")
 		}
 	}
@@ -92,9 +93,9 @@ func headings() []string {
 
 func row(r *Result) []string {
 	cells := []string{r.Scenario, fmt.Sprint(r.Cycles)}
-	p50 := func(name string) float64 { return Quantile(r.Samples(name), 0.5) }
+	p50 := func(name string) float64 { return metric.Quantile(r.Samples(name), 0.5) }
 	for _, g := range glance {
-		m, _ := Lookup(g.name)
+		m, _ := metric.Lookup(g.name)
 		switch {
 		case r.Verdict == NotRun:
 			cells = append(cells, "-")
@@ -103,8 +104,8 @@ func row(r *Result) []string {
 		default:
 			cells = append(cells, m.Text(p50(m.Name)))
 		}
-		if m.Name == Detect {
-			cells = append(cells, ratio(p50(Detect)/p50(FloorPidfd)))
+		if m.Name == metric.Detect {
+			cells = append(cells, ratio(p50(metric.Detect)/p50(metric.FloorPidfd)))
 		}
 	}
 	return append(cells, string(r.Verdict), r.Bound)
@@ -115,11 +116,4 @@ func ratio(x float64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.2f", x)
-}
-
-func number(v float64) string {
-	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
-		return fmt.Sprintf("%.0f", v)
-	}
-	return fmt.Sprintf("%.3g", v)
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"chronus/harness/metric"
 )
 
 // Verdict of a scenario or of a whole verification.
@@ -51,7 +53,7 @@ type Failure struct {
 
 // String is the failed assertion in one line.
 func (f Failure) String() string {
-	return fmt.Sprintf("%s is %s, at most %s", f.Assertion, number(f.Count), number(f.Limit))
+	return fmt.Sprintf("%s is %s, at most %s", f.Assertion, metric.Number(f.Count), metric.Number(f.Limit))
 }
 
 // Result is one scenario, judged.
@@ -75,9 +77,9 @@ type Result struct {
 	Figures map[string]Figure `json:"figures"`
 	Budgets []Held            `json:"budgets,omitempty"`
 	// Allowed is, by metric, the most that one engine process may have, where that is not the Limit.
-	Allowed  map[string]float64 `json:"allowed,omitempty"`
-	Failures []Failure          `json:"failures,omitempty"`
-	Records  []*Run             `json:"-"`
+	Allowed   map[string]float64 `json:"allowed,omitempty"`
+	Failures  []Failure          `json:"failures,omitempty"`
+	Processes []*Run             `json:"-"`
 }
 
 // Figure is what one column of runs.txt has in the engine processes of a scenario.
@@ -102,7 +104,7 @@ func Figures(runs []*Run) map[string]Figure {
 		if len(run.Cycles) == 0 {
 			continue
 		}
-		for _, m := range metrics {
+		for _, m := range metric.All() {
 			for _, v := range columns(run, m) {
 				by[v.Unit] = append(by[v.Unit], v.Value)
 			}
@@ -110,7 +112,7 @@ func Figures(runs []*Run) map[string]Figure {
 	}
 	all := map[string]Figure{}
 	for unit, v := range by {
-		all[unit] = Figure{Quantile(v, 0.5), slices.Min(v), slices.Max(v), len(v)}
+		all[unit] = Figure{metric.Quantile(v, 0.5), slices.Min(v), slices.Max(v), len(v)}
 	}
 	return all
 }
@@ -126,7 +128,7 @@ func Omitted(scenario, why, repeat string) Result {
 // total is the sum of a metric over all processes.
 func (r *Result) total(name string) float64 {
 	sum := 0.0
-	for _, run := range r.Records {
+	for _, run := range r.Processes {
 		v, _ := run.Value(name)
 		sum += v
 	}
@@ -136,7 +138,7 @@ func (r *Result) total(name string) float64 {
 // Samples are those of all processes together: for a person to look at, never for significance.
 func (r *Result) Samples(name string) []float64 {
 	var all []float64
-	for _, run := range r.Records {
+	for _, run := range r.Processes {
 		all = append(all, run.Samples(name)...)
 	}
 	return all
