@@ -76,13 +76,17 @@ func (e *Engine) losses() losses {
 	return losses{e.osc.KernelDrops(), e.dropped.Load(), coalesced, e.sources.Late(), e.osc.Withheld.Load()}
 }
 
+// noticesPerSecond is how often per second pending notices are looked at, so
+// that each is at most a quarter of a second later than it may be.
+const noticesPerSecond = 4
+
 // complain logs once per second what was lost or late since the last time, and
 // the mistakes of senders that have not been named yet.
 func (e *Engine) complain() {
 	var logged losses
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(time.Second / noticesPerSecond)
 	defer tick.Stop()
-	for end := false; !end; {
+	for n, end := 1, false; !end; n++ {
 		now := int64(math.MaxInt64)
 		select {
 		case <-e.closing:
@@ -92,6 +96,9 @@ func (e *Engine) complain() {
 		}
 		for _, n := range []*osc.Notice{&e.osc.BadNotice, &e.route.ClampNotice, &e.route.ClockNotice} {
 			n.Flush(now)
+		}
+		if n%noticesPerSecond != 0 && !end {
+			continue
 		}
 		lost := e.losses()
 		e.compare(logged, lost)

@@ -65,6 +65,19 @@ func (c *Client) SendAt(t time.Time, address string, args ...any) error {
 	return c.write(pack(TimeTag(t), message))
 }
 
+// SendAll sends messages in one bundle, to take effect together at once. Only
+// their addresses and arguments are used.
+func (c *Client) SendAll(messages []Message) error {
+	elements := make([][]byte, len(messages))
+	for i, m := range messages {
+		var err error
+		if elements[i], err = marshal(m.Address, m.Args); err != nil {
+			return c.failed(malformed{err})
+		}
+	}
+	return c.write(pack(Immediately, elements...))
+}
+
 // pack returns a bundle.
 func pack(timeTag uint64, elements ...[]byte) []byte {
 	data := binary.BigEndian.AppendUint64(bytes.Clone(bundleTag), timeTag)

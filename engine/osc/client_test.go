@@ -106,6 +106,26 @@ func TestClientWaitsNoLongerThanItsLimit(t *testing.T) {
 	require.EqualError(t, err, "osc: "+s.Addr()+": no answer to /engine/status within 1ms")
 }
 
+func TestSendAllIsOneBundle(t *testing.T) {
+	got := make(chan []Message, 1)
+	s := listen(t)
+	serve(t, s, handler(func(datagram []Message) error {
+		var plain []Message
+		for _, m := range datagram {
+			plain = append(plain, Message{Address: m.Address, Args: m.Args})
+		}
+		got <- plain
+		return nil
+	}))
+	c, err := Dial(s.Addr())
+	require.NoError(t, err)
+	defer c.Close()
+	all := []Message{{Address: "/a", Args: []any{int32(1)}}, {Address: "/b", Args: []any{"x"}}}
+	require.NoError(t, c.SendAll(all))
+	require.Equal(t, all, <-got)
+	require.ErrorIs(t, c.SendAll([]Message{{Address: "x"}}), ErrMalformed)
+}
+
 func TestCheckReturnsWhatTheServerSaysOfTheMessage(t *testing.T) {
 	var got []command.Command
 	s := listen(t)

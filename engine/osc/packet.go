@@ -31,8 +31,8 @@ const Immediately uint64 = 1
 // Message is one OSC message as it arrived.
 type Message struct {
 	Address string
-	// Args are int32, int64, float32, float64, string, []byte, bool, nil, uint64
-	// for the raw 64 bits of a time tag, Array, or Other.
+	// Args are int32, int64, float32, float64, string, []byte, bool, nil,
+	// uint64 for the raw 64 bits of a time tag, Array, or Other.
 	Args []any
 	// TimeTag is the raw NTP time tag of the innermost bundle around the
 	// message, or Immediately outside any bundle.

@@ -92,8 +92,8 @@ func TestGoodCommandsOfABundleArriveTogetherWhateverIsBadInIt(t *testing.T) {
 	}
 }
 
-// TestWhatLeavesNoDoubtIsAccepted lists deviations from the specification, or rarely
-// used parts of it, that leave no doubt.
+// TestWhatLeavesNoDoubtIsAccepted lists deviations from the specification, or
+// rarely used parts of it, that leave no doubt.
 func TestWhatLeavesNoDoubtIsAccepted(t *testing.T) {
 	good := packet(t, "/mod/sine1/freq", 1)
 	unpadded := append(bytes.Clone(good), 0) // 29 bytes

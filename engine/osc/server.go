@@ -183,8 +183,8 @@ func (s *Server) datagram(h Handler, data []byte, from netip.AddrPort, now int64
 // that is where the other side expects it from and what a firewall lets
 // through. At most answersPerSecond answers per address are sent per second,
 // however many are asked for. The rest are counted in Withheld, and args is not
-// called for them. Like Send, it cannot report whether the message arrives. It may be
-// called only from the Handler.
+// called for them. Like Send, it cannot report whether the message arrives. It
+// may be called only from the Handler.
 func (s *Server) Answer(to netip.AddrPort, address string, args func() []any) error {
 	now := s.Now()
 	a := s.answers[address]
