@@ -119,7 +119,8 @@ func (p *params) find(module, param string) (osc.Param, error) {
 	if own == nil {
 		return osc.Param{}, p.noModule(module)
 	}
-	return osc.Param{}, fmt.Errorf("module %q has no parameter %s (it has: %s)", module, quote(param), nearest.List(param, own))
+	return osc.Param{}, fmt.Errorf("module %q has no parameter %s (it has: %s)",
+		module, quote(param), nearest.List(param, own))
 }
 
 // gate returns the gate of a module.

@@ -110,7 +110,8 @@ func (e *Engine) complain() {
 func (e *Engine) compare(before, now losses) {
 	log, hint := e.cfg.Log, ""
 	if granted, asked := e.osc.Buffer(); granted < asked {
-		hint = fmt.Sprintf(" (the receive buffer has %d kB of the %d kB asked for: raise net.core.rmem_max)", granted>>10, asked>>10)
+		hint = fmt.Sprintf(" (the receive buffer has %d kB of the %d kB asked for: raise net.core.rmem_max)",
+			granted>>10, asked>>10)
 	}
 	for _, c := range []struct {
 		before, now uint64

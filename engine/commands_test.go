@@ -278,10 +278,12 @@ func TestLossesAreLoggedWithTheirNumber(t *testing.T) {
 	e.cfg.Log = slog.New(slog.NewTextHandler(&text, nil))
 	e.compare(losses{}, losses{})
 	require.Empty(t, text.String())
-	e.compare(losses{kernel: 1, dropped: 2, coalesced: 3, late: 4, withheld: 5}, losses{kernel: 11, dropped: 22, coalesced: 33, late: 44, withheld: 55})
+	e.compare(losses{kernel: 1, dropped: 2, coalesced: 3, late: 4, withheld: 5},
+		losses{kernel: 11, dropped: 22, coalesced: 33, late: 44, withheld: 55})
 	for _, want := range []string{
 		"dropped by the kernel.* count=10 total=11\n", "commands were dropped.* count=20 total=22\n",
-		"superseded.* count=30 total=33\n", "came after their frame.* count=40 total=44\n", "withheld.* count=50 total=55\n",
+		"superseded.* count=30 total=33\n", "came after their frame.* count=40 total=44\n",
+		"withheld.* count=50 total=55\n",
 	} {
 		require.Regexp(t, want, text.String())
 	}

@@ -148,7 +148,11 @@ func TestBrokenElementDoesNotCostTheGoodOnes(t *testing.T) {
 		{"an impossible size", append(bytes.Clone(two), 0, 0, 0, 3, 1, 2, 3), []float64{1, 2}},
 		{"an empty element", bundle(Immediately, good(1), nil, good(2)), []float64{1, 2}},
 		{"nested too deep", bundle(Immediately, good(1), nest(maxDepth, good(9)), good(2)), []float64{1, 2}},
-		{"cut off in an inner bundle", bundle(Immediately, good(1), append(bundle(Immediately, good(3)), 0, 0, 1, 0), good(2)), []float64{1, 3, 2}},
+		{
+			"cut off in an inner bundle",
+			bundle(Immediately, good(1), append(bundle(Immediately, good(3)), 0, 0, 1, 0), good(2)),
+			[]float64{1, 3, 2},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []command.Command
@@ -200,8 +204,14 @@ func TestCheckAnswersWhatBecameOfItsBundle(t *testing.T) {
 	}{
 		{"taken", packet(t, "/mod/sine1/freq", 1), false, ""},
 		{"timed", bundle(soon, packet(t, "/mod/sine1/freq", 1)), false, ""},
-		{"a string", packet(t, "/mod/sine1/freq", "x"), false, `refused: "/mod/sine1/freq": want a number, got the string "x"`},
-		{"a pattern", packet(t, "/mod/*/freq", 1), false, `refused: "/mod/*/freq": address patterns are not supported: name one address`},
+		{
+			"a string", packet(t, "/mod/sine1/freq", "x"), false,
+			`refused: "/mod/sine1/freq": want a number, got the string "x"`,
+		},
+		{
+			"a pattern", packet(t, "/mod/*/freq", 1), false,
+			`refused: "/mod/*/freq": address patterns are not supported: name one address`,
+		},
 		{"out of range", packet(t, "/engine/gain", 7), false, `clamped: "/engine/gain": 7 is outside 0 to 1: 1 is taken`},
 		{"full", packet(t, "/mod/sine1/freq", 1), true, "dropped: too many commands wait"},
 	} {
@@ -258,7 +268,8 @@ func TestAcceptedMessagesAreTraced(t *testing.T) {
 	r := testRouter(&got)
 	r.Trace = func(l string) { lines = append(lines, l) }
 	s := &Server{}
-	s.datagram(r, bundle(soon, packet(t, "/mod/sine1/freq", float32(440)), bundle(Immediately, packet(t, "/gate/env", 100))), sender, 1)
+	freq, gate := packet(t, "/mod/sine1/freq", float32(440)), packet(t, "/gate/env", 100)
+	s.datagram(r, bundle(soon, freq, bundle(Immediately, gate)), sender, 1)
 	s.datagram(r, packet(t, "/engine/stop"), sender, 1)
 	s.datagram(r, packet(t, "/nothing"), sender, 1)
 	require.Equal(t, []string{

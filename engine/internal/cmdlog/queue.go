@@ -50,8 +50,10 @@ type Queue struct {
 // bundle holds commands that take effect at one instant. They enter the log
 // together and are taken under one seal.
 type bundle struct {
-	number   uint64 // in the order of arrival
-	time     int64  // their frame, or the first frame not yet sealed on arrival if that is later, or command.Untimed
+	number uint64 // in the order of arrival
+	// time is their frame, or the first frame not yet sealed on arrival if that
+	// is later, or command.Untimed.
+	time     int64
 	commands []command.Command
 }
 

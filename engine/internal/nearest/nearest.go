@@ -1,5 +1,5 @@
-// Package nearest finds what somebody who mistyped a name may have meant. It
-// must not be used to accept such a name.
+// Package nearest lists the existing names that a mistyped one may stand for.
+// It must not be used to accept a mistyped name.
 package nearest
 
 import (
@@ -16,7 +16,7 @@ const most = 8
 // name first, and how many more there are.
 func List(name string, names []string) string {
 	names = slices.Clone(names)
-	// An absurdly long name is near to none, and costs no more than this.
+	// An absurdly long name resembles no other, and must not cost time.
 	if len(name) <= 64 {
 		slices.SortStableFunc(names, func(a, b string) int {
 			return cmp.Compare(distance(name, a), distance(name, b))
