@@ -158,7 +158,7 @@ func TestWhatARecordShows(t *testing.T) {
 		{"the tape is gone", func(r *record.Record) { r.Files.Tape = "gone.tape" }, []string{
 			"truth: oracle: tape: open " + filepath.Join(c.dir, "gone.tape") + ": no such file or directory",
 		}},
-		{"a death for want of memory", func(r *record.Record) {
+		{"a death when memory ran out", func(r *record.Record) {
 			r.Events[0].Kind = control.WorkerDown
 			r.OOMKills = 1
 		}, nil},
@@ -242,8 +242,8 @@ func TestFiguresOfWhatProcessesHold(t *testing.T) {
 	}
 }
 
-// Where threads have their priority, what only a late machine would excuse needs
-// a late machine.
+// Where threads have their priority, what only a late machine would excuse
+// needs a late machine.
 func TestLatenessNeedsAStallOfTheFloor(t *testing.T) {
 	c := newClean(t, 2)
 	base := c.record(t)
@@ -290,9 +290,20 @@ func TestLatenessNeedsAStallOfTheFloor(t *testing.T) {
 			require.Equal(t, 1.0, v)
 		})
 	}
+	rested := *base
+	rested.Events = append(slices.Clone(base.Events), record.Event{
+		AtNS: at + 9e9, Cycle: record.Resting, Event: control.Event{Kind: control.Xrun, TNS: at + 9e9, DurNS: 1e9},
+	})
+	run, err := Run(c.s, &rested, c.dir)
+	require.NoError(t, err)
+	v, _ := run.Value(metric.Xruns)
+	require.Equal(t, 2.0, v, "also after the last cycle")
+	v, _ = run.Value(metric.XrunTime)
+	require.InDelta(t, 1.02, v, 1e-9)
+
 	heavy := *c.s
 	heavy.Patch = "heavy"
-	run, err := Run(&heavy, base, c.dir)
+	run, err = Run(&heavy, base, c.dir)
 	require.NoError(t, err)
 	require.Len(t, run.Findings, 1, "a patch that takes all that two CPUs have may be late to switch")
 }

@@ -8,8 +8,8 @@ import (
 	"chronus/harness/report"
 )
 
-// statuses holds what the engine reported of itself after the last cycle to what
-// was found from outside.
+// statuses holds what the engine reported of itself after the last cycle to
+// what was found from outside.
 func statuses(j *metric.Judged) (found []report.Finding) {
 	st := j.Record.Last
 	if st == nil {
@@ -40,8 +40,8 @@ func statuses(j *metric.Judged) (found []report.Finding) {
 			found = append(found, finding(metric.StatusErrors, "%s: %d, must be %d", c.what, c.got, c.want))
 		}
 	}
-	// The status is older than the end of the tape, and its figures were read one
-	// after the other.
+	// The status is older than the end of the tape, and its figures were read
+	// one after the other.
 	if before := lostBefore(j, st.Block); st.LostFrames < before || st.LostFrames > lost.Count {
 		found = append(found, finding(metric.StatusErrors, "lost_frames: %d, on the tape %d before block %d and %d in all",
 			st.LostFrames, before, st.Block, lost.Count))

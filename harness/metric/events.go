@@ -5,8 +5,8 @@ import (
 	"chronus/harness/expect"
 )
 
-// sum adds up a figure of all windows of events: of every cycle, and of the time
-// after the last. false: no cycle was begun.
+// sum adds up a figure of all windows of events: of every cycle, and of the
+// time after the last. false: no cycle was begun.
 func (j *Judged) sum(figure func(*expect.Outcome) float64) (float64, bool) {
 	total := 0.0
 	for _, c := range j.Cycles {
@@ -26,8 +26,8 @@ func latePromotions(j *Judged) (float64, bool) {
 	return j.sum(func(o *expect.Outcome) float64 { return float64(o.Retired) })
 }
 
-// Where there was no xrun, that is not reported as a measurement of 0: the
-// figures are for looking at, and an engine that has none has no column.
+// xruns is not measured where there was none, rather than 0: the figure is for
+// looking at, and an engine without xruns has no column.
 func xruns(j *Judged) (float64, bool) {
 	n, _ := j.sum(func(o *expect.Outcome) float64 { return float64(len(o.Counted[control.Xrun])) })
 	return n, n > 0

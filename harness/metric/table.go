@@ -135,7 +135,7 @@ var table = []Metric{
 	truth(oracle.CommandsMisorder, "commands found after one that was sent later"),
 	truth(oracle.CommandsUnknown, "values in the log or in the sound that were never sent"),
 	truth(oracle.CommandsOffEdge, "blocks in which a commanded value changes after the first frame"),
-	found(Truth, Truths, "engine processes for which the truth could not be told at all"),
+	found(Truth, Truths, "engine processes for which the truth could not be established at all"),
 
 	count(ListenerLost, 0, Heard, listenerLost,
 		"frames that a device was given and its listener did not hear, from the first fault on at the latest"),

@@ -35,8 +35,41 @@ func (e *engine) Status(ctx context.Context) (*control.Status, error) {
 	return status, err
 }
 
+// settle waits for a started engine to play with all its redundancy, on its
+// device if it has one. It returns the status that showed it, also beside an
+// error about what it plays.
+func (e *engine) settle(ctx context.Context, want record.Engine, device bool) (*control.Status, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*mendLimit, fmt.Errorf("not whole within %s", 2*mendLimit))
+	defer cancel()
+	err := e.log.wait(ctx, func(window []record.Event) bool {
+		return contains(window, control.EngineStarted) && (!device || contains(window, control.SinkRestored))
+	})
+	if err != nil {
+		return nil, err
+	}
+	status, err := e.awaitWhole(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	if status.Frames != want.Frames || status.Rate != want.Rate {
+		return status, fmt.Errorf("it plays blocks of %d frames at %d Hz, not %d at %d",
+			status.Frames, status.Rate, want.Frames, want.Rate)
+	}
+	return status, nil
+}
+
+func contains(window []record.Event, kind string) bool {
+	for _, e := range window {
+		if e.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
 // awaitWhole waits until the engine plays with all its redundancy, spares
-// included, and without any of the victims. It returns the status that showed it.
+// included, and without any of the victims. It returns the status that showed
+// it.
 func (e *engine) awaitWhole(ctx context.Context, victims []record.Victim) (*control.Status, error) {
 	last := "it has not answered"
 	var first *control.Status // that shows none of the victims

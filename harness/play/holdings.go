@@ -13,8 +13,8 @@ import (
 
 // A settled point is not one instant: a connection that is just being closed is
 // no leak. At the first point, the least of several readings counts; at the
-// later ones, readings go on until nothing is above the first or settleLimit has
-// passed.
+// later ones, readings go on until nothing is above the first or settleLimit
+// has passed.
 const (
 	readings    = 8
 	readingsGap = 3 * time.Millisecond
@@ -47,8 +47,8 @@ func readHoldings(ctx context.Context, e *engine, cycle, cycles int, rec *record
 	rec.Holdings = append(rec.Holdings, h)
 }
 
-// holdings takes the least of several readings; with a goal, as many as it takes
-// to come down to it.
+// holdings takes the least of several readings; with a goal, as many as it
+// takes to come down to it.
 func (e *engine) holdings(ctx context.Context, goal *record.Holdings) (record.Holdings, error) {
 	var least record.Holdings
 	begin := time.Now()
@@ -108,8 +108,8 @@ func lesser(a, b record.Holdings) record.Holdings {
 	}
 }
 
-// above reports whether anything that is counted one by one is more in a than in
-// b.
+// above reports whether anything that is counted one by one is more in a than
+// in b.
 func above(a, b record.Holdings) bool {
 	more := func(a, b record.Usage) bool { return a.FDs > b.FDs || a.Memfds > b.Memfds || a.Sockets > b.Sockets }
 	return more(a.Host, b.Host) || more(a.Player, b.Player) || more(a.Worker, b.Worker) ||
