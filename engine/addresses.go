@@ -16,6 +16,8 @@ import (
 	"chronus/engine/patch"
 )
 
+//go:generate go test . -run TestReadmeHasTheTableOfAddresses -update
+
 // OSCAddresses returns the OSC addresses that an engine accepts, for
 // documentation. Their functions must not be called.
 func OSCAddresses() []osc.Route { return routes(nil) }
@@ -45,7 +47,7 @@ func routes(e *Engine) []osc.Route {
 		},
 		{
 			Address: "/engine/gain", Arg: osc.NumberArg,
-			Doc:   "sets `gain` of the module nearest to the output that has one; without any, `amp` of that sine",
+			Doc:   "sets `gain` of the module nearest to the output that has one; if there is none, `amp` of that sine",
 			Param: func([]string) (osc.Param, error) { return p.at(mainGain(e.code)) },
 		},
 		{

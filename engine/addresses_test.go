@@ -3,9 +3,8 @@
 package engine
 
 import (
+	"fmt"
 	"math"
-	"os"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -13,21 +12,16 @@ import (
 
 	"chronus/engine/control"
 	"chronus/engine/patch"
+	"chronus/engine/rig/document"
 )
 
-// TestREADMEListsEveryAddress compares the first column of the README's table
-// with the engine's own.
-func TestREADMEListsEveryAddress(t *testing.T) {
-	text, err := os.ReadFile("../README.md")
-	require.NoError(t, err)
-	var want, got []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `(/[^`]*)` \\|").FindAllStringSubmatch(string(text), -1) {
-		got = append(got, m[1])
-	}
+func TestReadmeHasTheTableOfAddresses(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("| address | argument | what it does |\n| --- | --- | --- |\n")
 	for _, route := range OSCAddresses() {
-		want = append(want, route.Address)
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", route.Address, route.Arg.Doc, route.Doc)
 	}
-	require.Equal(t, want, got)
+	document.Table(t, "../README.md", "engine/addresses.go, by go generate ./engine", b.String())
 }
 
 func TestEveryAddressIsDocumentedAndDoesOneThing(t *testing.T) {
