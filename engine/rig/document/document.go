@@ -1,6 +1,6 @@
-// Package document keeps a table of the documentation equal to the code that it
-// describes. A test gives it the table; with the flag -update, which go generate
-// sets, it writes the table instead. Only tests import it.
+// Package document keeps the tables of the documentation equal to the code that
+// they describe. A test gives it a table; with the flag -update, which go
+// generate sets, it writes the table instead. Only tests import it.
 package document
 
 import (
@@ -17,8 +17,8 @@ var update = flag.Bool("update", false, "write the table into its document")
 const end = "<!-- end -->\n"
 
 // Table compares a table with the lines of a file between the comment
-// "<!-- from ... -->" and the next "<!-- end -->". from is the rest of the first
-// comment: the table's source and the command that writes it.
+// "<!-- from ... -->" and the next "<!-- end -->". from is the rest of the
+// first comment: the table's source and the command that writes it.
 func Table(t *testing.T, file, from, table string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
