@@ -12,6 +12,7 @@ import (
 
 	"chronus/engine/control"
 	"chronus/engine/patch"
+	"chronus/engine/rig"
 	"chronus/engine/rig/document"
 )
 
@@ -32,34 +33,14 @@ func TestEveryAddressIsDocumentedAndDoesOneThing(t *testing.T) {
 	}
 }
 
-func compile(t *testing.T, text string) *patch.Compiled {
-	p, err := patch.Parse("test", []byte(text))
-	require.NoError(t, err)
-	code, err := p.Compile(44100, 256)
-	require.NoError(t, err)
-	return code
-}
-
 const voice = `out = "low"
-[[module]]
-id = "low"
-kind = "gain"
-in = "both"
-gain = 0.5
-[[module]]
-id = "both"
-kind = "mix"
-in = ["loud", "b"]
-[[module]]
-id = "loud"
-kind = "gain"
-in = "a"
-[[module]]
-id = "a"
-kind = "sine"
-[[module]]
-id = "b"
-kind = "sine"
+module = [
+	{ id = "low", kind = "gain", in = "both", gain = 0.5 },
+	{ id = "both", kind = "mix", in = ["loud", "b"] },
+	{ id = "loud", kind = "gain", in = "a" },
+	{ id = "a", kind = "sine" },
+	{ id = "b", kind = "sine" },
+]
 `
 
 func TestEngineFreqAndGain(t *testing.T) {
@@ -68,7 +49,7 @@ func TestEngineFreqAndGain(t *testing.T) {
 		require.NoError(t, err)
 		return a
 	}
-	code := compile(t, voice)
+	code := rig.Compile(t, voice)
 	freq, err := mainFreq(code)
 	require.NoError(t, err)
 	require.Equal(t, address(code, "a", "freq"), freq, "the first sine")
@@ -77,12 +58,12 @@ func TestEngineFreqAndGain(t *testing.T) {
 	require.Equal(t, address(code, "low", "gain"), gain, "the gain nearest to the output")
 
 	// A gain that cannot be heard is not a volume.
-	code = compile(t, "out = \"s\"\n[[module]]\nid = \"s\"\nkind = \"sine\"\n[[module]]\nid = \"g\"\nkind = \"gain\"\nin = \"s\"\n")
+	code = rig.Compile(t, "out = \"s\"\n[[module]]\nid = \"s\"\nkind = \"sine\"\n[[module]]\nid = \"g\"\nkind = \"gain\"\nin = \"s\"\n")
 	gain, err = mainGain(code)
 	require.NoError(t, err)
 	require.Equal(t, address(code, "s", "amp"), gain)
 
-	code = compile(t, "out = \"c\"\n[[module]]\nid = \"c\"\nkind = \"const\"\n")
+	code = rig.Compile(t, "out = \"c\"\n[[module]]\nid = \"c\"\nkind = \"const\"\n")
 	_, err = mainFreq(code)
 	require.EqualError(t, err, "the patch has no sine")
 	_, err = mainGain(code)

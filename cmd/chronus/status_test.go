@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"chronus/engine/control"
+	"chronus/engine/rig"
 )
 
 func shown() *control.Status {
@@ -137,8 +138,8 @@ func serve(t *testing.T, path string) (stop func()) {
 
 // watching starts a watch and returns what it has written so far, and a
 // function that ends it.
-func watching(t *testing.T, path string, json bool) (out *logBuffer, end func()) {
-	out = new(logBuffer)
+func watching(t *testing.T, path string, json bool) (out *rig.Log, end func()) {
+	out = new(rig.Log)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	watch := statusCmd{JSON: json, Watch: true, Interval: time.Millisecond}
