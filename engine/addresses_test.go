@@ -98,7 +98,7 @@ func TestStatusFitsItsNames(t *testing.T) {
 }
 
 func TestMistypedNamesListWhatThereIsNearestFirst(t *testing.T) {
-	p := newParams(compile(t, voice))
+	p := newParams(rig.Compile(t, voice))
 	_, err := p.find("lo", "gain")
 	require.EqualError(t, err, `no module "lo" (the patch has: low, a, loud, b, both)`)
 	_, err = p.find("low", "gian")
