@@ -63,16 +63,18 @@ type Engine struct {
 	// What is started: held open, so that a running engine does not care what
 	// becomes of the files.
 	workerExe, playerExe *supervisor.Executable
-	osc                  *osc.Server
-	ctl                  *control.Server
-	hub                  *control.Hub
-	sources              *control.Sources
-	queue                *cmdlog.Queue
-	rec                  *recorder
-	burst                int            // blocks that the device may ask for back to back
-	made                 []string       // files that New created: removed again if nothing is played
-	dropped              atomic.Uint64  // commands refused for want of room
-	phrase               *phrase.Phrase // nil: none
+
+	osc     *osc.Server
+	ctl     *control.Server
+	hub     *control.Hub
+	sources *control.Sources
+	queue   *cmdlog.Queue
+	rec     *recorder
+	burst   int           // blocks that the device may ask for back to back
+	made    []string      // files that New created: removed again if nothing is played
+	dropped atomic.Uint64 // commands refused for want of room
+	route   *osc.Router
+	phrase  *phrase.Phrase // nil: none
 
 	stopRequest chan struct{}
 	stopAsked   sync.Once
@@ -176,9 +178,8 @@ func (e *Engine) receive() error {
 		return ErrStopped
 	}
 	e.hub.Publish(control.Event{TNS: clock.Now(), Kind: control.EngineStarted, Slot: -1, PID: os.Getpid()})
-	route := e.router()
-	e.osc.OnBad = func(line string) { e.cfg.Log.Warn("OSC: " + line) }
-	e.done.Go(func() { e.osc.Serve(route) })
+	e.done.Go(func() { e.osc.Serve(e.route) })
+	e.done.Go(e.complain)
 	e.done.Go(e.drain)
 	if e.phrase != nil {
 		e.done.Go(func() { e.phrase.Run(e.closing) })

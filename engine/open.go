@@ -107,6 +107,7 @@ func (e *Engine) open() (err error) {
 		Pool: e.pool, Spares: c.Spares, Worker: e.workerExe, Player: e.playerExe, PlayerArgs: playerArgs,
 		Sink: e.spec, Env: pulseEnv(c.PulseServer), Publish: e.hub.Publish, Log: c.Log,
 	})
+	e.route = e.router()
 	e.sources = e.statusSources()
 	return nil
 }

@@ -85,6 +85,7 @@ type Supervisor struct {
 
 // New returns a supervisor whose processes are not started yet.
 func New(cfg Config) *Supervisor {
+	cfg.Log = slog.New(limit(cfg.Log.Handler()))
 	s := &Supervisor{
 		cfg: cfg, pool: cfg.Pool, slots: make([]slot, len(cfg.Pool.Rings)),
 		notes: make(chan note, 4096), exits: make(chan exit, 64), asks: make(chan func(), 64),
