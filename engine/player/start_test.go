@@ -10,8 +10,8 @@ import (
 	"chronus/engine/rig"
 )
 
-// patient returns regions whose lead lasts for 65 seconds, so that a player that
-// waits for it is not overlooked.
+// patient returns regions whose lead lasts for 65 seconds, so that a player
+// that waits for it is not overlooked.
 func patient(t *testing.T) (r *rig.Rig, publish func(slot int, from, to uint64)) {
 	t.Helper()
 	geo, err := shm.NewGeometry(8000, 8192, 1, shm.MaxLead, 2, 2, 4, false)

@@ -144,6 +144,14 @@ func TestWhatARecordShows(t *testing.T) {
 		{"a switch that the status does not count", func(r *record.Record) { r.Last.Failovers = 2 }, []string{
 			"status-errors: failovers, counted in events: 2, must be 3",
 		}},
+		{"a switch that the player did not live to report", func(r *record.Record) {
+			r.Last.Failovers = 4
+			r.Cycles[1].Victims = append(r.Cycles[1].Victims, record.Victim{Role: "player", Slot: fault.PlayerSlot})
+		}, nil},
+		{"two such switches and one player", func(r *record.Record) {
+			r.Last.Failovers = 5
+			r.Cycles[1].Victims = append(r.Cycles[1].Victims, record.Victim{Role: "player", Slot: fault.PlayerSlot})
+		}, []string{"status-errors: failovers, counted in events: 5, must be 3..4"}},
 		{"a loss that the tape does not have", func(r *record.Record) { r.Last.LostFrames = 256 }, []string{
 			"status-errors: lost_frames: 256, on the tape 0 before block 60 and 0 in all",
 		}},
