@@ -65,6 +65,7 @@ type Engine struct {
 	hub     *control.Hub
 	queue   *cmdlog.Queue
 	rec     *recorder
+	options sink.Options
 	burst   int            // blocks that the device may ask for back to back
 	made    []string       // files that New created: removed again if nothing is played
 	dropped atomic.Uint64  // commands refused for want of room

@@ -25,7 +25,7 @@ func (e *Engine) status() control.Status {
 	c := &e.cfg
 	st := control.Status{
 		Rate: c.Rate, Frames: c.Frames, Channels: e.code.Program.Channels, Lead: c.Lead, Replicas: c.Replicas, Spares: c.Spares,
-		Sink: e.spec.String(), OSC: e.osc.Addr(), Patch: e.patch.Name(), PID: os.Getpid(),
+		OSC: e.osc.Addr(), Patch: e.patch.Name(), PID: os.Getpid(),
 		Goroutines: runtime.NumGoroutine(), BadPackets: e.osc.Bad.Load(), Commands: e.pool.Host.Head.Load(),
 		DroppedCommands: e.dropped.Load(), DriftPPM: drift(e.pool.Player, &e.pool.Host.Geo), Tape: c.Tape,
 	}
@@ -33,6 +33,7 @@ func (e *Engine) status() control.Status {
 		st.UptimeNS = int64(time.Since(e.begun))
 	}
 	e.sup.Status(&st)
+	st.Sink = e.spec.Playing(st.Device != nil && st.Device.State == control.DevicePlaying).String()
 	if e.rec != nil {
 		st.TapeMissed, st.TapeError = e.rec.lacks(st.Block)
 	}

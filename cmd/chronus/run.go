@@ -8,19 +8,21 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"chronus/engine"
+	"chronus/engine/sink"
 )
 
 // runCmd is `chronus run`.
 type runCmd struct {
 	Patch       string        `help:"Patch: built in (sine, voice, steps, noise, heavy) or a TOML file." default:"sine" placeholder:"FILE"`
 	Sink        string        `help:"Where the sound goes: ${sinks}." default:"auto" placeholder:"SINK"`
-	Rate        int           `help:"Sample rate in Hz." default:"44100"`
+	Rate        *int          `help:"Sample rate in Hz; by default the device's, 44100 without one." placeholder:"HZ"`
 	Frames      int           `help:"Frames a block." default:"256"`
 	Lead        int           `help:"Blocks sealed ahead; 3, or more without SCHED_FIFO." placeholder:"BLOCKS"`
 	Replicas    int           `help:"Workers that render in lockstep." default:"2"`
@@ -28,6 +30,10 @@ type runCmd struct {
 	OSCHost     string        `help:"Address to receive OSC at." name:"osc-host" default:"127.0.0.1"`
 	OSCPort     int           `help:"UDP port to receive OSC at; 0 takes a free one." name:"osc-port" default:"5005"`
 	Control     string        `help:"Path of the control socket." placeholder:"PATH"`
+	Latency     time.Duration `help:"Latency to ask the device for; four blocks, or its least." placeholder:"D"`
+	Channels    int           `help:"Channels to open the device with; 2 by default." placeholder:"N"`
+	ChannelMap  string        `help:"Channels of the device to play on, as in 3,4." placeholder:"MAP"`
+	Name        string        `help:"Name in the mixer of the sound server." default:"chronus"`
 	PulseServer string        `help:"Sound server, as in PULSE_SERVER." placeholder:"ADDR"`
 	Tape        string        `help:"Record the session to a file." placeholder:"FILE"`
 	IdlePhrase  bool          `help:"Play a few notes while nobody sends commands." name:"idle-phrase"`
@@ -46,14 +52,24 @@ The engine plays on when its terminal is closed (SIGHUP) or nobody reads its log
 2 a mistake in flags or files.`
 }
 
+// plainName is what every sound server takes as a name, and no configuration of
+// one as anything else.
+var plainName = regexp.MustCompile(`^[\pL\pN _.-]{1,60}$`)
+
 // config turns flags into a configuration: what is 0 on the command line is 0, not "unset".
 func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
-	for name, v := range map[string]int{"rate": r.Rate, "frames": r.Frames, "replicas": r.Replicas} {
+	rate := 0 // whatever the device needs
+	if r.Rate != nil {
+		if rate = *r.Rate; rate < 1 {
+			return engine.Config{}, fmt.Errorf("--rate %d: must be 1 or more", rate)
+		}
+	}
+	for name, v := range map[string]int{"frames": r.Frames, "replicas": r.Replicas} {
 		if v < 1 {
 			return engine.Config{}, fmt.Errorf("--%s %d: must be 1 or more", name, v)
 		}
 	}
-	for name, v := range map[string]int{"lead": r.Lead, "spares": r.Spares} {
+	for name, v := range map[string]int{"lead": r.Lead, "spares": r.Spares, "channels": r.Channels} {
 		if v < 0 {
 			return engine.Config{}, fmt.Errorf("--%s %d: must not be negative", name, v)
 		}
@@ -61,14 +77,23 @@ func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
 	if r.OSCPort < 0 || r.OSCPort > 65535 {
 		return engine.Config{}, fmt.Errorf("--osc-port %d: must be 0 to 65535", r.OSCPort)
 	}
-	if r.Duration < 0 {
-		return engine.Config{}, fmt.Errorf("--duration %s: must not be negative", r.Duration)
+	for name, v := range map[string]time.Duration{"duration": r.Duration, "latency": r.Latency} {
+		if v < 0 {
+			return engine.Config{}, fmt.Errorf("--%s %s: must not be negative", name, v)
+		}
+	}
+	places, err := sink.ParseMap(r.ChannelMap)
+	if err != nil {
+		return engine.Config{}, fmt.Errorf("--channel-map %s: %w", r.ChannelMap, err)
+	}
+	if !plainName.MatchString(r.Name) {
+		return engine.Config{}, fmt.Errorf("--name %q: want up to 60 letters, digits, spaces and _ . -", r.Name)
 	}
 	c := engine.Config{
-		Patch: r.Patch, Sink: r.Sink, Rate: r.Rate, Frames: r.Frames, Lead: r.Lead, Replicas: r.Replicas, Spares: r.Spares,
+		Patch: r.Patch, Sink: r.Sink, Rate: rate, Frames: r.Frames, Lead: r.Lead, Replicas: r.Replicas, Spares: r.Spares,
 		OSCHost: r.OSCHost, OSCPort: r.OSCPort, Control: r.Control, Tape: r.Tape, Bin: runBin, Log: log,
 		PulseServer: r.PulseServer, Verbose: r.Verbose,
-		IdlePhrase: r.IdlePhrase,
+		IdlePhrase: r.IdlePhrase, Latency: r.Latency, Channels: r.Channels, ChannelMap: places, Name: r.Name,
 	}
 	if c.Spares == 0 {
 		c.Spares = -1

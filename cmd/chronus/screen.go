@@ -28,12 +28,13 @@ func writeStatus(w io.Writer, st *control.Status) {
 		fmt.Fprintf(w, "callback  p50 %s, p99 %s, max %s; late p99 %s, max %s\n",
 			short(c.P50NS), short(c.P99NS), short(c.MaxNS), short(c.LateP99NS), short(c.LateMaxNS))
 	}
-	fmt.Fprintf(w, "faults    lost frames %d  failovers %d  restarts %d  divergences %d\n", st.LostFrames, st.Failovers, st.Restarts, st.Divergences)
+	fmt.Fprintf(w, "faults    lost frames %d  failovers %d (%d only late)  restarts %d  divergences %d\n",
+		st.LostFrames, st.Failovers, st.LateFailovers, st.Restarts, st.Divergences)
 	writeFailover(w, st.LastFailover)
 	fmt.Fprintf(w, "input     commands %d (%d late, %d dropped)  bad packets %d  OSC at %s\n",
 		st.Commands, st.LateCommands, st.DroppedCommands, st.BadPackets, st.OSC)
-	fmt.Fprintf(w, "output    xruns %d (%s)  limited frames %d  drift %.1f ppm  allocations %d\n",
-		st.Xruns, short(int64(st.XrunNS)), st.LimitedFrames, st.DriftPPM, st.CallbackAllocs)
+	fmt.Fprintf(w, "output    xruns %d (%s, %d heard)  limited frames %d  drift %.1f ppm  allocations %d\n",
+		st.Xruns, short(int64(st.XrunNS)), st.HeardXruns, st.LimitedFrames, st.DriftPPM, st.CallbackAllocs)
 	if st.Tape != "" {
 		fmt.Fprintf(w, "tape      %s, %d blocks missed\n", st.Tape, st.TapeMissed)
 	}

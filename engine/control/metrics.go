@@ -141,6 +141,8 @@ var figures = []figure{
 	counter("restarts_total", "Workers started in place of one that died.", func(st *Status) uint64 { return st.Restarts }),
 	counter("player_restarts_total", "Players started in place of one that died.", func(st *Status) uint64 { return uint64(max(st.Player.Generation, 1) - 1) }),
 	counter("divergences_total", "Blocks of which two workers made different bits.", func(st *Status) uint64 { return st.Divergences }),
+	counter("late_failovers_total", "Failovers from a worker that was alive, only later than another.", func(st *Status) uint64 { return st.LateFailovers }),
+	counter("heard_xruns_total", "Gaps that the sound device reported: it had nothing left to play.", func(st *Status) uint64 { return st.HeardXruns }),
 	counter("xruns_total", "Callbacks later than the lead, after which the grid was anchored anew.", func(st *Status) uint64 { return st.Xruns }),
 	{desc("xrun_seconds_total", "Time skipped by xruns."), prometheus.CounterValue, func(st *Status) (float64, bool) { return float64(st.XrunNS) / 1e9, true }},
 	counter("commands_total", "Commands taken into the log.", func(st *Status) uint64 { return st.Commands }),

@@ -28,43 +28,50 @@ const (
 
 // Status is GET /status and `chronus status --json`.
 type Status struct {
-	State           string   `json:"state"`
-	Error           string   `json:"error,omitempty"`
-	Rate            int      `json:"rate"`   // Hz
-	Frames          int      `json:"frames"` // frames a block
-	Channels        int      `json:"channels"`
-	Lead            int      `json:"lead"` // blocks
-	Replicas        int      `json:"replicas"`
-	Spares          int      `json:"spares"`
-	Block           uint64   `json:"block"` // next block to be played: every block below it has been
-	Sealed          uint64   `json:"sealed"`
-	Sink            string   `json:"sink"` // "clock", "wav:FILE", "portaudio", "portaudio:DEVICE"
-	Device          *Device  `json:"device,omitempty"`
-	OSC             string   `json:"osc"` // host:port as bound
-	Patch           string   `json:"patch"`
-	PID             int      `json:"pid"` // of the host
-	UptimeNS        int64    `json:"uptime_ns"`
-	Workers         []Worker `json:"workers"` // by role (primary, standby, spare), then slot
-	Failovers       uint64   `json:"failovers"`
-	Restarts        uint64   `json:"restarts"` // workers started in place of one that died
-	LostFrames      uint64   `json:"lost_frames"`
-	Xruns           uint64   `json:"xruns"`
-	XrunNS          uint64   `json:"xrun_ns"` // time skipped at re-anchors
-	Commands        uint64   `json:"commands"`
-	LateCommands    uint64   `json:"late_commands"`
-	DroppedCommands uint64   `json:"dropped_commands"` // refused because the queue was full
-	LimitedFrames   uint64   `json:"limited_frames"`   // frames in which the limiter at the output had to act
-	BadPackets      uint64   `json:"bad_packets"`      // malformed, unknown address, bad argument
-	Divergences     uint64   `json:"divergences"`
-	Goroutines      int      `json:"goroutines"`
-	CallbackAllocs  uint64   `json:"callback_allocs"`
-	PlayerGCs       uint64   `json:"player_gcs"` // garbage collections in the player; each would stop its callback
-	DriftPPM        float64  `json:"drift_ppm"`
-	Player          Player   `json:"player"`
-	Tape            string   `json:"tape,omitempty"`
-	TapeMissed      uint64   `json:"tape_missed_blocks"`   // blocks the disk was too slow or too full for
-	TapeError       string   `json:"tape_error,omitempty"` // why the tape ends there
-	SinkMissed      uint64   `json:"sink_missed_blocks"`   // of a sound file: blocks the disk was too slow or too full for; silence there
+	State     string   `json:"state"`
+	Error     string   `json:"error,omitempty"`
+	Rate      int      `json:"rate"`   // Hz
+	Frames    int      `json:"frames"` // frames a block
+	Channels  int      `json:"channels"`
+	Lead      int      `json:"lead"` // blocks
+	Replicas  int      `json:"replicas"`
+	Spares    int      `json:"spares"`
+	Block     uint64   `json:"block"` // next block to be played: every block below it has been
+	Sealed    uint64   `json:"sealed"`
+	Sink      string   `json:"sink"` // "clock", "wav:FILE", "portaudio", "portaudio:DEVICE"
+	Device    *Device  `json:"device,omitempty"`
+	OSC       string   `json:"osc"` // host:port as bound
+	Patch     string   `json:"patch"`
+	PID       int      `json:"pid"` // of the host
+	UptimeNS  int64    `json:"uptime_ns"`
+	Workers   []Worker `json:"workers"` // by role (primary, standby, spare), then slot
+	Failovers uint64   `json:"failovers"`
+	// LateFailovers are those of Failovers in which the worker that was read
+	// until then was alive, only later than another. Nothing died, and nothing
+	// was heard.
+	LateFailovers uint64 `json:"late_failovers"`
+	Restarts      uint64 `json:"restarts"` // workers started in place of one that died
+	LostFrames    uint64 `json:"lost_frames"`
+	Xruns         uint64 `json:"xruns"`
+	XrunNS        uint64 `json:"xrun_ns"` // time skipped at re-anchors
+	// HeardXruns counts the gaps that a listener heard: the device reported
+	// that it had nothing left to play. Xruns without it were only late.
+	HeardXruns      uint64  `json:"heard_xruns"`
+	Commands        uint64  `json:"commands"`
+	LateCommands    uint64  `json:"late_commands"`
+	DroppedCommands uint64  `json:"dropped_commands"` // refused because the queue was full
+	LimitedFrames   uint64  `json:"limited_frames"`   // frames in which the limiter at the output had to act
+	BadPackets      uint64  `json:"bad_packets"`      // malformed, unknown address, bad argument
+	Divergences     uint64  `json:"divergences"`
+	Goroutines      int     `json:"goroutines"`
+	CallbackAllocs  uint64  `json:"callback_allocs"`
+	PlayerGCs       uint64  `json:"player_gcs"` // garbage collections in the player; each would stop its callback
+	DriftPPM        float64 `json:"drift_ppm"`
+	Player          Player  `json:"player"`
+	Tape            string  `json:"tape,omitempty"`
+	TapeMissed      uint64  `json:"tape_missed_blocks"`   // blocks the disk was too slow or too full for
+	TapeError       string  `json:"tape_error,omitempty"` // why the tape ends there
+	SinkMissed      uint64  `json:"sink_missed_blocks"`   // of a sound file: blocks the disk was too slow or too full for; silence there
 	// LatencyNS is the lead as a time: from a block's seal, which takes the commands there are, to its playout. A command
 	// waits that long, and up to a block more for the seal; what the device adds is not in it.
 	LatencyNS int64 `json:"latency_ns"`

@@ -112,6 +112,11 @@ func (s *Supervisor) heard(gen uint32, state string, latency int64, detail strin
 		p.device = control.Device{State: control.DevicePlaying, Name: detail, LatencyNS: latency}
 		s.publish(-1, control.Event{TNS: clock.Now(), Kind: control.SinkRestored, Cause: detail})
 		s.cfg.Log.Info("the device plays", append(args, "device", detail, "latency_ms", float64(latency)/1e6)...)
+	case sink.DeviceChanged:
+		was := p.device.LatencyNS
+		p.device.LatencyNS = latency
+		s.cfg.Log.Warn("the device's latency has changed", append(args, "device", detail,
+			"from_ms", float64(was)/1e6, "latency_ms", float64(latency)/1e6)...)
 	case sink.DeviceLost:
 		s.loseDevice(detail, args)
 	}

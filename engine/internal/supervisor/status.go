@@ -52,6 +52,7 @@ func (s *Supervisor) Status(st *control.Status) {
 	st.Block, st.Sealed = region.Playout.Load(), region.Sealed.Load()
 	st.Failovers, st.LostFrames = region.Switches.Load(), region.Lost.Load()
 	st.Xruns, st.XrunNS = region.Xruns.Load(), region.XrunNS.Load()
+	st.LateFailovers, st.HeardXruns = region.Late.Load(), region.Dry.Load()
 	st.Divergences, st.CallbackAllocs = region.Diverged.Load(), region.Allocs.Load()
 	st.PlayerGCs = region.Collected.Load()
 	st.Restarts, st.SinkMissed = s.restarted, region.Unwritten.Load()
