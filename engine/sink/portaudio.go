@@ -34,7 +34,6 @@ func settlePortAudio(s Spec, m Machine) (Setting, error) {
 	case errors.Is(err, ErrNoPlayer), errors.Is(err, ErrAmbiguous):
 		return Setting{}, fmt.Errorf("sink %s: %w", s, err)
 	}
-	m.Warn("no device yet: the clock paces until there is one", "sink", s.String(), "cause", err)
 	return wait(s, m), nil
 }
 

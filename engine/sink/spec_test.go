@@ -107,12 +107,11 @@ func TestDeviceThatIsNotThereYetIsWaitedFor(t *testing.T) {
 		"portaudio:usb": {{Name: "pulse"}},
 		"portaudio:7":   {{Name: "pulse"}},
 	} {
-		to, said, err := settle(t, name, 0, Options{}, list, nil)
+		to, _, err := settle(t, name, 0, Options{}, list, nil)
 		require.NoError(t, err)
 		require.Equal(t, name, to.Spec.String())
 		require.True(t, to.Wait)
 		require.Equal(t, minLatency*(48*time.Second/DefaultRate), to.Latency)
-		require.Contains(t, said, "no device yet")
 	}
 	to, _, err := settle(t, "portaudio", 0, Options{}, nil, errors.New("the sound system does not answer"))
 	require.NoError(t, err)

@@ -57,6 +57,7 @@ func (s *Supervisor) startPlayer() {
 	gen := p.generation
 	s.spawn.jobs <- job{
 		path: s.cfg.Player, args: s.cfg.PlayerArgs, files: s.pool.playerFiles(theirs), env: s.childEnv(), orphan: true,
+		stderr: newStderr(s.cfg.Log, "role", "player", "generation", gen),
 		done: func(proc *os.Process, err error) {
 			_ = theirs.Close()
 			if err != nil {
@@ -124,7 +125,15 @@ func (s *Supervisor) heard(gen uint32, state string, latency int64, detail strin
 
 // loseDevice notes that the clock paces now, for want of a device.
 func (s *Supervisor) loseDevice(why string, args []any) {
+	before := s.player.device
 	s.player.device = control.Device{State: control.DeviceWaiting, Why: why}
+	if before.State == control.DeviceWaiting && before.Why != "" {
+		// The same loss, of which more is known: one loss is one event.
+		if before.Why != why {
+			s.cfg.Log.Info("still no device", append(args, "cause", why)...)
+		}
+		return
+	}
 	s.publish(-1, control.Event{TNS: clock.Now(), Kind: control.SinkLost, Cause: why})
 	s.cfg.Log.Warn("no device: the clock paces and the music goes on, unheard", append(args, "cause", why)...)
 }
