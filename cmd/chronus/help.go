@@ -19,6 +19,7 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		return kong.DefaultHelpPrinter(options, ctx)
 	}
 	var rows [][2]string
+	groups := map[string]int{} // rows of the groups
 	for _, arg := range node.Positional {
 		rows = append(rows, [2]string{arg.Summary(), arg.Help})
 	}
@@ -31,7 +32,19 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 			if !f.IsBool() {
 				name += "=" + strings.Trim(f.FormatPlaceHolder(), `"`)
 			}
-			rows = append(rows, [2]string{name, f.Help})
+			if f.Group == nil {
+				rows = append(rows, [2]string{name, f.Help})
+				continue
+			}
+			// A group is one row, which names its flags.
+			row, begun := groups[f.Group.Key]
+			if !begun {
+				row = len(rows)
+				groups[f.Group.Key] = row
+				rows = append(rows, [2]string{f.Group.Key, name})
+				continue
+			}
+			rows[row][1] += ", " + name
 		}
 	}
 	left := 0

@@ -22,7 +22,7 @@ import (
 type runCmd struct {
 	Patch       string        `help:"Patch: built in (sine, voice, steps, noise, heavy) or a TOML file." default:"sine" placeholder:"FILE"`
 	Sink        string        `help:"Where the sound goes: ${sinks}." default:"auto" placeholder:"SINK"`
-	Rate        *int          `help:"Sample rate in Hz; by default the device's, 44100 without one." placeholder:"HZ"`
+	Rate        *int          `help:"Sample rate in Hz; 44100, or what the device needs." placeholder:"HZ"`
 	Frames      int           `help:"Frames a block." default:"256"`
 	Lead        int           `help:"Blocks sealed ahead; 3, or more without SCHED_FIFO." placeholder:"BLOCKS"`
 	Replicas    int           `help:"Workers that render in lockstep." default:"2"`
@@ -30,11 +30,11 @@ type runCmd struct {
 	OSCHost     string        `help:"Address to receive OSC at." name:"osc-host" default:"127.0.0.1"`
 	OSCPort     int           `help:"UDP port to receive OSC at; 0 takes a free one." name:"osc-port" default:"5005"`
 	Control     string        `help:"Path of the control socket." placeholder:"PATH"`
-	Latency     time.Duration `help:"Latency to ask the device for; four blocks, or its least." placeholder:"D"`
-	Channels    int           `help:"Channels to open the device with; 2 by default." placeholder:"N"`
-	ChannelMap  string        `help:"Channels of the device to play on, as in 3,4." placeholder:"MAP"`
-	Name        string        `help:"Name in the mixer of the sound server." default:"chronus"`
-	PulseServer string        `help:"Sound server, as in PULSE_SERVER." placeholder:"ADDR"`
+	Latency     time.Duration `help:"Latency to ask the device for; four blocks, or its least." placeholder:"D" group:"on a device"`
+	Channels    int           `help:"Channels to open the device with; 2 by default." placeholder:"N" group:"on a device"`
+	ChannelMap  string        `help:"Channels of the device to play on, as in 3,4." placeholder:"3,4" group:"on a device"`
+	Name        string        `help:"Name in the mixer of the sound server." default:"chronus" group:"on a device"`
+	PulseServer string        `help:"Sound server, as in PULSE_SERVER." placeholder:"ADDR" group:"on a device"`
 	Tape        string        `help:"Record the session to a file." placeholder:"FILE"`
 	IdlePhrase  bool          `help:"Play a few notes while nobody sends commands." name:"idle-phrase"`
 	Duration    time.Duration `help:"Stop after this time." placeholder:"D"`
