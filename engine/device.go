@@ -21,6 +21,10 @@ import (
 // configuration, ALSA probes every card for half a second.
 const probeLimit = 5 * time.Second
 
+// startProbeLimit is the same for an engine that starts. It plays without the
+// device then, and the player goes on waiting for it.
+const startProbeLimit = 3 * time.Second
+
 // Devices lists the output devices that the sink "portaudio" can play on. If
 // there is none, the error is sink.ErrNoDevice, with the reason if it is known.
 // bin
@@ -28,17 +32,17 @@ const probeLimit = 5 * time.Second
 // in PULSE_SERVER; "" asks every sound system there is. The list comes from a
 // process of its own, since all of PortAudio lives in one.
 func Devices(bin, pulse string) ([]sink.DeviceInfo, error) {
-	return devices(bin, sink.PortAudioPlayer, pulse)
+	return devices(bin, sink.PortAudioPlayer, pulse, probeLimit)
 }
 
 // devices is Devices for any executable of a player with devices: run with the
 // argument "devices", it prints a JSON array of them.
-func devices(bin, player, pulse string) ([]sink.DeviceInfo, error) {
+func devices(bin, player, pulse string, limit time.Duration) ([]sink.DeviceInfo, error) {
 	exe := filepath.Join(bin, player)
 	if _, err := os.Stat(exe); err != nil {
 		return nil, sink.ErrNoPlayer
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), probeLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, exe, "devices")
 	cmd.Env = append(os.Environ(), pulseEnv(pulse)...)
@@ -47,7 +51,7 @@ func devices(bin, player, pulse string) ([]sink.DeviceInfo, error) {
 	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("devices: no answer from the sound system within %s", probeLimit)
+		return nil, fmt.Errorf("devices: no answer from the sound system within %s", limit)
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(said.String()), "\n")
 	if why := unreachable(pulse); pulse != "" && why != nil && (err != nil || !bytes.HasPrefix(out, []byte("[{"))) {

@@ -147,7 +147,7 @@ func (e *Engine) settleSink(rate int) error {
 		to, err := e.spec.Settle(e.spec, sink.Machine{
 			Rate: rate, Frames: c.Frames, Channels: e.code.Program.Channels, Options: e.options,
 			Devices: func(player string) ([]sink.DeviceInfo, error) {
-				return devices(c.Bin, player, c.PulseServer)
+				return devices(c.Bin, player, c.PulseServer, startProbeLimit)
 			},
 			Say: c.Log.Info, Warn: c.Log.Warn,
 		})

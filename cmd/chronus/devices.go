@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"text/tabwriter"
 
 	"chronus/engine"
+	"chronus/engine/sink"
 )
 
 // devicesCmd is `chronus devices`.
@@ -30,6 +32,9 @@ func (d *devicesCmd) Run(out io.Writer) error {
 		bin = filepath.Dir(self)
 	}
 	list, err := engine.Devices(bin, d.PulseServer)
+	if d.JSON && errors.Is(err, sink.ErrNoDevice) {
+		list, err = []sink.DeviceInfo{}, nil
+	}
 	if err != nil {
 		return err
 	}

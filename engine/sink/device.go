@@ -66,7 +66,7 @@ type Device struct {
 	speed  speed
 	keeps  atomic.Bool // the calls of the stream so far are those of a clock
 	xrun   uint64      // the block after an xrun in the last call; 0: it had none
-	dry    bool   // the device had run dry before the last call
+	dry    bool        // the device had run dry before the last call
 	buf    []float32
 }
 

@@ -73,7 +73,7 @@ func (s *Supervisor) start() bool {
 		s.spawn.jobs <- job{
 			path: s.cfg.Worker, args: []string{fmt.Sprint(i), fmt.Sprint(gen)}, files: s.pool.workerFiles(i), env: s.childEnv(),
 			stderr: newStderr(s.cfg.Log, "role", "worker", "slot", i, "generation", gen),
-			done: func(p *os.Process, err error) { s.spawned(i, gen, p, err) },
+			done:   func(p *os.Process, err error) { s.spawned(i, gen, p, err) },
 		}
 		return true
 	}

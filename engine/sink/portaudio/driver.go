@@ -70,7 +70,10 @@ func Drive(s sink.Stream) {
 		if d.Device.Over() || d.done() {
 			return
 		}
-		d.lost(err)
+		if !d.told {
+			d.lost(err)
+		}
+		d.told = false
 		runtime.GC() // garbage collection is off, and this may go on for days
 		pause := retryEvery
 		switch {
@@ -89,6 +92,7 @@ func Drive(s sink.Stream) {
 type driver struct {
 	sink.Stream
 	said     error // the last reported reason why there is no device
+	told     bool  // play has reported why it returns
 	played   bool  // a device has played
 	attempts int   // at streams that were no clock, since the last that was
 }
@@ -172,6 +176,7 @@ func (d *driver) play() error {
 		limit = drainLimit
 	} else {
 		d.lost(err) // first: a stopped sound server can hold up closing for ever
+		d.told = true
 	}
 	d.Device.Closed()
 	_ = d.watched("closing the device", limit, func() error {

@@ -22,7 +22,7 @@ import (
 func introduce(name string) {
 	C.setClientName(C.CString(name)) // PortAudio keeps the pointer
 	for variable, value := range map[string]string{
-		"PULSE_PROP": fmt.Sprintf("application.name=%q media.name=%q", name, name),
+		"PULSE_PROP_OVERRIDE": fmt.Sprintf("application.name=%q media.name=%q", name, name),
 		"PIPEWIRE_PROPS": fmt.Sprintf("{ application.name = %q node.name = %q node.description = %q media.name = %q }",
 			name, name, name, name),
 		"PIPEWIRE_ALSA": fmt.Sprintf("{ application.name = %q node.name = %q media.name = %q }", name, name, name),
