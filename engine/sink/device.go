@@ -52,6 +52,7 @@ type Device struct {
 	geo      shm.Geometry
 	channels int
 	places   []int // channels of the device that play the engine's; nil: see spread
+	buffer   int64 // what the device's buffer holds, ns
 	prove    bool  // the stream must keep time for a whole window before it plays
 	entered  func()
 	anchored func(g Grid, begins bool)
@@ -79,7 +80,7 @@ func NewDevice(src Source, g shm.Geometry, entered func(), anchored func(g Grid,
 
 // Opened announces that a stream is about to start.
 func (d *Device) Opened(o Opening) {
-	d.channels, d.places, d.prove = o.Channels, o.Map, o.Prove
+	d.channels, d.places, d.prove, d.buffer = o.Channels, o.Map, o.Prove, int64(o.Latency)
 	d.calls.Store(0)
 	d.keeps.Store(false)
 	d.speed.restart(d.geo.BlockNS(), int64(o.Latency))
@@ -171,7 +172,8 @@ func (d *Device) Call(out []float32, dry bool) {
 }
 
 // pace keeps the grid that the device's calls are on. A call later than the
-// lead counts as an xrun: the device's buffer has run empty.
+// lead, and than what the device's buffer holds, counts as an xrun: the buffer
+// has run empty.
 func (d *Device) pace(now int64, dry bool) {
 	block := d.src.Next()
 	begins := d.again.Swap(false)
@@ -181,7 +183,7 @@ func (d *Device) pace(now int64, dry bool) {
 	}
 	d.dry = dry
 	late := now - d.loop.due(block)
-	if late <= int64(d.geo.Lead)*d.geo.BlockNS() && (!dry || same) {
+	if late <= max(int64(d.geo.Lead)*d.geo.BlockNS(), d.buffer) && (!dry || same) {
 		d.xrun = 0 // after a late call, the next one reports that the device ran dry
 	} else if !begins {
 		d.src.Xrun(max(late, 0))

@@ -112,14 +112,28 @@ func (s *Supervisor) heard(gen uint32, state string, latency int64, detail strin
 	case sink.DevicePlaying:
 		p.device = control.Device{State: control.DevicePlaying, Name: detail, LatencyNS: latency}
 		s.publish(-1, control.Event{TNS: clock.Now(), Kind: control.SinkRestored, Cause: detail})
-		s.cfg.Log.Info("the device plays", append(args, "device", detail, "latency_ms", float64(latency)/1e6)...)
+		s.cfg.Log.Info("the device plays", append(args, "device", detail, "latency_ms", ms(latency))...)
+		s.covers(latency, args)
 	case sink.DeviceChanged:
 		was := p.device.LatencyNS
 		p.device.LatencyNS = latency
 		s.cfg.Log.Warn("the device's latency has changed", append(args, "device", detail,
-			"from_ms", float64(was)/1e6, "latency_ms", float64(latency)/1e6)...)
+			"from_ms", ms(was), "latency_ms", ms(latency))...)
+		s.covers(latency, args)
 	case sink.DeviceLost:
 		s.loseDevice(detail, args)
+	}
+}
+
+// covers warns of a device whose buffer holds more than the lead. It may ask for
+// that much at once, and a block that is not rendered by then is late. The lead
+// cannot follow: the regions are made for it.
+func (s *Supervisor) covers(latency int64, args []any) {
+	geo := &s.pool.Host.Geo
+	block := geo.BlockNS()
+	if need := (latency + block - 1) / block; need > int64(geo.Lead) {
+		s.cfg.Log.Warn("the device may ask for more blocks at once than the lead has", append(args,
+			"blocks", need, "lead", geo.Lead, "remedy", fmt.Sprintf("--lead %d", min(need, shm.MaxLead)))...)
 	}
 }
 
@@ -257,7 +271,11 @@ func (s *Supervisor) playerEvents() {
 			e.Kind, e.FromSlot = control.Switched, &from
 			f := &s.figures
 			f.TNS, f.Block, f.FromSlot, f.Slot, f.SwitchNS = e.TNS, e.Block, from, e.Slot, e.ReturnNS-e.EntryNS
-			log(slog.LevelInfo, "switched", "from", from, "to", e.Slot, "took_us", f.SwitchNS/1000)
+			level := slog.LevelInfo
+			if s.pool.Alive(from) {
+				level = slog.LevelDebug // it was only late, and on a device with large bursts often is
+			}
+			log(level, "switched", "from", from, "to", e.Slot, "took_us", f.SwitchNS/1000)
 		case shm.EventLost:
 			e.Kind, e.Frames = control.FramesLost, uint64(value)
 			log(slog.LevelError, "frames lost", "frames", value)
