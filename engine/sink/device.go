@@ -52,7 +52,6 @@ type Device struct {
 	geo      shm.Geometry
 	channels int
 	places   []int // channels of the device that play the engine's; nil: see spread
-	buffer   int64 // what the device's buffer holds, ns
 	prove    bool  // the stream must keep time for a whole window before it plays
 	entered  func()
 	anchored func(g Grid, begins bool)
@@ -65,6 +64,7 @@ type Device struct {
 	panics atomic.Uint64
 	loop   delayLock
 	speed  speed
+	buffer atomic.Int64 // what the device's buffer holds, ns
 	keeps  atomic.Bool // the calls of the stream so far are those of a clock
 	xrun   uint64      // the block after an xrun in the last call; 0: it had none
 	dry    bool        // the device had run dry before the last call
@@ -80,10 +80,11 @@ func NewDevice(src Source, g shm.Geometry, entered func(), anchored func(g Grid,
 
 // Opened announces that a stream is about to start.
 func (d *Device) Opened(o Opening) {
-	d.channels, d.places, d.prove, d.buffer = o.Channels, o.Map, o.Prove, int64(o.Latency)
+	d.channels, d.places, d.prove = o.Channels, o.Map, o.Prove
 	d.calls.Store(0)
 	d.keeps.Store(false)
-	d.speed.restart(d.geo.BlockNS(), int64(o.Latency))
+	d.speed.restart(d.geo.BlockNS())
+	d.Holds(o.Latency)
 	now := clock.Now()
 	d.beat.Store(now)
 	d.opened.Store(now)
@@ -100,6 +101,12 @@ type Opening struct {
 	// Prove keeps the stream from playing before it has kept time for a second:
 	// the last one did not.
 	Prove bool
+}
+
+// Holds announces what the device's buffer holds, when that has changed.
+func (d *Device) Holds(latency time.Duration) {
+	d.buffer.Store(int64(latency))
+	d.speed.slack.Store(max(int64(latency), d.geo.BlockNS()))
 }
 
 // Wrong returns why the stream is no clock, nil as long as it is one.
@@ -183,7 +190,7 @@ func (d *Device) pace(now int64, dry bool) {
 	}
 	d.dry = dry
 	late := now - d.loop.due(block)
-	if late <= max(int64(d.geo.Lead)*d.geo.BlockNS(), d.buffer) && (!dry || same) {
+	if late <= max(int64(d.geo.Lead)*d.geo.BlockNS(), d.buffer.Load()) && (!dry || same) {
 		d.xrun = 0 // after a late call, the next one reports that the device ran dry
 	} else if !begins {
 		d.src.Xrun(max(late, 0))

@@ -31,8 +31,8 @@ const (
 //
 // call belongs to the device's thread; the verdict may be read from any.
 type speed struct {
-	period int64 // of a block, ns
-	slack  int64 // what the device's buffer takes at once, ns
+	period int64        // of a block, ns
+	slack  atomic.Int64 // what the device's buffer takes at once, ns
 
 	begun int64  // when the window began, ns; 0: at the next call
 	last  int64  // time of the last call
@@ -43,9 +43,9 @@ type speed struct {
 	wrong atomic.Int64 // speed of a window that did not, permille; 0: none yet
 }
 
-// restart begins anew for a stream whose buffer takes slack ns at once.
-func (s *speed) restart(period, slack int64) {
-	s.period, s.slack = period, max(slack, period)
+// restart begins anew for a stream with blocks of period ns.
+func (s *speed) restart(period int64) {
+	s.period = period
 	s.begun = 0
 	s.whole.Store(false)
 	s.wrong.Store(0)
@@ -60,11 +60,11 @@ func (s *speed) call(now int64) {
 	s.count++
 	s.gap = max(s.gap, now-s.last)
 	s.last = now
-	if s.asked()-s.elapsed() > s.slack+runawayNS {
+	if s.asked()-s.elapsed() > s.slack.Load()+runawayNS {
 		s.judge(1000 * s.asked() / max(s.elapsed(), 1))
 		return
 	}
-	if s.active() < max(windowNS, windowSlacks*s.slack) {
+	if s.active() < max(windowNS, windowSlacks*s.slack.Load()) {
 		return
 	}
 	if s.fits() {
@@ -90,8 +90,8 @@ func (s *speed) active() int64  { return s.elapsed() - max(s.gap-s.period, 0) }
 // fits reports whether the calls of the window so far are those of a clock. It
 // belongs to the device's thread.
 func (s *speed) fits() bool {
-	asked, elapsed, active := s.asked(), s.elapsed(), s.active()
-	return asked <= elapsed+elapsed/tolerance+s.slack && asked >= active-active/tolerance-s.slack
+	asked, elapsed, active, slack := s.asked(), s.elapsed(), s.active(), s.slack.Load()
+	return asked <= elapsed+elapsed/tolerance+slack && asked >= active-active/tolerance-slack
 }
 
 // NotAClock is why a device is lost that asks for blocks at another rate than

@@ -23,7 +23,8 @@ type caller struct {
 
 func newCaller(slack int64) *caller {
 	c := &caller{now: 1e12}
-	c.restart(blockNS, slack)
+	c.restart(blockNS)
+	c.slack.Store(slack)
 	return c
 }
 

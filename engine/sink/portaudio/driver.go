@@ -136,6 +136,7 @@ type stream struct {
 	*pa.Stream
 	name    string
 	latency time.Duration // as the device reports it
+	jack    int           // size of the JACK server's buffer, frames; 0: no stream of JACK
 }
 
 // play opens the device. It returns when the device is lost, with the reason,
@@ -195,10 +196,16 @@ func (d *driver) play() error {
 // when a JACK server is given another buffer size.
 func (d *driver) follow(s *stream) {
 	latency := sink.Possible(s.Info().OutputLatency)
-	if latency == 0 || (latency-s.latency).Abs() < latencyStep {
+	if s.jack > 0 {
+		grown := jackBuffer() - s.jack
+		latency = s.latency + time.Duration(grown)*time.Second/time.Duration(d.Rate)
+		s.jack += grown
+	}
+	if latency <= 0 || (latency-s.latency).Abs() < latencyStep {
 		return
 	}
 	s.latency = latency
+	d.Device.Holds(latency)
 	d.Busy.Store(true)
 	d.Report(sink.DeviceChanged, s.name, latency)
 }
@@ -242,6 +249,9 @@ func (d *driver) open() (s stream, err error) {
 		return s, because(fmt.Errorf("open %s at %d Hz: %w", info.Name, d.Rate, err))
 	}
 	s.latency = sink.Possible(s.Info().OutputLatency)
+	if info.FixedRate {
+		s.jack = jackBuffer()
+	}
 	d.Device.Opened(sink.Opening{
 		Channels: width, Map: places, Latency: max(p.Output.Latency, s.latency), Prove: d.attempts > 0,
 	})

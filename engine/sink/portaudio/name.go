@@ -9,6 +9,7 @@ package portaudio
 // static void setClientName(const char *name) {
 //	if (PaJack_SetClientName) PaJack_SetClientName(name);
 // }
+// extern unsigned chronus_jack_buffer(void);
 import "C"
 
 import (
@@ -32,3 +33,7 @@ func introduce(name string) {
 		}
 	}
 }
+
+// jackBuffer returns the size of the JACK server's buffer in frames, 0 if no
+// stream of JACK is open.
+func jackBuffer() int { return int(C.chronus_jack_buffer()) }
