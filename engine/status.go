@@ -33,6 +33,9 @@ func (e *Engine) status() control.Status {
 		st.UptimeNS = int64(time.Since(e.begun))
 	}
 	e.sup.Status(&st)
+	if st.Device != nil {
+		st.Device.Server = c.PulseServer
+	}
 	st.Sink = e.spec.Playing(st.Device != nil && st.Device.State == control.DevicePlaying).String()
 	if e.rec != nil {
 		st.TapeMissed, st.TapeError = e.rec.lacks(st.Block)

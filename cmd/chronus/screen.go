@@ -23,6 +23,7 @@ func writeStatus(w io.Writer, st *control.Status) {
 	writeProcesses(w, st)
 	fmt.Fprintln(w)
 	writeLevels(w, st.Levels)
+	writeDevice(w, st)
 	fmt.Fprintf(w, "lead      %d blocks, %s\n", st.Lead, short(st.LatencyNS))
 	if c := st.Callback; c != nil {
 		fmt.Fprintf(w, "callback  p50 %s, p99 %s, max %s; late p99 %s, max %s\n",
@@ -48,6 +49,23 @@ func channels(n int) string {
 		return "stereo"
 	}
 	return fmt.Sprintf("%d channels", n)
+}
+
+// writeDevice writes what the sound is played on, or why it is not heard.
+func writeDevice(w io.Writer, st *control.Status) {
+	d := st.Device
+	switch {
+	case d == nil:
+		return
+	case d.State != control.DevicePlaying:
+		fmt.Fprintln(w, "device    none, the clock paces: "+d.Why)
+		return
+	}
+	name := d.Name
+	if d.Sink != "" {
+		name += fmt.Sprintf(" on %s (%s)", d.Sink, d.Description)
+	}
+	fmt.Fprintf(w, "device    %s, %s\n", name, short(d.LatencyNS))
 }
 
 // clock is how much sound was handed out.

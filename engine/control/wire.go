@@ -154,6 +154,12 @@ type Device struct {
 	Name      string `json:"name,omitempty"`
 	LatencyNS int64  `json:"latency_ns,omitempty"` // of its buffer, by its own word
 	Why       string `json:"why,omitempty"`        // there is none
+	// Server is the PulseAudio server that the engine was told to play on.
+	Server string `json:"server,omitempty"`
+	// Sink and Description are the names of the server's output that the stream
+	// is on. `chronus status` asks the server for them: GET /status lacks them.
+	Sink        string `json:"sink,omitempty"`
+	Description string `json:"description,omitempty"`
 }
 
 // Kinds of Event.
