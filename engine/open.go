@@ -118,7 +118,7 @@ func (e *Engine) open() (err error) {
 	}
 	e.sup = supervisor.New(supervisor.Config{
 		Pool: e.pool, Spares: c.Spares, Worker: e.worker(), Player: playerExe, PlayerArgs: playerArgs,
-		Sink: e.spec, Env: pulseEnv(c.PulseServer), Publish: e.hub.Publish, Log: c.Log,
+		Sink: e.spec, AnyRate: named == 0 && c.Sink != "auto", Env: pulseEnv(c.PulseServer), Publish: e.hub.Publish, Log: c.Log,
 	})
 	return nil
 }

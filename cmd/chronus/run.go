@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -143,6 +144,20 @@ func (r *runCmd) Run(ctx *kong.Context, out io.Writer, errOut logTo) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, ending()...)
 	defer signal.Stop(signals)
+	for {
+		err := r.once(cfg, log, signals)
+		var fixed *sink.RateError
+		if r.Rate != nil || !errors.As(err, &fixed) {
+			return err
+		}
+		log.Warn("starting again at the rate of the device, which was not there before", "role", "host",
+			"device", fixed.Device, "rate", fixed.Rate)
+		cfg.Rate = fixed.Rate
+	}
+}
+
+// once runs one engine to its end.
+func (r *runCmd) once(cfg engine.Config, log *slog.Logger, signals <-chan os.Signal) error {
 	e, err := engine.New(cfg)
 	if err != nil {
 		return usage(err)

@@ -29,7 +29,19 @@ func (d DeviceInfo) Plays(rate int) error {
 	if !d.FixedRate || own == rate {
 		return nil
 	}
-	return fmt.Errorf("%s plays at %d Hz only, and the engine at %d Hz: start it with --rate %d", d.Name, own, rate, own)
+	return &RateError{Device: d.Name, Rate: own, Engine: rate}
+}
+
+// RateError is why an engine cannot be heard on a device that has one rate.
+type RateError struct {
+	Device string
+	Rate   int // of the device, Hz
+	Engine int // rate of the engine, Hz
+}
+
+func (e *RateError) Error() string {
+	return fmt.Sprintf("%s plays at %d Hz only, and the engine at %d Hz: start it with --rate %d",
+		e.Device, e.Rate, e.Engine, e.Rate)
 }
 
 // Possible returns a latency that a library reports, or 0 if no device can have

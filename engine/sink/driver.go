@@ -37,4 +37,7 @@ const (
 	DevicePlaying = "playing" // detail: the device's name
 	DeviceChanged = "changed" // it plays on with another latency; detail: the device's name
 	DeviceLost    = "lost"    // detail: why
+	// DeviceRate is DeviceLost because of the engine's rate: the device, which
+	// detail names, plays at another, which stands in the place of the latency.
+	DeviceRate = "rate"
 )

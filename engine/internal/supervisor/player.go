@@ -111,6 +111,7 @@ func (s *Supervisor) heard(gen uint32, state string, latency int64, detail strin
 	switch state {
 	case sink.DevicePlaying:
 		p.device = control.Device{State: control.DevicePlaying, Name: detail, LatencyNS: latency}
+		s.heardOf = true
 		s.publish(-1, control.Event{TNS: clock.Now(), Kind: control.SinkRestored, Cause: detail})
 		s.cfg.Log.Info("the device plays", append(args, "device", detail, "latency_ms", ms(latency))...)
 		s.covers(latency, args)
@@ -120,9 +121,26 @@ func (s *Supervisor) heard(gen uint32, state string, latency int64, detail strin
 		s.cfg.Log.Warn("the device's latency has changed", append(args, "device", detail,
 			"from_ms", ms(was), "latency_ms", ms(latency))...)
 		s.covers(latency, args)
+	case sink.DeviceRate:
+		s.refused(&sink.RateError{Device: detail, Rate: int(latency), Engine: int(s.pool.Host.Geo.Rate)}, args)
 	case sink.DeviceLost:
 		s.loseDevice(detail, args)
 	}
+}
+
+// refused notes that the device does not play at the engine's rate. If that was
+// nobody's choice and nothing was heard yet, the engine ends, to be started again
+// at the device's: it began before the device was there.
+func (s *Supervisor) refused(err *sink.RateError, args []any) {
+	if !s.cfg.AnyRate || s.heardOf {
+		s.loseDevice(err.Error(), args)
+		return
+	}
+	select {
+	case s.failed <- err:
+	default:
+	}
+	s.halt()
 }
 
 // covers warns of a device whose buffer holds more than the lead. It may ask for

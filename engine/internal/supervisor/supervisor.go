@@ -31,7 +31,10 @@ type Config struct {
 	// PlayerArgs are the player's arguments.
 	PlayerArgs []string
 	Env        []string // of all processes, beside the host's own
-	Publish    func(control.Event)
+	// AnyRate is set if the user named a device and no rate: the engine is to be
+	// started again at the device's.
+	AnyRate bool
+	Publish func(control.Event)
 	Log        *slog.Logger
 }
 
@@ -72,6 +75,7 @@ type Supervisor struct {
 	xruns      int    // since the last line about them
 	xrunSaid   time.Time
 	played     bool // playing is closed
+	heardOf    bool // a device has played
 	restarted  uint64
 	surplus    uint64 // sealed blocks when more than the replicas were first seen to keep up
 }

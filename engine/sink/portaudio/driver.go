@@ -123,6 +123,11 @@ func (d *driver) pause(t time.Duration) {
 func (d *driver) lost(err error) {
 	if !sink.SameReason(err, d.said) {
 		d.said = err
+		var rate *sink.RateError
+		if errors.As(err, &rate) {
+			d.Report(sink.DeviceRate, rate.Device, time.Duration(rate.Rate))
+			return
+		}
 		d.Report(sink.DeviceLost, err.Error(), 0)
 	}
 }
