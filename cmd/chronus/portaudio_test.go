@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jfreymuth/pulse/proto"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
@@ -188,6 +189,13 @@ func TestSoundDevice(t *testing.T) {
 			st = h.until("it plays", func(st *control.Status) bool { return st.Device.State == control.DevicePlaying })
 			require.Equal(t, "portaudio", st.Sink)
 			require.EqualValues(t, 1, st.Player.Generation, "no player was replaced for it")
+			code, out, errOut := call("status", "--control", h.socket())
+			require.Equal(t, exitPass, code, errOut)
+			require.Regexp(t, `(?m)^device    default on null \(Null Output\), [0-9.]+ ms$`, out)
+			code, out, errOut = call("status", "--json", "--control", h.socket())
+			require.Equal(t, exitPass, code, errOut)
+			require.Contains(t, out, `"sink":"null"`)
+			require.Equal(t, []string{"chronus"}, applications(t, late.Address()), "as the server's mixer shows it")
 			h.plays(50)
 			h.signal(unix.SIGTERM)
 			require.Equal(t, exitPass, h.end(), h.log)
@@ -226,6 +234,20 @@ func TestSoundDevice(t *testing.T) {
 		require.Equal(t, exitPass, h.end(), h.log)
 		quietly(t, h)
 	})
+}
+
+// applications returns the names of the applications that play on a server.
+func applications(t *testing.T, server string) (names []string) {
+	t.Helper()
+	require.NoError(t, askServer(server, func(c *proto.Client) error {
+		var inputs proto.GetSinkInputInfoListReply
+		err := c.Request(&proto.GetSinkInputInfoList{}, &inputs)
+		for _, in := range inputs {
+			names = append(names, in.Properties["application.name"].String())
+		}
+		return err
+	}))
+	return names
 }
 
 // quietly checks that only the engine has written to stderr, and neither ALSA
