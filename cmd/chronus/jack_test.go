@@ -104,6 +104,30 @@ func TestJackAtARateOfItsOwn(t *testing.T) {
 		require.Equal(t, exitPass, h.end(), h.log)
 	})
 
+	t.Run("a name with the signs of a regular expression is found and connected", func(t *testing.T) {
+		const name = "amp (L+R) [2] *x"
+		client := filepath.Join(t.TempDir(), "client")
+		if out, err := exec.Command("gcc", "-o", client, "testdata/oddports.c", "-l:libjack.so.0").CombinedOutput(); err != nil {
+			t.Skipf("no client of JACK can be built: %v: %s", err, out)
+		}
+		c := exec.Command(client, name)
+		c.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
+		require.NoError(t, c.Start())
+		defer func() {
+			_ = c.Process.Kill()
+			_ = c.Wait()
+		}()
+		for begin := time.Now(); !strings.Contains(j.connections(), name+":in 2"); time.Sleep(20 * time.Millisecond) {
+			require.Less(t, time.Since(begin), patience)
+		}
+		h := play(t, beside(t, exe), "--sink", "portaudio:"+name)
+		h.until("it plays", playing)
+		require.Contains(t, j.connections(), name+":in 1\n   chronus:out_0\n")
+		require.Contains(t, j.connections(), name+":in 2\n   chronus:out_1\n")
+		h.signal(unix.SIGTERM)
+		require.Equal(t, exitPass, h.end(), h.log) // ports without hardware have no latency to wait for
+	})
+
 	t.Run("another rate is refused in one line, which names the right one", func(t *testing.T) {
 		dir := bin(t)
 		require.NoError(t, os.Symlink(exe, filepath.Join(dir, "chronus-portaudio")))

@@ -67,12 +67,17 @@ func said() string {
 }
 
 // because adds to an error of PortAudio the reason that a library below it has
-// written, if one has: PortAudio only says that the device is unavailable.
+// written, or else why a sound card cannot be opened: PortAudio only says that
+// the device is unavailable, or does not list it.
 func because(err error) error {
-	if why := reason(said()); why != "" {
-		return fmt.Errorf("%w (%s)", err, why)
+	why := reason(said())
+	if why == "" {
+		why = cards("/proc", "/dev/snd")
 	}
-	return err
+	if why == "" {
+		return err
+	}
+	return fmt.Errorf("%w (%s)", err, why)
 }
 
 // maxGiven is more than the number of descriptors that a player is started
