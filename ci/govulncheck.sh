@@ -1,12 +1,14 @@
 #!/bin/sh
-# govulncheck.sh PACKAGE@VERSION: runs govulncheck over the module. Its database is on the network; a machine that cannot
-# reach it is told in one line that nothing was checked, and goes on. Whatever is found fails.
+# govulncheck.sh PACKAGE@VERSION runs govulncheck over the module and fails if
+# it finds anything. Its database is on the network. If that cannot be reached,
+# one line says that nothing was checked, and the exit code is 0.
 set -u
 
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
-# Installed and not `go run`, which hides the exit code that tells a finding (3) from a failure.
+# It is installed because `go run` would hide the exit code, which distinguishes
+# a finding (3) from a failure.
 GOBIN=$work "${GO:-go}" install "$1" || exit 1
 timeout 180 "$work/govulncheck" ./... >"$work/out" 2>&1
 code=$?

@@ -63,6 +63,7 @@ type Engine struct {
 	osc     *osc.Server
 	ctl     *control.Server
 	hub     *control.Hub
+	sources *control.Sources
 	queue   *cmdlog.Queue
 	rec     *recorder
 	options sink.Options
@@ -74,18 +75,13 @@ type Engine struct {
 	stopRequest chan struct{}
 	stopAsked   sync.Once
 
-	figures figures
-
 	stop    sync.Once
 	closing chan struct{}
 	done    sync.WaitGroup
 
 	mu    sync.Mutex // guards phase, and the regions while they are being read
 	phase phase
-	begun time.Time
 	final *control.Status // set once the regions are gone
-
-	late, limited uint64 // as last read from the state; both only rise
 }
 
 type phase int
@@ -148,7 +144,7 @@ func (e *Engine) begin() error {
 	case stopped:
 		return ErrStopped
 	}
-	e.phase, e.begun = started, time.Now()
+	e.phase, e.sources.Begun = started, time.Now()
 	if runtime.GOMAXPROCS(0) < minProcs {
 		runtime.GOMAXPROCS(minProcs)
 	}
@@ -215,7 +211,7 @@ func (e *Engine) Stop() {
 		}
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		st := e.status()
+		st := e.sources.Status()
 		st.State = control.StateStopped
 		e.final = &st
 		if ran {

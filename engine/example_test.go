@@ -11,21 +11,21 @@ import (
 	"chronus/engine/control"
 )
 
-// A program plays a patch and reads what happened.
+// A program that plays a patch and prints what happened.
 func ExampleEngine() {
 	e, err := engine.New(engine.Config{
 		Patch:   "sine",
 		Sink:    "clock", // paced and silent
-		OSCPort: -1,      // any free one
+		OSCPort: -1,      // any free port
 		Control: filepath.Join(bin, "control.sock"),
-		Bin:     bin, // where chronus-worker and chronus-player are
+		Bin:     bin, // the folder of chronus-worker and chronus-player
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer e.Stop()
 
-	events := e.Events().Subscribe(0) // earlier events as well, if there were any
+	events := e.Events().Subscribe(0) // from the first event on
 	defer events.Close()
 	if err := e.Start(); err != nil {
 		log.Print(err)
@@ -34,8 +34,7 @@ func ExampleEngine() {
 	st := e.Status()
 	fmt.Println(st.State, st.Patch, "at", st.Rate, "Hz,", st.Replicas, "replicas,", st.Spares, "spares")
 
-	// Here a real program waits for a reason of its own to stop, or for
-	// e.Failed().
+	// A real program would wait here for a reason to stop, or for e.Failed().
 
 	e.Stop()
 	fmt.Println(e.Status().State)

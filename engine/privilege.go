@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
+	"chronus/engine/internal/capability"
 	"chronus/engine/internal/shm"
 )
 
@@ -52,9 +53,7 @@ func measurePrivilege(fifo bool) privilege {
 			p.space = statm.SizeBytes()
 		}
 	}
-	var data [2]unix.CapUserData
-	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	p.ipcLock = unix.Capget(&hdr, &data[0]) == nil && data[0].Effective>>unix.CAP_IPC_LOCK&1 != 0
+	p.ipcLock = capability.Effective(unix.CAP_IPC_LOCK)
 	return p
 }
 

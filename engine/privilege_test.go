@@ -4,8 +4,10 @@ package engine
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"math"
+	"os"
 	"strings"
 	"testing"
 
@@ -39,4 +41,16 @@ func TestMissingPrivilegeIsOneLineThatHelps(t *testing.T) {
 	for _, s := range []string{"SCHED_FIFO", "rtprio 20", "memlock unlimited", "limits.conf", "setcap cap_sys_nice,cap_ipc_lock+ep ", "--systemd-unit", "lead_ms=58"} {
 		require.Contains(t, b.String(), s)
 	}
+}
+
+func TestAddressSpaceIsWhatTheKernelReports(t *testing.T) {
+	var kib uint64
+	text, err := os.ReadFile("/proc/self/status")
+	require.NoError(t, err)
+	_, size, ok := strings.Cut(string(text), "\nVmSize:")
+	require.True(t, ok)
+	_, err = fmt.Sscan(size, &kib)
+	require.NoError(t, err)
+	// The address space may grow between the two readings, but not by half.
+	require.InEpsilon(t, kib*1024, measurePrivilege(true).space, 0.5)
 }

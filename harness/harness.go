@@ -1,10 +1,15 @@
-// Package harness drives complete engines through scenarios and holds every frame that came out to the truth.
+// Package harness drives complete engines through scenarios and holds every
+// frame that came out to the truth. It is one line, along which data flows in
+// one direction only:
 //
-// For each scenario it starts several engine processes one after the other, injects one fault after the other into each,
-// waits until the engine is whole again, and holds the engine's events to what the scenario expects. What takes time, above all
-// the oracle, runs when no engine plays. The verdict is the gate's.
+//	play -> record -> judge -> gate -> report
 //
-// It must not look inside the engine: it meets it through its command line, its control socket, signals and /proc.
+// Play runs an engine process, injects one fault after the other and records
+// what happened in a file beside the tape. Judge makes figures and findings of
+// that file, when no engine plays. The gate gives the verdict, and package
+// report writes it down. This package only connects them. It must not look
+// inside the engine, which it meets through its command line, its control
+// socket, signals and /proc.
 package harness
 
 import (
@@ -14,98 +19,112 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
 	"time"
 
-	"chronus/harness/floor"
 	"chronus/harness/gate"
+	"chronus/harness/play"
+	"chronus/harness/record"
 	"chronus/harness/report"
+	"chronus/harness/scenario"
 	"chronus/harness/schedule"
-	"chronus/scenarios"
 )
 
-// Config says what to verify and how.
+// Config is what to verify and how.
 type Config struct {
-	Scenarios []*scenarios.Scenario
+	Scenarios []*scenario.Scenario
 	All       bool // a scenario that cannot run here fails the verification
 	Profile   string
-	Processes int    // engine processes for each scenario; 0: what the profile says
-	Count     int    // cycles for each engine process; of crash points: passes of each; 0: what the profile says
+	Processes int    // engine processes per scenario; 0: the profile's
+	Count     int    // cycles per engine process; of failpoints: passes of each; 0: the profile's
 	Seed      uint64 // of all that is random
-	Out       string // folder for what is kept of failures; is created
+	Out       string // folder for what is kept; it is created
+	Keep      bool   // keep what clean engine processes left behind, too
 	Engine    string // folder of the engine's binaries, with those that have failpoints in failpoints/ below it
 	Floor     []string
 	Progress  Progress
 }
 
-// Progress is told how far a verification is. Its methods are called from one goroutine.
+// Progress is called as a verification proceeds, from one goroutine.
 type Progress interface {
-	// Scenario begins with a scenario of that many cycles in all; 0: not known yet.
-	Scenario(s *scenarios.Scenario, cycles int)
-	// Cycle ends one, of which ok says whether nothing was found so far.
+	// Scenario is called when a scenario begins. cycles is how many it has in
+	// all; 0: not known yet.
+	Scenario(s *scenario.Scenario, cycles int)
+	// Cycle is called when a cycle ends. ok reports whether all has gone as
+	// expected in its engine process so far.
 	Cycle(run, cycle int, ok bool)
-	// Checking begins with what runs when no engine plays.
+	// Checking is called when the part begins in which no engine plays.
 	Checking()
-	// Result ends a scenario.
+	// Result is called when a scenario ends.
 	Result(r *report.Result)
 }
 
-// UsageError is a mistake of whoever asked, not a verdict on the engine.
+// UsageError is a mistake in what was asked for, not a verdict on the engine.
 type UsageError struct{ err error }
 
 func (e *UsageError) Error() string { return e.err.Error() }
 func (e *UsageError) Unwrap() error { return e.err }
 
-// Verify runs the scenarios and judges them. What an engine does wrong is in the summary, and so is what was not run and why. An
-// error beside a summary says what ended the verification before its end: ctx, or the harness itself could not go on. An error
-// without one is a mistake of whoever asked.
+// Verify plays the scenarios and judges them. The summary holds what an engine
+// did wrong, and what was not run and why. An error beside a summary is what
+// ended the verification early: ctx, or something that the harness itself could
+// not do. An error without one is a UsageError, or concerns the folder of the
+// reports.
 func Verify(ctx context.Context, cfg Config) (*report.Summary, error) {
 	if err := cfg.ready(); err != nil {
 		return nil, &UsageError{err}
 	}
-	if err := os.RemoveAll(filepath.Join(cfg.Out, failuresDir)); err != nil { // of the verification before
-		return nil, fmt.Errorf("harness: %w", err)
+	for _, dir := range []string{failuresDir, keptDir} { // of the verification before
+		if err := os.RemoveAll(filepath.Join(cfg.Out, dir)); err != nil {
+			return nil, fmt.Errorf("harness: %w", err)
+		}
 	}
 	schedule.FreeProcs()
 	begin := time.Now()
-	sum := &report.Summary{Profile: cfg.Profile, Seed: cfg.Seed, Failures: []report.Failure{}}
+	var results []report.Result
 	var ended error
 	for _, s := range cfg.Scenarios {
-		r := report.Omitted(s.Name, Missing(s, cfg.Engine), cfg.repeat(s))
+		r := report.Omitted(s.Name, play.Missing(s, cfg.Engine), cfg.repeat(s))
 		if r.Why == "" && ended == nil {
-			began := time.Now()
-			judged, err := cfg.scenario(ctx, s)
+			decided, err := cfg.scenario(ctx, s)
 			if ended = err; err == nil {
-				r = *judged
+				r = *decided
 			}
-			r.Seconds = time.Since(began).Seconds()
-			r.PerSecond = float64(r.Cycles) / r.Seconds
 		}
 		if r.Verdict == report.NotRun && r.Why == "" {
 			r.Why = cause(ctx, ended)
 		}
 		cfg.Progress.Result(&r)
-		sum.Scenarios = append(sum.Scenarios, r)
+		results = append(results, r)
 	}
-	verdict, failures := gate.Sum(sum.Scenarios, cfg.All)
-	sum.Verdict, sum.Failures = verdict, append(sum.Failures, failures...)
+	sum := summarize(results, cfg.All, cfg.Profile, cfg.Seed, time.Since(begin))
 	if ended != nil {
 		sum.Why = cause(ctx, ended)
-		sum.Verdict = verdict.Worse(report.NoVerdict)
+		sum.Verdict = sum.Verdict.Worse(report.NoVerdict)
 	}
-	sum.Seconds = time.Since(begin).Seconds()
 	return sum, ended
 }
 
-// cause is why a verification ended before its end.
+// Meta describes the verification, which begins now.
+func (cfg *Config) Meta() report.Meta {
+	return report.NewMeta(play.BuildOf(filepath.Join(cfg.Engine, "chronus")), play.ThisMachine(), cfg.Profile, cfg.Seed)
+}
+
+// summarize makes verdict.json of the scenarios' results.
+func summarize(results []report.Result, all bool, profile string, seed uint64, took time.Duration) *report.Summary {
+	verdict, failures := gate.Sum(results, all)
+	return &report.Summary{
+		Verdict: verdict, Profile: profile, Seed: seed, Seconds: took.Seconds(), Scenarios: results,
+		Failures: append([]report.Failure{}, failures...), // [] and not null in JSON
+	}
+}
+
+// cause returns why a verification ended early.
 func cause(ctx context.Context, err error) string {
 	if ctx.Err() != nil {
 		return "interrupted"
 	}
 	return err.Error()
 }
-
-const failuresDir = "failures"
 
 func (cfg *Config) ready() error {
 	if len(cfg.Scenarios) == 0 {
@@ -117,16 +136,16 @@ func (cfg *Config) ready() error {
 	return nil
 }
 
-// binary is the engine that a scenario needs.
-func (cfg *Config) binary(s *scenarios.Scenario) string {
+// binary returns the engine that a scenario needs.
+func (cfg *Config) binary(s *scenario.Scenario) string {
 	if s.Crashes() {
 		return filepath.Join(cfg.Engine, "failpoints", "chronus")
 	}
 	return filepath.Join(cfg.Engine, "chronus")
 }
 
-// load is how much of a scenario is done.
-func (cfg *Config) load(s *scenarios.Scenario) scenarios.Load {
+// load returns how much of a scenario is done.
+func (cfg *Config) load(s *scenario.Scenario) scenario.Load {
 	l := s.Profile[cfg.Profile]
 	if cfg.Count > 0 {
 		l.Cycles = cfg.Count
@@ -137,8 +156,8 @@ func (cfg *Config) load(s *scenarios.Scenario) scenarios.Load {
 	return l
 }
 
-// repeat is the command that repeats a scenario as it was.
-func (cfg *Config) repeat(s *scenarios.Scenario) string {
+// repeat returns the command that repeats a scenario as it is run.
+func (cfg *Config) repeat(s *scenario.Scenario) string {
 	cmd := fmt.Sprintf("bin/chronus verify --profile %s --run '^%s$' --seed %d", cfg.Profile, s.Name, cfg.Seed)
 	if cfg.Count > 0 {
 		cmd += fmt.Sprintf(" --count %d", cfg.Count)
@@ -149,10 +168,14 @@ func (cfg *Config) repeat(s *scenarios.Scenario) string {
 	return cmd
 }
 
-// scenario runs one scenario's engine processes one after the other. What they left is checked when none plays, as many at a time as
-// there are processors, and then removed: so neither disk nor memory goes by the number of processes. They are more than planned, at
-// most twice as many, where too few victims were hit while they rendered.
-func (cfg *Config) scenario(ctx context.Context, s *scenarios.Scenario) (*report.Result, error) {
+// scenario plays a scenario's engine processes one after the other, and gives
+// the verdict on them. What they left behind is judged when none plays, as many
+// at a time as there are CPUs, and then removed, so that neither disk nor
+// memory grows with the number of processes. There are more of them than
+// planned, at most twice as many, if too few victims were hit while they
+// rendered.
+func (cfg *Config) scenario(ctx context.Context, s *scenario.Scenario) (*report.Result, error) {
+	began := time.Now()
 	load := cfg.load(s)
 	planned := load.Processes * load.Cycles
 	if s.Crashes() {
@@ -167,72 +190,69 @@ func (cfg *Config) scenario(ctx context.Context, s *scenarios.Scenario) (*report
 
 	var end time.Time
 	if load.Minutes > 0 {
-		end = time.Now().Add(time.Duration(load.Minutes * float64(time.Minute)))
+		end = began.Add(time.Duration(load.Minutes * float64(time.Minute)))
 	}
-	full := s.Profile[cfg.Profile]
-	cycles := full.Processes * full.Cycles
-	var runs []*report.Run
-	var batch []*session
 	most := 2 * load.Processes
 	if cfg.Processes > 0 {
-		most = cfg.Processes // as many as were asked for, neither fewer nor more
+		most = cfg.Processes // exactly as many as requested
 	}
+	done := judged{kept: map[int]string{}}
+	var played []string
 	for n := range most {
-		if n >= load.Processes && gate.Enough(s, cycles, runs) {
-			break
-		}
-		run := &session{
-			cfg: cfg, scenario: s, load: load, dir: filepath.Join(tmp, fmt.Sprint(n+1)), log: newEventLog(), end: end,
-			run: &report.Run{Scenario: s.Name, Run: n + 1},
-		}
-		if run.over() {
-			break
-		}
-		if err := run.play(ctx); err != nil {
-			return nil, err
-		}
-		runs, batch = append(runs, run.run), append(batch, run)
-		if len(batch) == runtime.NumCPU() {
-			if err := cfg.check(batch); err != nil {
+		if n >= load.Processes {
+			if err := cfg.judge(s, played, &done); err != nil {
 				return nil, err
 			}
-			batch = nil
+			played = nil
+			if gate.Enough(s, fullCycles(s, cfg.Profile), done.runs) {
+				break
+			}
+		}
+		if !end.IsZero() && time.Now().After(end) {
+			break
+		}
+		dir := filepath.Join(tmp, fmt.Sprint(n+1))
+		if err := cfg.play(ctx, s, n+1, dir, end); err != nil {
+			return nil, err
+		}
+		if played = append(played, dir); len(played) == runtime.NumCPU() {
+			if err := cfg.judge(s, played, &done); err != nil {
+				return nil, err
+			}
+			played = nil
 		}
 	}
-	if err := cfg.check(batch); err != nil {
+	if err := cfg.judge(s, played, &done); err != nil {
 		return nil, err
 	}
-	r := gate.Judge(s, cycles, runs, cfg.repeat(s))
-	if !end.IsZero() && r.Cycles < planned {
-		r.Reached = fmt.Sprintf("%d of %d faults in %g minutes", r.Cycles, planned, load.Minutes)
+
+	c := gate.Case{
+		Scenario: s, Cycles: fullCycles(s, cfg.Profile), Runs: done.runs, Kept: done.kept,
+		Repeat: cfg.repeat(s), Seconds: time.Since(began).Seconds(),
 	}
+	if n := done.cycles(); !end.IsZero() && n < planned {
+		c.Reached = fmt.Sprintf("%d of %d faults in %g minutes", n, planned, load.Minutes)
+	}
+	r := gate.Decide(c)
 	return &r, nil
 }
 
-// check holds what some engines left to the truth, all at the same time, keeps what failed and removes the rest.
-func (cfg *Config) check(batch []*session) error {
-	cfg.Progress.Checking()
-	var checks sync.WaitGroup
-	for _, run := range batch {
-		checks.Go(run.judge)
-	}
-	checks.Wait()
-	for _, run := range batch {
-		if err := errors.Join(run.keep(), os.RemoveAll(run.dir)); err != nil {
-			return err
-		}
-	}
-	return nil
+// fullCycles returns how many cycles a scenario has in a full run of a profile,
+// all engine processes together.
+func fullCycles(s *scenario.Scenario, profile string) int {
+	return s.Profile[profile].Processes * s.Profile[profile].Cycles
 }
 
-// startFloor starts the floor of one engine process, with a victim for each cycle.
-func (cfg *Config) startFloor(block time.Duration, cycles int) (*floor.Floor, error) {
-	f, err := floor.Start(cfg.Floor, block)
+// play runs one engine process and leaves its files and its record in a folder.
+func (cfg *Config) play(ctx context.Context, s *scenario.Scenario, run int, dir string, end time.Time) error {
+	rec, err := play.Run(ctx, play.Config{
+		Scenario: s, Load: cfg.load(s), Each: cfg.Count > 0, Profile: cfg.Profile, Seed: cfg.Seed, Run: run,
+		Repeat: cfg.repeat(s), Build: play.BuildOf(cfg.binary(s)), Machine: play.ThisMachine(),
+		Binary: cfg.binary(s), Dir: dir, Floor: cfg.Floor, End: end,
+		Cycled: func(cycle int, ok bool) { cfg.Progress.Cycle(run, cycle, ok) },
+	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := f.Hold(cycles); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
+	return rec.Write(filepath.Join(dir, record.File))
 }

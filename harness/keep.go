@@ -7,38 +7,42 @@ import (
 	"os"
 	"path/filepath"
 
-	"chronus/harness/gate"
-	"chronus/harness/target"
+	"chronus/harness/record"
 )
 
-// keep moves what a failed run left to the folder of failures. What went well is removed with the rest.
-func (s *session) keep() error {
-	if gate.Clean(s.scenario, s.run) {
-		return nil
-	}
-	to := filepath.Join(s.cfg.Out, failuresDir, fmt.Sprintf("%s-%d", s.scenario.Name, s.run.Run))
+// Folders for what is kept, below that of the reports.
+const (
+	failuresDir = "failures"
+	keptDir     = "kept"
+)
+
+// kept returns the folder of what is kept of one engine process.
+func kept(below string, rec *record.Record) string {
+	return filepath.Join(below, fmt.Sprintf("%s-%d", rec.Scenario, rec.Run))
+}
+
+// keep moves a record and the files that belong to it from one folder to
+// another.
+func keep(rec *record.Record, from, to string) error {
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return fmt.Errorf("harness: %w", err)
 	}
-	for _, name := range []string{target.TapeFile, target.WAVFile, target.LogFile, soundFile} {
-		if err := move(filepath.Join(s.dir, name), filepath.Join(to, name)); err != nil {
+	for _, name := range []string{record.File, rec.Files.Tape, rec.Files.Sound, rec.Files.Listener, rec.Files.Log} {
+		if name == "" {
+			continue
+		}
+		if err := move(filepath.Join(from, name), filepath.Join(to, name)); err != nil {
 			return fmt.Errorf("harness: %w", err)
 		}
 	}
-	s.run.Dir = to
 	return nil
 }
 
-// move renames, or copies where that crosses file systems. A file that is not there is nobody's loss.
+// move renames a file, or copies it if that crosses file systems.
 func move(from, to string) error {
-	err := os.Rename(from, to)
-	if err == nil || errors.Is(err, os.ErrNotExist) {
+	if os.Rename(from, to) == nil {
 		return nil
 	}
-	return copyFile(from, to)
-}
-
-func copyFile(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 
 	"chronus/harness/gate"
@@ -11,15 +10,15 @@ import (
 
 // compareCmd is `chronus compare`.
 type compareCmd struct {
-	Old     string `arg:"" help:"Results of the old revision: a runs.txt or its folder."`
-	New     string `arg:"" help:"Results of the new one."`
-	MinRuns int    `help:"Engine processes that each scenario must have on both sides." default:"${minRuns}" placeholder:"N"`
+	Old     string `arg:"" help:"Results of the old revision: a runs.txt or its directory." placeholder:"FILE"`
+	New     string `arg:"" help:"Results of the new revision." placeholder:"FILE"`
+	MinRuns int    `help:"Engine processes needed per scenario and side." default:"${minRuns}" placeholder:"N"`
 }
 
-// Run compares and judges.
+// Run compares the two and fails if the new revision is worse.
 func (c *compareCmd) Run(out io.Writer) error {
-	if c.MinRuns < 1 {
-		return usage(fmt.Errorf("--min-runs %d: must be 1 or more", c.MinRuns))
+	if err := least(number{"min-runs", c.MinRuns, 1}); err != nil {
+		return usage(err)
 	}
 	result, err := gate.Compare(c.Old, c.New, c.MinRuns)
 	if err != nil {

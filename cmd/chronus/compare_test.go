@@ -11,8 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sides are the committed results of benchstat's test, of six processes each; the same said twice, since of six none can be
-// called worse; and that with every detection a hundred times as long.
+// sides returns the files of three results: the ones that benchstat's test
+// uses, of six processes per scenario; the same twice over, since no change is
+// significant with six; and those with every detection a hundred times as long.
 func sides(t *testing.T) (few, old, slow string) {
 	t.Helper()
 	data, err := os.ReadFile("../../harness/report/testdata/runs.txt")

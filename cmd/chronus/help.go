@@ -7,75 +7,71 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"chronus/cmd/chronus/internal/outline"
 )
 
 const helpWidth = 80
 
-// help prints a command's help in as few lines as it takes: what `chronus run` can do is to be seen at once on a terminal
-// of 24 lines. So the variables of the environment are told of once and not with every flag.
+// help prints a command's help in as few lines as possible: everything that
+// `chronus run` can do should fit on a terminal of 24 lines. That is why
+// environment variables are mentioned once and not with every flag, as kong
+// would do.
 func help(options kong.HelpOptions, ctx *kong.Context) error {
 	node := ctx.Selected()
 	if node == nil {
 		return kong.DefaultHelpPrinter(options, ctx)
 	}
-	var rows [][2]string
-	groups := map[string]int{} // rows of the groups
-	for _, arg := range node.Positional {
-		rows = append(rows, [2]string{arg.Summary(), arg.Help})
+	c := outline.CommandOf(ctx.Model, node)
+	type row struct{ name, text, fallback string }
+	var rows []row
+	groups := map[string]int{} // the row of a group of flags, which only names them
+	for _, a := range c.Args {
+		rows = append(rows, row{a.Summary, a.Help, a.Default})
 	}
-	for _, group := range node.AllFlags(true) {
-		for _, f := range group {
-			name := "--" + f.Name
-			if f.Short != 0 {
-				name = fmt.Sprintf("-%c, %s", f.Short, name)
-			}
-			if !f.IsBool() {
-				name += "=" + strings.Trim(f.FormatPlaceHolder(), `"`)
-			}
-			if f.Group == nil {
-				rows = append(rows, [2]string{name, f.Help})
-				continue
-			}
-			// A group is one row, which names its flags.
-			row, begun := groups[f.Group.Key]
-			if !begun {
-				row = len(rows)
-				groups[f.Group.Key] = row
-				rows = append(rows, [2]string{f.Group.Key, name})
-				continue
-			}
-			rows[row][1] += ", " + name
+	for _, f := range c.Flags {
+		name := "--" + f.Name
+		if f.Short != "" {
+			name = "-" + f.Short + ", " + name
+		}
+		if f.Meta != "" {
+			name += "=" + f.Meta
+		}
+		at, begun := groups[f.Group]
+		switch {
+		case f.Group == "":
+			rows = append(rows, row{name, f.Help, f.Default})
+		case begun:
+			rows[at].text += ", " + name
+		default:
+			groups[f.Group] = len(rows)
+			rows = append(rows, row{f.Group, name, ""})
 		}
 	}
 	left := 0
 	for _, r := range rows {
-		left = max(left, len(r[0]))
+		left = max(left, len(r.name))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Usage: %s %s\n", ctx.Model.Name, node.Summary())
-	for _, line := range wrap(node.Help+" The environment sets flags too: CHRONUS_OSC_PORT=5005.", helpWidth) {
+	fmt.Fprintf(&b, "Usage: %s %s\n", ctx.Model.Name, c.Usage)
+	intro := c.Help
+	if len(c.Flags) > 1 {
+		intro += " Every flag has an environment variable, as CHRONUS_OSC_PORT for --osc-port."
+	}
+	for _, line := range outline.Wrap(intro, helpWidth) {
 		fmt.Fprintln(&b, line)
 	}
 	for _, r := range rows {
-		for i, line := range wrap(r[1], helpWidth-left-4) {
+		if r.fallback != "" {
+			r.text = fmt.Sprintf("%s (default %s)", strings.TrimSuffix(r.text, "."), r.fallback)
+		}
+		for i, line := range outline.Wrap(r.text, helpWidth-left-4) {
 			if i > 0 {
-				r[0] = ""
+				r.name = ""
 			}
-			fmt.Fprintf(&b, "  %-*s  %s\n", left, r[0], line)
+			fmt.Fprintf(&b, "  %-*s  %s\n", left, r.name, line)
 		}
 	}
 	_, err := fmt.Fprint(ctx.Stdout, b.String())
 	return err
-}
-
-// wrap breaks a text into lines of at most so many characters.
-func wrap(text string, width int) (lines []string) {
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && len(line)+1+len(word) > width {
-			lines, line = append(lines, line), ""
-		}
-		line = strings.TrimSpace(line + " " + word)
-	}
-	return append(lines, line)
 }

@@ -10,12 +10,17 @@ import (
 )
 
 const (
-	logQueue  = 1024                   // lines that may wait for a slow reader; what comes then is lost and counted
-	lastLines = 500 * time.Millisecond // for what is queued at the end
+	// logQueue is how many lines may wait for a slow reader. Further lines are
+	// dropped and counted.
+	logQueue = 1024
+	// lastLines is how long the queue may take to drain at the end.
+	lastLines = 500 * time.Millisecond
 )
 
-// newLog returns a logger, as text or as JSON, that never waits: with a stopped terminal or a full pipe behind it, lines
-// are lost and later counted in one line; with a closed one, all are. To be called at the end: the second result.
+// newLog returns a logger that writes text or JSON and never blocks, and a
+// function that flushes it, to be called once at the end. If the log is a
+// stopped terminal or a full pipe, lines are dropped, and one line later gives
+// their number; if it is closed, all lines are dropped.
 func newLog(w io.Writer, json bool, level slog.Level) (*slog.Logger, func()) {
 	options := &slog.HandlerOptions{Level: level}
 	handler := func(w io.Writer) slog.Handler {
@@ -26,18 +31,21 @@ func newLog(w io.Writer, json bool, level slog.Level) (*slog.Logger, func()) {
 	}
 	direct := slog.New(handler(w))
 	q := &logWriter{lines: make(chan []byte, logQueue), quit: make(chan struct{}), done: make(chan struct{})}
-	go q.run(w, func(n uint64) { direct.Warn("lines of the log are missing here: nobody read them", "lines", n) })
+	go q.run(w, func(n uint64) {
+		direct.Warn("log lines were dropped here because the log was not read", "lines", n)
+	})
 	return slog.New(handler(q)), q.end
 }
 
-// logWriter writes on a goroutine of its own what is written to it, a line a call.
+// logWriter passes the lines that are written to it, one per call, to a
+// goroutine that writes them.
 type logWriter struct {
 	lines      chan []byte
 	lost       atomic.Uint64
 	quit, done chan struct{}
 }
 
-// Write implements io.Writer. It neither waits nor fails.
+// Write implements io.Writer. It neither blocks nor fails.
 func (q *logWriter) Write(line []byte) (int, error) {
 	select {
 	case q.lines <- append([]byte(nil), line...):
@@ -50,7 +58,7 @@ func (q *logWriter) Write(line []byte) (int, error) {
 func (q *logWriter) run(w io.Writer, lost func(uint64)) {
 	defer close(q.done)
 	write := func(line []byte) {
-		_, _ = w.Write(line) // where would one say that the log cannot be written?
+		_, _ = w.Write(line) // a log that cannot be written has nowhere to say so
 		if n := q.lost.Swap(0); n > 0 {
 			lost(n)
 		}
@@ -72,7 +80,8 @@ func (q *logWriter) run(w io.Writer, lost func(uint64)) {
 	}
 }
 
-// end waits, not for long, until everything is written. What is logged afterwards may be lost.
+// end waits until every line is written, but no longer than lastLines. Lines
+// that are logged afterwards may be lost.
 func (q *logWriter) end() {
 	close(q.quit)
 	select {

@@ -19,7 +19,7 @@ import (
 func TestLogIsTextOrJSONFromALevelOn(t *testing.T) {
 	for _, c := range []struct {
 		flags runCmd
-		want  int // lines of the four
+		want  int // of the four lines
 	}{
 		{runCmd{Log: "text", LogLevel: "info"}, 3},
 		{runCmd{Log: "text", LogLevel: "debug"}, 4},
@@ -42,7 +42,7 @@ func TestLogIsTextOrJSONFromALevelOn(t *testing.T) {
 	}
 }
 
-// stuck is a writer that takes nothing while it is locked.
+// stuck is a writer that blocks while it is locked.
 type stuck struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -54,16 +54,16 @@ func (s *stuck) Write(b []byte) (int, error) {
 	return s.text.Write(b)
 }
 
-func TestReaderThatDoesNotReadHoldsNobodyUp(t *testing.T) {
+func TestLogThatIsNotReadBlocksNothing(t *testing.T) {
 	var dead, w stuck
 	dead.mu.Lock()
 	defer dead.mu.Unlock()
 	log, end := newLog(&dead, true, slog.LevelInfo)
 	const lines = 3 * logQueue
 	for i := range lines {
-		log.Info("line", "n", i) // returns
+		log.Info("line", "n", i) // does not block
 	}
-	end() // and so does this
+	end() // nor does this
 
 	log, end = newLog(&w, true, slog.LevelInfo)
 	w.mu.Lock()
@@ -91,7 +91,7 @@ func TestReaderThatDoesNotReadHoldsNobodyUp(t *testing.T) {
 		missing += l.Lines
 	}
 	require.NotZero(t, missing)
-	require.Equal(t, lines, seen+missing, "what is missing is counted")
+	require.Equal(t, lines, seen+missing, "dropped lines are counted")
 }
 
 func TestClosedLogIsSilent(t *testing.T) {

@@ -1,6 +1,6 @@
 //go:build !linux
 
-// Command chronus runs on Linux only.
+// Command chronus works on Linux only. On other systems it exits with an error.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 )
 
 func main() {
-	fmt.Fprintln(os.Stderr, "chronus: Linux 5.16 or newer only: it stands on memfd, pidfd, robust futexes and futex_waitv, which no other system has")
+	fmt.Fprintln(os.Stderr, "chronus: Linux 5.16 or newer is required: "+
+		"no other system has memfd, pidfd, robust futexes and futex_waitv")
 	os.Exit(2)
 }

@@ -12,16 +12,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"chronus/engine/control"
-	"chronus/scenarios"
+	"chronus/harness/scenario"
 )
 
-// example is an indented block of the README. What is to be done with it stands in a comment of HTML before it, which no reader
-// sees: run, run while it plays, or file NAME; "" is nothing.
+// example is an indented block of the README. Its mark says what to do with it,
+// in an HTML comment in front of it, which readers do not see: run, run while
+// it plays, or file NAME. Without a mark it is not run.
 type example struct {
 	line int
 	mark string
@@ -42,6 +42,9 @@ func readme(t *testing.T) (all []example) {
 		switch {
 		case marked:
 			now, mark = nil, strings.TrimSuffix(comment, " -->")
+			if mark == "end" || strings.HasPrefix(mark, "from ") {
+				mark = "" // the bounds of a generated table
+			}
 		case indented:
 			if now == nil {
 				all = append(all, example{i + 1, mark, ""})
@@ -59,7 +62,7 @@ func readme(t *testing.T) (all []example) {
 }
 
 func TestReadmeExamplesRun(t *testing.T) {
-	dir, err := os.MkdirTemp("", "chronus") // the name of a test's own folder is too long for a socket
+	dir, err := os.MkdirTemp("", "chronus") // t.TempDir is too long for a socket
 	require.NoError(t, err)
 	defer os.RemoveAll(dir)
 	require.NoError(t, os.Symlink(bin(t), filepath.Join(dir, "bin")))
@@ -99,12 +102,12 @@ func TestReadmeExamplesRun(t *testing.T) {
 	require.NotZero(t, alone)
 
 	st := h.until("every command of the README is in the log", func(st *control.Status) bool { return st.Commands >= sent })
-	require.Zero(t, st.BadPackets, "the engine has understood all of them")
+	require.Zero(t, st.BadPackets, "the engine understood all of them")
 	h.signal(unix.SIGTERM)
 	require.Equal(t, exitPass, h.end(), h.log)
 }
 
-// settings is how many commands an example sends that set something.
+// settings counts the commands of an example that set something.
 func settings(text string) (n uint64) {
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "bin/chronus send ") && !strings.Contains(line, "/engine/status") {
@@ -114,18 +117,20 @@ func settings(text string) (n uint64) {
 	return n
 }
 
-// TestReadmeNamesOnlyWhatThereIs: commands, flags, targets and scenarios, also of the examples that take too long to run.
-func TestReadmeNamesOnlyWhatThereIs(t *testing.T) {
+// TestReadmeNamesOnlyWhatExists checks the commands, flags, targets and
+// scenarios of all examples, even of those that take too long to run.
+func TestReadmeNamesOnlyWhatExists(t *testing.T) {
 	makefile, err := os.ReadFile("../../Makefile")
 	require.NoError(t, err)
 	seen := 0
 	for _, e := range readme(t) {
 		for line := range strings.Lines(e.text) {
 			line, _, _ = strings.Cut(line, "#")
+			line, _, _ = strings.Cut(line, " > ")
 			word := strings.Fields(line)
 			switch {
 			case strings.HasPrefix(line, "bin/chronus "):
-				parser, err := kong.New(new(cli), options(io.Discard, io.Discard)...)
+				parser, err := newParser(io.Discard, io.Discard)
 				require.NoError(t, err)
 				_, err = parser.Parse(word[1:])
 				require.NoError(t, err, "%s:%d: %s", readmePath, e.line, line)
@@ -140,7 +145,7 @@ func TestReadmeNamesOnlyWhatThereIs(t *testing.T) {
 
 	text, err := os.ReadFile(readmePath)
 	require.NoError(t, err)
-	all, err := scenarios.All()
+	all, err := scenario.All()
 	require.NoError(t, err)
 	names := map[string]bool{}
 	for _, s := range all {

@@ -15,11 +15,12 @@ import (
 
 // replayCmd is `chronus replay`.
 type replayCmd struct {
-	Tape string `arg:"" help:"A tape that chronus run --tape recorded."`
-	WAV  string `name:"wav" help:"Write what a listener got to a WAV file of 32-bit floats." placeholder:"FILE"`
+	Tape string `arg:"" help:"Tape that chronus run --tape recorded." placeholder:"FILE"`
+	WAV  string `name:"wav" help:"Write what was delivered to a WAV file of 32-bit floats." placeholder:"FILE"`
 }
 
-// Run renders the tape's commands again and holds every delivered block against them.
+// Run renders the tape's commands again and compares the result with every
+// delivered block.
 func (r *replayCmd) Run(out io.Writer) error {
 	t, err := tape.Open(r.Tape)
 	if err != nil {
@@ -30,7 +31,7 @@ func (r *replayCmd) Run(out io.Writer) error {
 		return r.compare(out, t)
 	}
 	if r.overwrites() {
-		return usage(fmt.Errorf("--wav %s: that is the tape", r.WAV))
+		return usage(fmt.Errorf("--wav %s: this is the tape itself", r.WAV))
 	}
 	wav, err := tape.NewExport(t, r.WAV)
 	if err != nil {
@@ -41,7 +42,7 @@ func (r *replayCmd) Run(out io.Writer) error {
 	length := time.Duration(float64(written.Frames) / float64(t.Header().Rate) * 1e9).Round(time.Millisecond)
 	fmt.Fprintf(out, "%s: %d frames (%s) at %d Hz", r.WAV, written.Frames, length, t.Header().Rate)
 	if written.Missing > 0 {
-		fmt.Fprintf(out, ", %d blocks that are not on the tape are silence", written.Missing)
+		fmt.Fprintf(out, ", with silence for %d blocks that are not on the tape", written.Missing)
 	}
 	fmt.Fprintln(out)
 	switch {
@@ -53,7 +54,7 @@ func (r *replayCmd) Run(out io.Writer) error {
 	return verdict
 }
 
-// overwrites says whether the sound file is the tape, by whatever name.
+// overwrites reports whether the sound file is the tape, under any name.
 func (r *replayCmd) overwrites() bool {
 	a, errA := os.Stat(r.Tape)
 	b, errB := os.Stat(r.WAV)
@@ -74,17 +75,18 @@ func (r *replayCmd) compare(out io.Writer, t *tape.Reader) error {
 	if err != nil && !errors.Is(err, tape.ErrUnfinished) {
 		return usage(err)
 	}
-	fmt.Fprintf(out, "%s: %d blocks of %d frames, %d commands, %d blocks lost, %d frames compared\n", r.Tape, res.Blocks, h.Frames, res.Commands, res.Lost, res.Compared)
+	fmt.Fprintf(out, "%s: %d blocks of %d frames, %d commands, %d blocks lost, %d frames compared\n",
+		r.Tape, res.Blocks, h.Frames, res.Commands, res.Lost, res.Compared)
 	if err != nil {
-		fmt.Fprintln(out, "the tape has no end: the engine was killed, its disk was full, or it still runs")
+		fmt.Fprintln(out, "the tape has no end: the engine was killed, its disk was full, or it is still running")
 	}
 	switch {
 	case res.FirstDiff != nil:
 		return fmt.Errorf("first difference: %v; %d frames differ", res.FirstDiff, res.Differing)
 	case res.Disagree > 0:
-		return fmt.Errorf("no frame that was heard differs, but the replicas disagree in %d blocks", res.Disagree)
+		return fmt.Errorf("no delivered frame differs, but the replicas disagree in %d blocks", res.Disagree)
 	case res.Gaps+res.Dups > 0:
-		return fmt.Errorf("no frame differs, but %d blocks are missing and %d repeated", res.Gaps, res.Dups)
+		return fmt.Errorf("no frame differs, but %d blocks are missing and %d are repeated", res.Gaps, res.Dups)
 	case res.Compared == 0:
 		return errors.New("nothing to compare")
 	}

@@ -13,7 +13,7 @@ import (
 	"chronus/engine/tape"
 )
 
-// record makes a tape of some blocks of the patch sine, without those left out.
+// record makes a tape of the patch sine that lacks some of its blocks.
 func record(t *testing.T, path string, blocks uint64, without ...uint64) {
 	t.Helper()
 	p, err := patch.Load("sine")
@@ -35,14 +35,14 @@ func record(t *testing.T, path string, blocks uint64, without ...uint64) {
 	require.NoError(t, w.Close())
 }
 
-func TestReplayWritesMissingBlocksAsSilenceAndSaysSo(t *testing.T) {
+func TestReplayWritesMissingBlocksAsSilenceAndReportsThem(t *testing.T) {
 	dir := t.TempDir()
 	path, wav := filepath.Join(dir, "a.tape"), filepath.Join(dir, "a.wav")
 	record(t, path, 10, 3, 4)
 	code, out, errOut := call("replay", path, "--wav", wav)
 	require.Equal(t, exitFail, code, "as without --wav")
 	require.Contains(t, errOut, "2 blocks are missing")
-	require.Contains(t, out, wav+": 2560 frames (58ms) at 44100 Hz, 2 blocks that are not on the tape are silence\n")
+	require.Contains(t, out, wav+": 2560 frames (58ms) at 44100 Hz, with silence for 2 blocks that are not on the tape\n")
 	all := sound(t, wav)
 	require.Len(t, all, 2560)
 	require.Equal(t, make([]float32, 512), all[3*256:5*256])
@@ -73,8 +73,8 @@ func TestReplayToAFileThatCannotBeWrittenIsAMistake(t *testing.T) {
 	link := filepath.Join(dir, "link.wav")
 	require.NoError(t, os.Link(path, link))
 	for wav, says := range map[string]string{
-		path:                           "that is the tape",
-		link:                           "that is the tape",
+		path:                           "this is the tape itself",
+		link:                           "this is the tape itself",
 		dir:                            "is a directory",
 		filepath.Join(dir, "no/a.wav"): "no such file",
 		"/dev/full":                    "no space left",

@@ -11,10 +11,10 @@ import (
 
 // reportCmd is `chronus report`.
 type reportCmd struct {
-	Dir string `arg:"" optional:"" help:"Folder that chronus verify wrote to." default:"results/latest"`
+	Dir string `arg:"" optional:"" help:"Directory that chronus verify wrote to." default:"results/latest" placeholder:"DIR"`
 }
 
-// Run makes report.html of the other files in the folder.
+// Run writes report.html from the other files in the directory.
 func (r *reportCmd) Run(out io.Writer) error {
 	file, err := report.WriteHTML(r.Dir)
 	if err != nil {

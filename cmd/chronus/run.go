@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"syscall"
 	"time"
@@ -21,67 +22,69 @@ import (
 
 // runCmd is `chronus run`.
 type runCmd struct {
-	Patch       string        `help:"Patch: built in (sine, voice, steps, noise, heavy) or a TOML file." default:"sine" placeholder:"FILE"`
-	Sink        string        `help:"Where the sound goes: ${sinks}." default:"auto" placeholder:"SINK"`
-	Rate        *int          `help:"Sample rate in Hz; 44100, or what the device needs." placeholder:"HZ"`
-	Frames      int           `help:"Frames a block." default:"256"`
-	Lead        int           `help:"Blocks sealed ahead; 3, or more without SCHED_FIFO." placeholder:"BLOCKS"`
+	Patch       string        `help:"Patch to play: ${patches} or a TOML file." default:"sine" placeholder:"FILE" complete:"sine,voice,steps,noise,heavy"`
+	Sink        string        `help:"Where the sound goes: ${sinks}." default:"auto" placeholder:"SINK" complete:"auto,clock,wav:,portaudio"`
+	Rate        *int          `help:"Sample rate in Hz; 44100, or the device's." placeholder:"HZ"`
+	Frames      int           `help:"Frames per block." default:"256"`
+	Lead        int           `help:"Blocks to seal ahead; 3, or more without SCHED_FIFO." placeholder:"BLOCKS"`
 	Replicas    int           `help:"Workers that render in lockstep." default:"2"`
-	Spares      int           `help:"Idle workers behind them." default:"2"`
-	OSCHost     string        `help:"Address to receive OSC at." name:"osc-host" default:"127.0.0.1"`
-	OSCPort     int           `help:"UDP port to receive OSC at; 0 takes a free one." name:"osc-port" default:"5005"`
+	Spares      int           `help:"Idle workers that stand by." default:"2"`
+	OSCHost     string        `help:"Address to receive OSC on." name:"osc-host" default:"127.0.0.1"`
+	OSCPort     int           `help:"UDP port to receive OSC on; 0 picks a free one." name:"osc-port" default:"5005"`
 	Control     string        `help:"Path of the control socket." placeholder:"PATH"`
-	Latency     time.Duration `help:"Latency to ask the device for; four blocks, or its least." placeholder:"D" group:"on a device"`
+	Latency     time.Duration `help:"Latency to ask the device for; four blocks by default." placeholder:"D" group:"on a device"`
 	Channels    int           `help:"Channels to open the device with; 2 by default." placeholder:"N" group:"on a device"`
 	ChannelMap  string        `help:"Channels of the device to play on, as in 3,4." placeholder:"3,4" group:"on a device"`
 	Name        string        `help:"Name in the mixer of the sound server." default:"chronus" group:"on a device"`
-	PulseServer string        `help:"Sound server, as in PULSE_SERVER." placeholder:"ADDR" group:"on a device"`
+	PulseServer string        `help:"PulseAudio server to play on, as in PULSE_SERVER." placeholder:"ADDR" group:"on a device"`
 	Tape        string        `help:"Record the session to a file." placeholder:"FILE"`
-	IdlePhrase  bool          `help:"Play a few notes while nobody sends commands." name:"idle-phrase"`
-	Duration    time.Duration `help:"Stop after this time." placeholder:"D"`
-	Log         string        `help:"Log as text or json." enum:"text,json" default:"text"`
-	LogLevel    string        `help:"Least to log: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
-	Verbose     bool          `help:"Log every detail: --log-level=debug."`
-	SystemdUnit bool          `help:"Print a systemd unit for these flags and exit."`
+	IdlePhrase  bool          `help:"Play a few notes while no commands arrive." name:"idle-phrase"`
+	Duration    time.Duration `help:"Stop after this time, as 90s." placeholder:"D"`
+	Log         string        `help:"Log format: text or json." enum:"text,json" default:"text"`
+	LogLevel    string        `help:"Lowest level to log: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
+	Verbose     bool          `help:"Log every detail, as --log-level=debug does."`
+	SystemdUnit bool          `help:"Print a systemd unit with these flags and exit."`
 }
 
-// Help is what run --help says besides the flags.
+// Help is the manual page's text besides the flags.
 func (*runCmd) Help() string {
-	return `SIGINT (Ctrl-C) and SIGTERM fade the sound out and end the engine with exit code 0, also while it starts; a second one
-does not wait for the fade or a slow disk, and the exit code is 1. SIGINT is left ignored where it was ignored from the start.
-The engine plays on when its terminal is closed (SIGHUP) or nobody reads its log. Exit codes: 0 stopped as asked, 1 it failed,
-2 a mistake in flags or files.`
+	return `SIGINT (Ctrl-C) and SIGTERM fade the sound out and end the engine
+with exit code 0, even while it is starting. A second one waits neither for the
+fade nor for a slow disk, and the exit code is 1. If SIGINT was ignored from the
+start, it stays ignored. The engine plays on when its terminal is closed
+(SIGHUP) and when its log is not read.`
 }
 
 // plainName is what every sound server takes as a name, and no configuration of
 // one as anything else.
 var plainName = regexp.MustCompile(`^[\pL\pN _.-]{1,60}$`)
 
-// config turns flags into a configuration: what is 0 on the command line is 0, not "unset".
+// config turns flags into a configuration. A 0 on the command line means 0,
+// where a 0 in the configuration would mean the default.
 func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
-	rate := 0 // whatever the device needs
+	rate := 1
 	if r.Rate != nil {
-		if rate = *r.Rate; rate < 1 {
-			return engine.Config{}, fmt.Errorf("--rate %d: must be 1 or more", rate)
-		}
+		rate = *r.Rate
 	}
-	for name, v := range map[string]int{"frames": r.Frames, "replicas": r.Replicas} {
-		if v < 1 {
-			return engine.Config{}, fmt.Errorf("--%s %d: must be 1 or more", name, v)
-		}
+	err := least(
+		number{"rate", rate, 1}, number{"frames", r.Frames, 1}, number{"replicas", r.Replicas, 1},
+		number{"lead", r.Lead, 0}, number{"spares", r.Spares, 0},
+		number{"channels", r.Channels, 0},
+	)
+	if r.Rate == nil {
+		rate = 0 // whatever the device needs
 	}
-	for name, v := range map[string]int{"lead": r.Lead, "spares": r.Spares, "channels": r.Channels} {
-		if v < 0 {
-			return engine.Config{}, fmt.Errorf("--%s %d: must not be negative", name, v)
-		}
+	if err != nil {
+		return engine.Config{}, err
 	}
 	if r.OSCPort < 0 || r.OSCPort > 65535 {
 		return engine.Config{}, fmt.Errorf("--osc-port %d: must be 0 to 65535", r.OSCPort)
 	}
-	for name, v := range map[string]time.Duration{"duration": r.Duration, "latency": r.Latency} {
-		if v < 0 {
-			return engine.Config{}, fmt.Errorf("--%s %s: must not be negative", name, v)
-		}
+	if r.Duration < 0 {
+		return engine.Config{}, fmt.Errorf("--duration %s: must not be negative", r.Duration)
+	}
+	if r.Latency < 0 {
+		return engine.Config{}, fmt.Errorf("--latency %s: must not be negative", r.Latency)
 	}
 	places, err := sink.ParseMap(r.ChannelMap)
 	if err != nil {
@@ -91,10 +94,12 @@ func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
 		return engine.Config{}, fmt.Errorf("--name %q: want up to 60 letters, digits, spaces and _ . -", r.Name)
 	}
 	c := engine.Config{
-		Patch: r.Patch, Sink: r.Sink, Rate: rate, Frames: r.Frames, Lead: r.Lead, Replicas: r.Replicas, Spares: r.Spares,
-		OSCHost: r.OSCHost, OSCPort: r.OSCPort, Control: r.Control, Tape: r.Tape, Bin: runBin, Log: log,
-		PulseServer: r.PulseServer, Verbose: r.Verbose,
-		IdlePhrase: r.IdlePhrase, Latency: r.Latency, Channels: r.Channels, ChannelMap: places, Name: r.Name,
+		Patch: r.Patch, Sink: r.Sink, Rate: rate, Frames: r.Frames,
+		Lead: r.Lead, Replicas: r.Replicas, Spares: r.Spares,
+		OSCHost: r.OSCHost, OSCPort: r.OSCPort, Control: r.Control, PulseServer: r.PulseServer,
+		Tape: r.Tape, IdlePhrase: r.IdlePhrase,
+		Latency: r.Latency, Channels: r.Channels, ChannelMap: places, Name: r.Name,
+		Bin: runBin, Log: log, Verbose: r.Verbose,
 	}
 	if c.Spares == 0 {
 		c.Spares = -1
@@ -105,13 +110,25 @@ func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
 	return c, nil
 }
 
-// terminal are the signals of a terminal, or of a pipe, that is gone or does not want to be written to.
+// terminal are the signals of a terminal or a pipe that is gone or refuses to
+// be written to.
 var terminal = []os.Signal{syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGTTOU}
 
-// runBin is where the worker and the player are looked for; empty: beside this program. Tests have them elsewhere.
+// runBin is the directory of the engine's other executables. If it is empty,
+// which only tests change, they are beside this one.
 var runBin string
 
-// logger is what the flags ask for, and what ends it.
+// binDir returns the directory of the engine's other executables.
+func binDir() (string, error) {
+	if runBin != "" {
+		return runBin, nil
+	}
+	self, err := os.Executable()
+	return filepath.Dir(self), err
+}
+
+// logger returns the logger that the flags ask for, and the function that
+// flushes it.
 func (r *runCmd) logger(w io.Writer) (*slog.Logger, func()) {
 	level := slog.LevelInfo
 	_ = level.UnmarshalText([]byte(r.LogLevel)) // kong has checked it
@@ -121,11 +138,14 @@ func (r *runCmd) logger(w io.Writer) (*slog.Logger, func()) {
 	return newLog(w, r.Log == "json", level)
 }
 
-// Run runs the engine until a signal, its duration's end or a fault that nothing helps against.
+// Run runs the engine until a signal, the end of its duration or a fault that
+// it cannot recover from.
 //
-// SIGINT and SIGTERM end it, also while it starts: the sound fades out and the exit code is 0. A second one does not wait for
-// anything. SIGINT is left ignored where it was ignored from the start, as in a script's background job. It plays on like a daemon
-// when its terminal or whoever read its log has gone.
+// SIGINT and SIGTERM end it, even while it is starting: the sound fades out and
+// the exit code is 0. A second one ends it without waiting for anything. SIGINT
+// stays ignored if it was ignored from the start, as in a script's background
+// job. The engine plays on, as a daemon would, when its terminal or the reader
+// of its log is gone.
 func (r *runCmd) Run(ctx *kong.Context, out io.Writer, errOut logTo) error {
 	if r.SystemdUnit {
 		if _, err := r.config(nil); err != nil {
@@ -172,16 +192,18 @@ func (r *runCmd) once(cfg engine.Config, log *slog.Logger, signals <-chan os.Sig
 	case <-stopped:
 	case <-signals:
 		e.Abort()
-		log.Error("stopped at once by a second signal: nothing was waited for", "role", "host", "pid", os.Getpid())
+		log.Error("stopped at once by a second signal, without waiting for the fade",
+			"role", "host", "pid", os.Getpid())
 		return &exitError{code: exitFail}
 	}
 	st := e.Status()
-	log.Info("stopped", "role", "host", "pid", os.Getpid(), "blocks", st.Block, "failovers", st.Failovers, "restarts", st.Restarts,
-		"lost_frames", st.LostFrames, "xruns", st.Xruns, "commands", st.Commands, "bad_packets", st.BadPackets)
+	log.Info("stopped", "role", "host", "pid", os.Getpid(),
+		"blocks", st.Block, "failovers", st.Failovers, "restarts", st.Restarts, "lost_frames", st.LostFrames,
+		"xruns", st.Xruns, "commands", st.Commands, "bad_packets", st.BadPackets)
 	return err
 }
 
-// ending are the signals that end the engine.
+// ending returns the signals that end the engine.
 func ending() []os.Signal {
 	if signal.Ignored(syscall.SIGINT) {
 		return []os.Signal{syscall.SIGTERM}
@@ -189,7 +211,8 @@ func ending() []os.Signal {
 	return []os.Signal{syscall.SIGINT, syscall.SIGTERM}
 }
 
-// play starts the engine and returns when it is to be stopped: with an error if it must be.
+// play starts the engine and returns when it is to be stopped, with an error if
+// the engine has failed.
 func (r *runCmd) play(e *engine.Engine, log *slog.Logger, signals <-chan os.Signal) error {
 	started := make(chan error, 1)
 	go func() { started <- e.Start() }()
@@ -201,7 +224,8 @@ func (r *runCmd) play(e *engine.Engine, log *slog.Logger, signals <-chan os.Sign
 				return err
 			}
 			st := e.Status()
-			log.Info("playing", "role", "host", "pid", os.Getpid(), "patch", st.Patch, "sink", st.Sink, "lead", st.Lead, "sched", st.Player.Sched, "osc", st.OSC)
+			log.Info("playing", "role", "host", "pid", os.Getpid(),
+				"patch", st.Patch, "sink", st.Sink, "lead", st.Lead, "sched", st.Player.Sched, "osc", st.OSC)
 			if r.Duration > 0 {
 				over = time.After(r.Duration)
 			}
@@ -210,7 +234,7 @@ func (r *runCmd) play(e *engine.Engine, log *slog.Logger, signals <-chan os.Sign
 		case <-signals:
 			return nil
 		case <-e.StopRequested():
-			log.Info("told to stop by OSC", "role", "host", "pid", os.Getpid())
+			log.Info("stopping: /engine/stop was received", "role", "host", "pid", os.Getpid())
 			return nil
 		case err := <-e.Failed():
 			return err

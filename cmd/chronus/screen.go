@@ -12,13 +12,10 @@ import (
 	"chronus/engine/control"
 )
 
-// writeStatus is a status for people.
+// writeStatus writes a status for people to read.
 func writeStatus(w io.Writer, st *control.Status) {
-	fmt.Fprintf(w, "%s  %s to %s  %d Hz, %d frames a block, %s  block %d  %s\n", st.State, st.Patch, st.Sink, st.Rate, st.Frames,
-		channels(st.Channels), st.Block, clock(st))
-	if st.Error != "" {
-		fmt.Fprintln(w, "error     "+st.Error)
-	}
+	fmt.Fprintf(w, "%s  %s to %s  %d Hz, %d frames per block, %s  block %d  %s\n",
+		st.State, st.Patch, st.Sink, st.Rate, st.Frames, channels(st.Channels), st.Block, clock(st))
 	fmt.Fprintln(w)
 	writeProcesses(w, st)
 	fmt.Fprintln(w)
@@ -68,19 +65,23 @@ func writeDevice(w io.Writer, st *control.Status) {
 	fmt.Fprintf(w, "device    %s, %s\n", name, short(d.LatencyNS))
 }
 
-// clock is how much sound was handed out.
+// clock returns the duration of the sound that has been delivered.
 func clock(st *control.Status) string {
 	if st.Rate < 1 {
 		return "0s"
 	}
-	return (time.Duration(float64(st.Block)*float64(st.Frames)/float64(st.Rate)*1e3) * time.Millisecond).String()
+	seconds := float64(st.Block) * float64(st.Frames) / float64(st.Rate)
+	return (time.Duration(seconds*1e3) * time.Millisecond).String()
 }
 
 func writeProcesses(w io.Writer, st *control.Status) {
 	rows := [][]string{
 		{"role", "slot", "pid", "age", "generation", "state", "block", "cpu", "memory"},
 		{"host", "", fmt.Sprint(st.PID), age(st.UptimeNS), "", "", "", "", ""},
-		{"player", "", fmt.Sprint(st.Player.PID), age(st.Player.AgeNS), fmt.Sprint(st.Player.Generation), st.Player.Sched, fmt.Sprint(st.Block), "", memory(st.Player.RSS)},
+		{
+			"player", "", fmt.Sprint(st.Player.PID), age(st.Player.AgeNS), fmt.Sprint(st.Player.Generation),
+			st.Player.Sched, fmt.Sprint(st.Block), "", memory(st.Player.RSS),
+		},
 	}
 	for _, k := range st.Workers {
 		cpu := "any"
@@ -88,10 +89,11 @@ func writeProcesses(w io.Writer, st *control.Status) {
 			cpu = fmt.Sprint(k.CPU)
 		}
 		rows = append(rows, []string{
-			k.Role, fmt.Sprint(k.Slot), fmt.Sprint(k.PID), age(k.AgeNS), fmt.Sprint(k.Generation), k.State, fmt.Sprint(k.Block), cpu, memory(k.RSS),
+			k.Role, fmt.Sprint(k.Slot), fmt.Sprint(k.PID), age(k.AgeNS), fmt.Sprint(k.Generation),
+			k.State, fmt.Sprint(k.Block), cpu, memory(k.RSS),
 		})
 	}
-	left := []bool{0: true, 5: true, 8: false} // all others are numbers
+	left := []bool{0: true, 5: true, 8: false} // the others are numbers
 	width := make([]int, len(left))
 	for _, r := range rows {
 		for i, cell := range r {
@@ -122,7 +124,7 @@ const (
 
 func writeLevels(w io.Writer, l *control.Levels) {
 	if l == nil {
-		fmt.Fprintln(w, "level     nothing plays")
+		fmt.Fprintln(w, "level     nothing is playing")
 		return
 	}
 	for _, row := range []struct {
@@ -136,11 +138,12 @@ func writeLevels(w io.Writer, l *control.Levels) {
 		fmt.Fprintf(w, "%-8s  %-11s  %s\n", row.name, value, bar(row.db))
 	}
 	if l.NotFinite > 0 {
-		fmt.Fprintf(w, "warning   %d samples of the last second are no number or infinite\n", l.NotFinite)
+		fmt.Fprintf(w, "warning   %d samples of the last second are NaN or infinite\n", l.NotFinite)
 	}
 }
 
-// bar is a level between barFloor and full scale; above it, the bar ends in an exclamation mark.
+// bar draws a level between barFloor and full scale. The bar of a level above
+// full scale ends in an exclamation mark.
 func bar(db float64) string {
 	n := int(math.Round((db - barFloor) / -barFloor * barCells))
 	n = min(max(n, 0), barCells)
@@ -157,7 +160,8 @@ func writeFailover(w io.Writer, f *control.Failover) {
 	}
 	var parts []string
 	if f.TNS != 0 {
-		parts = append(parts, fmt.Sprintf("block %d, slot %d to %d, in %s", f.Block, f.FromSlot, f.Slot, short(f.SwitchNS)))
+		parts = append(parts, fmt.Sprintf("block %d, slot %d to %d, in %s",
+			f.Block, f.FromSlot, f.Slot, short(f.SwitchNS)))
 	}
 	if f.PromoteNS != 0 {
 		parts = append(parts, "spare up in "+short(f.PromoteNS))
@@ -171,7 +175,7 @@ func writeFailover(w io.Writer, f *control.Failover) {
 	fmt.Fprintln(w, "the last  "+strings.Join(parts, "; "))
 }
 
-// short is a time with a unit that suits it.
+// short formats a time in ns with a fitting unit.
 func short(ns int64) string {
 	switch {
 	case ns == 0:
@@ -184,7 +188,7 @@ func short(ns int64) string {
 	return fmt.Sprintf("%.2f s", float64(ns)/1e9)
 }
 
-// age is a time in at most six characters.
+// age formats a time in ns with at most six characters.
 func age(ns int64) string {
 	switch d := time.Duration(ns); {
 	case d < time.Minute:

@@ -20,20 +20,30 @@ import (
 
 // sendCmd is `chronus send`.
 type sendCmd struct {
-	OSCHost string        `help:"Where the engine receives OSC." name:"osc-host" default:"127.0.0.1"`
-	OSCPort int           `help:"UDP port it receives OSC at." name:"osc-port" default:"5005"`
-	At      time.Duration `help:"Let it take effect so long from now, on the exact frame." placeholder:"D"`
-	Address string        `arg:"" help:"OSC address, as /mod/sine1/freq, /gate/adsr1 or /engine/status."`
-	Args    []string      `arg:"" optional:"" help:"440 is an int32, 440.0 a float32, true and false are truth values, all else is text. i:, h:, f:, d: and s: ask for int32, int64, float32, float64 and text."`
+	OSCHost string        `help:"Address that the engine receives OSC on." name:"osc-host" default:"127.0.0.1"`
+	OSCPort int           `help:"UDP port that it receives OSC on." name:"osc-port" default:"5005"`
+	At      time.Duration `help:"Take effect this long from now, on the exact frame." placeholder:"D"`
+	Address string        `arg:"" help:"OSC address, as /mod/sine1/freq, /gate/adsr1 or /engine/status." complete:"/engine/status,/engine/stop,/engine/freq,/engine/gain"`
+	Args    []string      `arg:"" optional:"" help:"440 is an int32, 440.0 a float32, true and false are booleans, anything else is text. The prefixes i:, h:, f:, d: and s: make it an int32, int64, float32, float64 or text."`
+}
+
+// Help is the manual page's text besides the flags.
+func (*sendCmd) Help() string {
+	return `/engine/status prints the engine's answer. Otherwise nothing is
+printed: over UDP a message that arrives is not acknowledged, but the exit code
+is 1 if nothing listens on the port.`
 }
 
 const (
-	// answerLimit is how long /engine/status is waited for, refusedLimit how long the news that nobody listens.
-	answerLimit  = time.Second
+	// answerLimit is how long to wait for the answer to /engine/status.
+	answerLimit = time.Second
+	// refusedLimit is how long to wait for the kernel's report that nothing
+	// listens on the port.
 	refusedLimit = 50 * time.Millisecond
 )
 
-// Run sends one message. UDP says nothing of what arrives; that nobody listens at all it does, on most machines.
+// Run sends one message. UDP does not report what arrives, but most machines
+// report a port on which nothing listens.
 func (s *sendCmd) Run(out io.Writer) error {
 	if s.OSCPort < 1 || s.OSCPort > 65535 {
 		return usage(fmt.Errorf("--osc-port %d: must be 1 to 65535", s.OSCPort))
@@ -77,7 +87,7 @@ func (s *sendCmd) Run(out io.Writer) error {
 func printAnswer(out io.Writer, values []any) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for i, v := range values {
-		name := "?" // of a later version
+		name := "?" // an engine of a later version may send more
 		if i < len(engine.OSCStatus) {
 			name = engine.OSCStatus[i]
 		}
@@ -86,7 +96,8 @@ func printAnswer(out io.Writer, values []any) error {
 	return w.Flush()
 }
 
-// oscArg reads an argument by its look, or as its prefix says.
+// oscArg parses an argument: by its prefix if it has one, otherwise by its
+// form.
 func oscArg(text string) (any, error) {
 	if kind, rest, ok := strings.Cut(text, ":"); ok && len(kind) == 1 && strings.Contains("ihfdsn", kind) {
 		v, err := typedArg(kind, rest)
@@ -124,7 +135,7 @@ func typedArg(kind, text string) (any, error) {
 		v, err := finite(text, 64)
 		return v, numError(err, "a finite float64")
 	}
-	// A number by its look.
+	// "n": a number, whose form determines its type.
 	if v, err := strconv.ParseInt(text, 10, 64); err == nil && v >= math.MinInt32 && v <= math.MaxInt32 {
 		return int32(v), nil
 	} else if err == nil {
@@ -152,7 +163,8 @@ func numError(err error, want string) error {
 	return fmt.Errorf("want %s", want)
 }
 
-// markNegative lets a negative number be an argument of send, where kong would see a flag: it gets a prefix that means a number.
+// markNegative makes negative numbers usable as arguments of send, where kong
+// would take them for flags, by putting the prefix n: in front of them.
 func markNegative(args []string) []string {
 	if len(args) == 0 || args[0] != "send" {
 		return args

@@ -22,15 +22,16 @@ import (
 // statusCmd is `chronus status`.
 type statusCmd struct {
 	Control  string        `help:"Path of the engine's control socket." placeholder:"PATH"`
-	JSON     bool          `help:"One JSON object."`
-	Watch    bool          `help:"Go on until Ctrl-C, through restarts of the engine."`
-	Interval time.Duration `help:"How often, with --watch." default:"1s"`
+	JSON     bool          `help:"Print one JSON object per line."`
+	Watch    bool          `help:"Repeat until Ctrl-C, across restarts of the engine."`
+	Interval time.Duration `help:"Time between updates with --watch." default:"1s"`
 }
 
-// answerWithin is how long an engine may take to answer: one that is stopped never does.
+// answerWithin is how long an engine may take to answer. One that is stopped
+// (SIGSTOP) never does.
 const answerWithin = 5 * time.Second
 
-// Run asks a running engine and prints what it says.
+// Run prints the status of a running engine.
 func (s *statusCmd) Run(out io.Writer) error {
 	path := s.Control
 	if path == "" {
@@ -80,7 +81,8 @@ func (s *statusCmd) text(st *control.Status) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// watch shows the status again and again until ctx ends. An engine that is gone may come back.
+// watch shows the status every interval until ctx ends. If there is no engine
+// it waits for one.
 func (s *statusCmd) watch(ctx context.Context, client *control.Client, out io.Writer) error {
 	show := func(text []byte) error { _, err := out.Write(text); return err }
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) && !s.JSON {
@@ -121,14 +123,15 @@ func (s *statusCmd) watch(ctx context.Context, client *control.Client, out io.Wr
 	}
 }
 
-// screen is a terminal that a status is shown on in place.
+// screen is a terminal on which one status overwrites the one before.
 type screen struct{ *os.File }
 
-func (s screen) begin() { fmt.Fprint(s, "\x1b[?25l\x1b[2J") } // no cursor
+func (s screen) begin() { fmt.Fprint(s, "\x1b[?25l\x1b[2J") } // hides the cursor
 
 func (s screen) end() { fmt.Fprint(s, "\x1b[?25h") }
 
-// show draws over what is there, clipped to the terminal: what does not fit would scroll.
+// show overwrites what is on the screen. It clips the text to the terminal's
+// size, since anything more would scroll.
 func (s screen) show(text []byte) error {
 	width, height, err := term.GetSize(int(s.Fd()))
 	if err != nil || width < 1 || height < 2 {
@@ -151,7 +154,7 @@ func clip(text []byte, width, height int) []byte {
 	return []byte(strings.Join(lines, "\n") + "\n")
 }
 
-// paint puts a little colour into a status for a terminal, none where NO_COLOR is set (no-color.org).
+// paint colors a status for a terminal, unless NO_COLOR is set (no-color.org).
 func paint(text []byte) []byte {
 	if os.Getenv("NO_COLOR") != "" {
 		return text

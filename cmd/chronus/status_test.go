@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"chronus/engine/control"
 )
@@ -35,10 +36,10 @@ func shown() *control.Status {
 	}
 }
 
-func TestStatusForPeople(t *testing.T) {
+func TestStatusScreen(t *testing.T) {
 	var b bytes.Buffer
 	writeStatus(&b, shown())
-	require.Equal(t, `playing  sine to clock  44100 Hz, 256 frames a block, mono  block 123456  11m56.66s
+	require.Equal(t, `playing  sine to clock  44100 Hz, 256 frames per block, mono  block 123456  11m56.66s
 
 role     slot    pid     age  generation  state       block  cpu   memory
 host           24600  11m57s
@@ -58,10 +59,34 @@ output    xruns 1 (21.4 ms, 0 heard)  limited frames 0  drift 37.5 ppm  allocati
 `, b.String())
 }
 
-func TestStatusOfAnEngineThatHasNothingToTellYet(t *testing.T) {
+func TestStatusOfAPlayingEngineIsPlausible(t *testing.T) {
+	h := play(t, nil)
+	code, out, errOut := call("status", "--json", "--control", h.socket())
+	require.Equal(t, exitPass, code, errOut)
+	var st control.Status
+	require.NoError(t, json.Unmarshal([]byte(out), &st))
+	require.Equal(t, "wav:"+h.wav(), st.Sink)
+	require.NotNil(t, st.Levels)
+	require.InDelta(t, -6.02, st.Levels.PeakDBFS, 0.02, "the sine has an amplitude of 0.5")
+	require.InDelta(t, -9.03, st.Levels.RMSDBFS, 0.2)
+	require.NotNil(t, st.Callback)
+	require.Positive(t, st.Callback.P50NS)
+	require.Positive(t, st.Player.AgeNS)
+	require.Positive(t, st.Player.RSS)
+	require.NotEmpty(t, st.Workers)
+	for _, w := range st.Workers {
+		require.Positive(t, w.AgeNS)
+		require.Positive(t, w.RSS)
+	}
+	require.EqualValues(t, 24*256*int64(time.Second)/44100, st.LatencyNS)
+	h.signal(unix.SIGTERM)
+	require.Equal(t, exitPass, h.end(), h.log)
+}
+
+func TestStatusScreenOfAnEngineThatIsStarting(t *testing.T) {
 	var b bytes.Buffer
 	writeStatus(&b, &control.Status{State: control.StateStarting})
-	require.Contains(t, b.String(), "nothing plays")
+	require.Contains(t, b.String(), "nothing is playing")
 	require.NotContains(t, b.String(), "the last")
 	require.NotContains(t, b.String(), "NaN")
 }
@@ -97,80 +122,71 @@ func TestScreenIsClippedToTheTerminal(t *testing.T) {
 	require.Equal(t, "abc\n", string(clip([]byte("abc\n"), 80, 24)))
 }
 
-// text is what a watch has written so far.
-type text struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (o *text) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(b)
-}
-
-func (o *text) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
-func TestWatchGoesOnThroughARestartOfTheEngine(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "c.sock")
-	serve := func() (stop func()) {
-		s, err := control.Listen(path)
-		require.NoError(t, err)
-		var done sync.WaitGroup
-		done.Go(func() { _ = s.Serve(func() control.Status { return *shown() }, new(control.Hub)) })
-		return func() {
-			require.NoError(t, s.Close())
-			done.Wait()
-		}
-	}
-	var out text
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
-	watch := statusCmd{Control: path, Watch: true, Interval: time.Millisecond}
-	go func() { ended <- watch.watch(ctx, control.NewClient(path), &out) }()
-	sees := func(what string, more int) {
-		before := strings.Count(out.String(), what)
-		require.Eventually(t, func() bool { return strings.Count(out.String(), what) >= before+more }, 30*time.Second, time.Millisecond, what)
-	}
-	sees("no engine at "+path+", waiting\n", 2)
-	for range 2 {
-		stop := serve()
-		sees("playing  sine to clock", 2)
-		stop()
-		sees("no engine at "+path+", waiting\n", 2)
-	}
-	cancel()
-	require.NoError(t, <-ended, "Ctrl-C is how it ends")
-	require.NotContains(t, out.String(), "\x1b", "this is no terminal")
-}
-
-func TestWatchAsJSONIsOneObjectALine(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "c.sock")
+// serve answers for an engine at a control socket until stop is called.
+func serve(t *testing.T, path string) (stop func()) {
+	t.Helper()
 	s, err := control.Listen(path)
 	require.NoError(t, err)
 	var done sync.WaitGroup
 	done.Go(func() { _ = s.Serve(func() control.Status { return *shown() }, new(control.Hub)) })
-	var out text
+	return func() {
+		require.NoError(t, s.Close())
+		done.Wait()
+	}
+}
+
+// watching starts a watch and returns what it has written so far, and a
+// function that ends it.
+func watching(t *testing.T, path string, json bool) (out *logBuffer, end func()) {
+	out = new(logBuffer)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
-	watch := statusCmd{JSON: true, Watch: true, Interval: time.Millisecond}
-	go func() { ended <- watch.watch(ctx, control.NewClient(path), &out) }()
-	require.Eventually(t, func() bool { return strings.Count(out.String(), "\n") > 3 }, 30*time.Second, time.Millisecond)
-	require.NoError(t, s.Close())
-	done.Wait()
-	require.Eventually(t, func() bool { return strings.Contains(out.String(), "waiting") }, 30*time.Second, time.Millisecond)
-	cancel()
-	require.NoError(t, <-ended)
+	watch := statusCmd{JSON: json, Watch: true, Interval: time.Millisecond}
+	go func() { ended <- watch.watch(ctx, control.NewClient(path), out) }()
+	return out, func() {
+		cancel()
+		require.NoError(t, <-ended, "Ctrl-C is how it ends")
+	}
+}
+
+func TestWatchContinuesAcrossRestartsOfTheEngine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.sock")
+	out, end := watching(t, path, false)
+	sees := func(what string, more int) {
+		before := strings.Count(out.String(), what)
+		require.Eventually(t, func() bool {
+			return strings.Count(out.String(), what) >= before+more
+		}, patience, time.Millisecond, what)
+	}
+	sees("no engine at "+path+", waiting\n", 2)
+	for range 2 {
+		stop := serve(t, path)
+		sees("playing  sine to clock", 2)
+		stop()
+		sees("no engine at "+path+", waiting\n", 2)
+	}
+	end()
+	require.NotContains(t, out.String(), "\x1b", "it is not a terminal")
+}
+
+func TestWatchAsJSONIsOneObjectPerLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.sock")
+	stop := serve(t, path)
+	out, end := watching(t, path, true)
+	require.Eventually(t, func() bool {
+		return strings.Count(out.String(), "\n") > 3
+	}, patience, time.Millisecond)
+	stop()
+	require.Eventually(t, func() bool {
+		return strings.Contains(out.String(), "waiting")
+	}, patience, time.Millisecond)
+	end()
 	for _, l := range strings.Split(strings.TrimSpace(out.String()), "\n") {
 		require.True(t, json.Valid([]byte(l)), l)
 	}
 }
 
-func TestWatchEndsWhenNobodyReads(t *testing.T) {
+func TestWatchEndsWhenItsReaderIsGone(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	require.NoError(t, r.Close())

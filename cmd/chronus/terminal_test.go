@@ -3,14 +3,9 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -18,71 +13,62 @@ import (
 	"chronus/engine/control"
 )
 
-// TestLogThatCannotBeWrittenDoesNotEndTheMusic runs the command as a process of its own, on what is left of a terminal.
-func TestLogThatCannotBeWrittenDoesNotEndTheMusic(t *testing.T) {
-	for name, stderr := range map[string]func(*testing.T) *os.File{
-		"a pipe whose reader is gone": func(t *testing.T) *os.File {
-			r, w, err := os.Pipe()
-			require.NoError(t, err)
-			require.NoError(t, r.Close())
-			return w
-		},
-		"a full pipe that nobody reads": func(t *testing.T) *os.File {
-			var fds [2]int
-			require.NoError(t, unix.Pipe2(fds[:], unix.O_CLOEXEC))
-			t.Cleanup(func() { _ = unix.Close(fds[0]) })
-			require.NoError(t, unix.SetNonblock(fds[1], true))
-			for {
-				_, err := unix.Write(fds[1], make([]byte, 4096))
-				if errors.Is(err, unix.EAGAIN) {
-					break
-				}
-				require.NoError(t, err)
-			}
-			require.NoError(t, unix.SetNonblock(fds[1], false)) // the engine's writes wait for ever
-			return os.NewFile(uintptr(fds[1]), "full pipe")
-		},
+// pipe returns a pipe with room for some bytes, or all of its 4096 if room is
+// negative.
+func pipe(t *testing.T, room int) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_ = r.Close()
+		_ = w.Close()
+	})
+	const size = 4096
+	_, err = unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, size)
+	require.NoError(t, err)
+	if room >= 0 {
+		_, err = w.Write(make([]byte, size-room))
+		require.NoError(t, err)
+	}
+	return r, w
+}
+
+// TestEnginePlaysOnWithoutATerminal: the log cannot be written, SIGHUP arrives,
+// and the engine still plays, replaces a worker and fades out when it is asked
+// to.
+func TestEnginePlaysOnWithoutATerminal(t *testing.T) {
+	for name, c := range map[string]struct {
+		room   int
+		before bool // its reader closes it before the engine starts
+		after  bool // its reader closes it while the engine plays
+	}{
+		"pipe closed from the start": {room: -1, before: true},
+		"pipe closed while it plays": {room: 4096, after: true},
+		"full pipe that is not read": {room: 0},
+		"pipe that fills up":         {room: 1000},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sock := filepath.Join(t.TempDir(), "c.sock")
-			w := stderr(t)
-			engine := exec.Command(filepath.Join(bin(t), "chronus"), "run", "--osc-port", "0", "--control", sock, "--sink", "clock", "--lead", "24", "--verbose")
-			engine.Stderr = w
-			require.NoError(t, engine.Start())
-			defer func() { _ = engine.Process.Kill() }()
-			require.NoError(t, w.Close())
-			client := control.NewClient(sock)
-			var st *control.Status
-			reaches := func(what string, is func() bool) {
-				require.Eventually(t, func() bool {
-					var err error
-					st, err = ask(context.Background(), client, answerWithin)
-					return err == nil && st.State == control.StatePlaying && is()
-				}, 30*time.Second, 5*time.Millisecond, what)
+			r, w := pipe(t, c.room)
+			if c.before {
+				require.NoError(t, r.Close())
 			}
-			reaches("plays", func() bool { return st.Block > 20 && whole(st) })
-			require.NoError(t, engine.Process.Signal(syscall.SIGHUP))
-			victim := st.Workers[0].PID
-			require.NoError(t, syscall.Kill(victim, syscall.SIGKILL)) // which is worth some lines
-			reaches("mends", func() bool { return st.Restarts == 1 && whole(st) })
+			h := play(t, func(cmd *exec.Cmd) { cmd.Stdout, cmd.Stderr = w, w }, "--verbose")
+			require.NoError(t, w.Close())
+			if c.after {
+				require.NoError(t, r.Close()) // from here on every write fails
+			}
+			h.signal(unix.SIGHUP)
+			victim := h.until("all workers are ready", whole).Workers[0].PID
+			require.NoError(t, unix.Kill(victim, unix.SIGKILL)) // which logs some lines
+			st := h.until("the worker is replaced", func(st *control.Status) bool { return st.Restarts == 1 && whole(st) })
 			for _, k := range st.Workers {
 				require.NotEqual(t, victim, k.PID)
 			}
-			block := st.Block
-			reaches("goes on", func() bool { return st.Block > block+20 })
-			require.NoError(t, engine.Process.Signal(syscall.SIGTERM))
-			require.NoError(t, engine.Wait(), "SIGTERM ends it with 0")
-			require.NoFileExists(t, sock)
+			h.killSpare()
+			h.plays(20)
+			h.signal(unix.SIGTERM)
+			require.Equal(t, exitPass, h.end())
+			h.faded()
 		})
 	}
-}
-
-// whole says whether all workers are ready for whatever comes.
-func whole(st *control.Status) bool {
-	for _, k := range st.Workers {
-		if k.State != control.WorkerRendering && k.State != control.WorkerIdle {
-			return false
-		}
-	}
-	return len(st.Workers) == st.Replicas+st.Spares
 }

@@ -15,9 +15,10 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// unit is the unit file. The limits are what an ordinary user is not granted; the manager sends SIGTERM to the host alone,
-// which ends its processes itself after the fade. A mistake in the flags is not tried again.
-const unit = `# Made by: %[1]s run --systemd-unit. Put it into /etc/systemd/system/chronus.service, then:
+// unit is the unit file. It raises the limits that an ordinary user does not
+// get. systemd sends SIGTERM to the host alone, which ends its processes itself
+// after the fade, and does not restart it after a mistake in the flags.
+const unit = `# Written by: %[1]s run --systemd-unit. Save it as /etc/systemd/system/chronus.service, then:
 #   systemctl daemon-reload; systemctl enable --now chronus
 [Unit]
 Description=Chronus audio engine
@@ -42,8 +43,9 @@ RestartPreventExitStatus=2
 WantedBy=multi-user.target
 `
 
-// unitControl is where a unit's control socket is unless told otherwise: a system service has no XDG_RUNTIME_DIR, and
-// whoever asks for its status has another.
+// unitControl is the default path of a unit's control socket. A system service
+// has no XDG_RUNTIME_DIR, and a user who asks for its status has one that the
+// service does not know.
 const unitControl = "/run/chronus/control.sock"
 
 func printUnit(out io.Writer, flags []string) error {
@@ -66,7 +68,8 @@ func printUnit(out io.Writer, flags []string) error {
 	return err
 }
 
-// unitText is the unit that runs an executable with flags in a folder, as an account; "": as root.
+// unitText returns the unit that runs an executable with flags in a directory,
+// as a user or, if account is empty, as root.
 func unitText(self, dir, account string, flags []string) string {
 	if !slices.ContainsFunc(flags, func(f string) bool { return strings.HasPrefix(f, "--control=") }) {
 		flags = append(flags, "--control="+unitControl)
@@ -83,7 +86,8 @@ func unitText(self, dir, account string, flags []string) string {
 
 var unitPlain = regexp.MustCompile(`^[A-Za-z0-9_./:=,@+-]+$`)
 
-// unitQuote is a word of a command line as systemd.service(5) wants it; in an argument, $ is doubled too.
+// unitQuote quotes a word of a command line as systemd.service(5) requires. In
+// an argument, $ is doubled too.
 func unitQuote(word string, argument bool) string {
 	if unitPlain.MatchString(word) {
 		return word
@@ -95,7 +99,8 @@ func unitQuote(word string, argument bool) string {
 	return `"` + word + `"`
 }
 
-// given are the flags that differ from their defaults, from the command line or the environment, as --name=value.
+// given returns the flags, from the command line or the environment, that
+// differ from their defaults, as --name=value.
 func given(ctx *kong.Context) (flags []string) {
 	for _, f := range ctx.Selected().Flags {
 		value := "" // of a pointer that nothing was parsed into

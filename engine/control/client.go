@@ -9,29 +9,36 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"syscall"
 )
 
 // Errors of a Client, for errors.Is.
 var (
-	ErrNoEngine = errors.New("no engine") // "no engine at PATH"
-	// ErrDropped: the reader was too slow and events are missing.
+	// ErrNoEngine means that no engine listens; the text is "no engine at
+	// PATH".
+	ErrNoEngine = errors.New("no engine")
+	// ErrDropped means that the reader was too slow and events are missing.
 	ErrDropped = errors.New("the engine dropped this reader of events: too slow")
-	// ErrGone: the stream ended in the middle, as when the engine was killed.
-	ErrGone = errors.New("the engine is gone without saying so")
+	// ErrGone means that the connection ended in the middle, as when the engine
+	// is killed.
+	ErrGone = errors.New("the engine went away in the middle of its answer")
 )
 
-// maxReply bounds what a client reads as one answer: an engine's is a few kilobytes.
+// maxReply bounds what a client reads as one answer, in bytes. An engine's has
+// a few kilobytes.
 const maxReply = 4 << 20
 
-// Client asks the engine at a control socket. It keeps no connection between calls.
+// Client talks to the engine at a control socket. It keeps no connection
+// between calls.
 type Client struct {
 	path string
 	http http.Client
 }
 
-// NewClient returns a client for the socket at path. Nothing is opened until it is used.
+// NewClient returns a client for the socket at path. It opens nothing until it
+// is used.
 func NewClient(path string) *Client {
 	c := &Client{path: path}
 	c.http.Transport = &http.Transport{
@@ -49,7 +56,8 @@ func NewClient(path string) *Client {
 	return c
 }
 
-// Status is GET /status. A stopped engine does not answer: give ctx a deadline.
+// Status gets /status. An engine whose process is stopped does not answer: give
+// ctx a deadline.
 func (c *Client) Status(ctx context.Context) (*Status, error) {
 	body, err := c.get(ctx, "/status")
 	if err != nil {
@@ -67,9 +75,10 @@ func (c *Client) Status(ctx context.Context) (*Status, error) {
 	return st, nil
 }
 
-// Events subscribes to the events: those from now on, with replay first those the engine has kept. When it returns
-// without an error the engine has confirmed the subscription, and what it publishes from then on will come. ctx covers
-// the whole stream.
+// Events subscribes to the events from now on, preceded by those that the
+// engine has kept if replay is set. When it returns without an error, the
+// engine has confirmed the subscription, and every event published from then on
+// will come. ctx covers the whole stream.
 func (c *Client) Events(ctx context.Context, replay bool) (*Stream, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	url := "/events"
@@ -121,7 +130,8 @@ func (c *Client) read(ctx context.Context, body io.Reader, events chan<- Event) 
 
 // Stream is a subscription to an engine's events.
 type Stream struct {
-	// C has the events. It is closed at the end of the stream; Err then says why.
+	// C delivers the events. It is closed at the end of the stream; Err then
+	// returns why.
 	C <-chan Event
 
 	err    error
@@ -130,13 +140,14 @@ type Stream struct {
 	done   chan struct{}
 }
 
-// Err is to be asked when C is closed: nil when the engine stopped or Close was called, else what ended the stream.
+// Err returns nil if the engine stopped or Close was called, and otherwise what
+// ended the stream. It waits until C is closed.
 func (s *Stream) Err() error {
 	<-s.done
 	return s.err
 }
 
-// Close ends the stream. Call it when done, also at the end of C.
+// Close ends the stream. Call it in any case, also after C was closed.
 func (s *Stream) Close() {
 	s.closed.Store(true)
 	s.cancel()
@@ -162,14 +173,19 @@ func (c *Client) get(ctx context.Context, url string) (io.ReadCloser, error) {
 	return resp.Body, nil
 }
 
-// failed puts what went wrong between client and engine in one line.
+// isAny reports whether err is one of the targets.
+func isAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+}
+
+// failed describes in one line what went wrong between client and engine.
 func (c *Client) failed(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("control: %s: no answer: %w", c.path, context.Cause(ctx))
-	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ECONNREFUSED):
+	case isAny(err, syscall.ENOENT, syscall.ENOTDIR, syscall.ECONNREFUSED):
 		return fmt.Errorf("%w at %s", ErrNoEngine, c.path)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case isAny(err, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE):
 		return fmt.Errorf("control: %s: %w", c.path, ErrGone)
 	}
 	if _, invalid := socketAddress(c.path); invalid != nil {

@@ -14,7 +14,8 @@ import (
 func TestClientReadsTheWholeStatus(t *testing.T) {
 	path := socketPath(t)
 	want := Status{
-		State: StatePlaying, Rate: 44100, Frames: 256, Block: 1 << 60, Workers: []Worker{{Role: RolePrimary, PID: 71, CPU: -1}},
+		State: StatePlaying, Rate: 44100, Frames: 256, Block: 1 << 60,
+		Workers:  []Worker{{Role: RolePrimary, PID: 71, CPU: -1}},
 		DriftPPM: 0.25, Player: Player{PID: 70, Sched: "fifo"}, Patch: "sine",
 	}
 	start(t, path, func() Status { return want }, new(Hub))
@@ -38,7 +39,7 @@ func TestNoEngineIsOneClearLine(t *testing.T) {
 	}
 	long := "/tmp/" + strings.Repeat("x", 200)
 	_, err := NewClient(long).Status(patient(t))
-	require.EqualError(t, err, "control: "+long+": the path has 205 bytes, a socket's at most 107")
+	require.EqualError(t, err, "control: "+long+": the path has 205 bytes, a socket's may have 107")
 }
 
 func TestClientSeesEveryEventFromItsSubscriptionToTheEnd(t *testing.T) {
@@ -67,7 +68,7 @@ func TestClientSeesEveryEventFromItsSubscriptionToTheEnd(t *testing.T) {
 	require.NoError(t, <-closed)
 }
 
-func TestClosingAStreamIsNoError(t *testing.T) {
+func TestClosingAStreamIsNotAnError(t *testing.T) {
 	path := socketPath(t)
 	hub := new(Hub)
 	start(t, path, playing, hub)
@@ -88,13 +89,13 @@ func TestContextEndsAStream(t *testing.T) {
 	defer s.Close()
 	cancel()
 	for range s.C {
-		t.Fatal("an event from nowhere")
+		t.Fatal("an event that was never published")
 	}
 	require.ErrorIs(t, s.Err(), context.Canceled)
 	require.ErrorContains(t, s.Err(), path)
 }
 
-func TestClientIsToldThatItWasTooSlow(t *testing.T) {
+func TestClientLearnsThatItWasTooSlow(t *testing.T) {
 	path := socketPath(t)
 	hub := new(Hub)
 	start(t, path, playing, hub)
@@ -111,7 +112,7 @@ func TestClientIsToldThatItWasTooSlow(t *testing.T) {
 	require.ErrorIs(t, s.Err(), ErrDropped)
 }
 
-// fake answers the first connection at a new path with a text and hangs up.
+// fake answers the first connection at a new path with a text and closes it.
 func fake(t *testing.T, answer string) string {
 	t.Helper()
 	path := socketPath(t)
@@ -138,9 +139,9 @@ func TestEngineThatDiesInTheMiddle(t *testing.T) {
 	defer s.Close()
 	require.EqualValues(t, 7, (<-s.C).TNS)
 	for range s.C {
-		t.Fatal("an event from nowhere")
+		t.Fatal("an event that was never published")
 	}
-	require.EqualError(t, s.Err(), "control: "+path+": the engine is gone without saying so")
+	require.EqualError(t, s.Err(), "control: "+path+": the engine went away in the middle of its answer")
 	require.ErrorIs(t, s.Err(), ErrGone)
 
 	path = fake(t, "")
@@ -148,7 +149,7 @@ func TestEngineThatDiesInTheMiddle(t *testing.T) {
 	require.ErrorIs(t, err, ErrGone)
 }
 
-func TestSomebodyElsesServerIsNoEngine(t *testing.T) {
+func TestAnotherServerIsNotAnEngine(t *testing.T) {
 	path := fake(t, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>")
 	_, err := NewClient(path).Status(patient(t))
 	require.ErrorContains(t, err, "control: "+path+": not an engine's status: ")

@@ -5,28 +5,30 @@ import (
 	"sync"
 )
 
-// EventsDropped is the kind of the last line of an event stream whose reader was too slow. It is about the stream, not
-// the engine, so it is in no other reader's.
+// EventsDropped is the kind of the last line of an event stream whose reader
+// was too slow. It is about the stream and not the engine, so no other reader
+// gets it.
 const EventsDropped = "events_dropped"
 
 const (
-	kept   = 1024 // events that a late subscriber can still have
-	queued = 4096 // events a subscriber may be behind; above kept, so that a replay never overflows it
+	kept   = 1024 // events that a late subscriber can still get
+	queued = 4096 // events that a subscriber may be behind; above kept, so that a replay never overflows it
 )
 
-// Live as the argument of Subscribe means no replay.
+// Live, as the argument of Subscribe, means no replay.
 const Live int64 = math.MaxInt64
 
-// Hub hands events to subscribers. The zero value is ready. All methods may be called from any goroutine.
+// Hub hands events to subscribers. Its zero value is ready to use. All methods
+// may be called from any goroutine.
 type Hub struct {
 	mu   sync.Mutex
-	ring []Event // the last of them, in a ring once it is full
-	next int     // where the next one goes
+	ring []Event // the last events; used as a ring once it is full
+	next int     // index of the next one
 	subs map[*Subscription]struct{}
 }
 
-// Publish gives ev to all subscribers and keeps it for late ones. It never waits for a subscriber: one with a full queue
-// is cut off.
+// Publish gives ev to all subscribers and keeps it for late ones. It never
+// waits for a subscriber: one with a full queue is cut off.
 func (h *Hub) Publish(ev Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -45,8 +47,9 @@ func (h *Hub) Publish(ev Event) {
 	}
 }
 
-// Subscribe starts a subscription with the kept events of time since (CLOCK_MONOTONIC, ns) or later, 0 for all, Live for
-// none; every event published from now on follows. Close it after use.
+// Subscribe starts a subscription. It begins with the kept events of time since
+// (CLOCK_MONOTONIC, ns) or later, which is all of them for 0 and none for Live;
+// every event published from now on follows. Close it after use.
 func (h *Hub) Subscribe(since int64) *Subscription {
 	queue := make(chan Event, queued)
 	s := &Subscription{C: queue, hub: h, queue: queue, dropped: make(chan struct{})}
@@ -66,8 +69,8 @@ func (h *Hub) Subscribe(since int64) *Subscription {
 
 // Subscription is one reader's queue of events.
 type Subscription struct {
-	// C has the events in the order of their publication. It is closed, after what was queued, by Close and when the
-	// reader was too slow.
+	// C delivers the events in the order of their publication. It is closed,
+	// after what was queued, by Close and when the reader was too slow.
 	C <-chan Event
 
 	hub     *Hub
@@ -75,17 +78,19 @@ type Subscription struct {
 	dropped chan struct{} // closed when the reader was too slow
 }
 
-// Dropped is closed when the reader was too slow: what is in C still is the last before the gap.
+// Dropped returns a channel that is closed when the reader was too slow: the
+// events that are still in C are the last before the gap.
 func (s *Subscription) Dropped() <-chan struct{} { return s.dropped }
 
-// Close ends the subscription. What was published before can still be read from C. Closing twice is fine.
+// Close ends the subscription. Events published before can still be read from
+// C. It may be called more than once.
 func (s *Subscription) Close() {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
 	s.end(false)
 }
 
-// end closes the queue; the hub is locked.
+// end closes the queue. The caller holds the hub's lock.
 func (s *Subscription) end(dropped bool) {
 	if _, ok := s.hub.subs[s]; !ok {
 		return

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// drain reads what is left of a closed subscription.
+// drain reads what is left in a closed subscription.
 func drain(s *Subscription) (got []int) {
 	for ev := range s.C {
 		got = append(got, int(ev.TNS))
@@ -27,16 +27,16 @@ func TestSubscriberGetsWhatItAskedForInOrder(t *testing.T) {
 		name   string
 		before int
 		since  int64
-		want   []int // up to before; 10 more are published afterwards
+		want   []int // of those before; 10 more are published afterwards
 	}{
 		{"live", 7, Live, nil},
 		{"replay of nothing", 0, 0, nil},
 		{"replay of a few", 7, 0, count(0, 7)},
 		{"replay of exactly what is kept", kept, 0, count(0, kept)},
 		{"replay after more than is kept", kept + 3, 0, count(3, kept+3)},
-		{"replay after twice what is kept and some", 2*kept + 9, 0, count(kept+9, 2*kept+9)},
+		{"replay after more than twice what is kept", 2*kept + 9, 0, count(kept+9, 2*kept+9)},
 		{"replay from a time on", 100, 95, count(95, 100)},
-		{"replay from a time to come", 100, 105, nil},
+		{"replay from a future time", 100, 105, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var h Hub
@@ -49,7 +49,7 @@ func TestSubscriberGetsWhatItAskedForInOrder(t *testing.T) {
 			}
 			s.Close()
 			s.Close()
-			h.Publish(event(-1)) // not for it any more
+			h.Publish(event(-1)) // after the end of the subscription
 			require.Equal(t, append(c.want, count(c.before, c.before+10)...), drain(s))
 		})
 	}
@@ -86,7 +86,7 @@ func TestHubFromManyGoroutines(t *testing.T) {
 		s := h.Subscribe(0)
 		subs = append(subs, s)
 		readers.Go(func() {
-			last := [4]int64{-1, -1, -1, -1} // a publisher's events stay in its order
+			last := [4]int64{-1, -1, -1, -1} // each publisher's events stay in order
 			for ev := range s.C {
 				if ev.TNS != last[ev.Slot]+1 {
 					t.Errorf("publisher %d: %d after %d", ev.Slot, ev.TNS, last[ev.Slot])

@@ -15,9 +15,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 30 * time.Second // how long a test waits for what must happen; nothing is timed
+// patience is how long a test waits for what must happen. It times nothing.
+const patience = 30 * time.Second
 
-// socketPath is in a directory with a short name: t.TempDir's are too long for a socket.
+// socketPath returns a path in a directory with a short name: those of
+// t.TempDir are too long for a socket.
 func socketPath(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ctl")
@@ -54,7 +56,7 @@ func start(t *testing.T, path string, status func() Status, hub *Hub) *Server {
 
 func playing() Status { return Status{State: StatePlaying, PID: os.Getpid()} }
 
-// dead leaves at path what a killed engine leaves.
+// dead leaves at path what a killed engine leaves there.
 func dead(t *testing.T, path string) {
 	t.Helper()
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})

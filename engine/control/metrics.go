@@ -10,12 +10,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics is the page for Prometheus. Every figure comes out of the Status, which is taken once a scrape: between scrapes
-// nothing is counted, kept or run. With them come those of the host's Go runtime and process.
+// metrics returns the page for Prometheus. Every figure of the engine comes
+// from the Status, which is taken once per scrape: between scrapes nothing is
+// counted, kept or run. The figures of the host's Go runtime and process come
+// with them.
 func metrics(status func() Status) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		&collector{status}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		&collector{status},
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
@@ -25,8 +29,8 @@ type collector struct{ status func() Status }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for i := range figures {
-		ch <- figures[i].desc
+	for i := range metricsOfStatus {
+		ch <- metricsOfStatus[i].desc
 	}
 	for _, d := range []*prometheus.Desc{descInfo, descState, descWorkers, descWorkerAge, descProcessMemory} {
 		ch <- d
@@ -36,9 +40,9 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	st := c.status()
-	for i := range figures {
-		if v, known := figures[i].value(&st); known {
-			ch <- prometheus.MustNewConstMetric(figures[i].desc, figures[i].kind, v)
+	for i := range metricsOfStatus {
+		if v, ok := metricsOfStatus[i].value(&st); ok {
+			ch <- prometheus.MustNewConstMetric(metricsOfStatus[i].desc, metricsOfStatus[i].kind, v)
 		}
 	}
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
@@ -48,13 +52,15 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range []string{StateStarting, StatePlaying, StateStopping, StateStopped} {
 		gauge(descState, oneIf(s == st.State), s)
 	}
-	// Every pair is there, if with a zero: who waits for one that never was cannot tell it from a typing error.
+	// Every pair is there, even with a zero: an alert on a pair that has not
+	// occurred yet could not be told from one with a typing error.
 	count := map[[2]string]int{}
 	for _, w := range st.Workers {
 		count[[2]string{w.Role, w.State}]++
 	}
+	states := []string{WorkerStarting, WorkerIdle, WorkerRestoring, WorkerRendering, WorkerDead}
 	for _, role := range []string{RolePrimary, RoleStandby, RoleSpare} {
-		for _, state := range []string{WorkerStarting, WorkerIdle, WorkerRestoring, WorkerRendering, WorkerDead} {
+		for _, state := range states {
 			gauge(descWorkers, float64(count[[2]string{role, state}]), role, state)
 		}
 	}
@@ -71,31 +77,46 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descInfo          = desc("info", "What plays, where to, where OSC comes in and how the player is scheduled; always 1.", "patch", "sink", "osc", "sched")
-	descState         = desc("state", "1 for the state the engine is in, 0 for the others.", "state")
-	descWorkers       = desc("workers", "Workers by role and state.", "role", "state")
-	descWorkerAge     = desc("worker_age_seconds", "Time since the process of the slot's worker was started.", "slot", "role")
-	descProcessMemory = desc("process_resident_bytes", "Resident memory of player and workers, with what each touched of the shared regions.", "process", "slot")
+	descInfo = desc("info",
+		"What plays, to what sink, where OSC is received and how the player is scheduled; always 1.",
+		"patch", "sink", "osc", "sched")
+	descState = desc("state", "1 for the state that the engine is in, 0 for the others.",
+		"state")
+	descWorkers = desc("workers", "Workers by role and state.",
+		"role", "state")
+	descWorkerAge = desc("worker_age_seconds", "Time since the process of the slot's worker was started.",
+		"slot", "role")
+	descProcessMemory = desc("process_resident_bytes",
+		"Resident memory of player and workers, including what each touched of the shared regions.",
+		"process", "slot")
 )
 
-// figure is a metric that is one number of the Status.
-type figure struct {
+// metric is a metric that is one number of the Status.
+type metric struct {
 	desc *prometheus.Desc
 	kind prometheus.ValueType
-	// value says false where there is nothing to tell yet.
-	value func(*Status) (v float64, known bool)
+	// value reports false if there is no value yet.
+	value func(*Status) (v float64, ok bool)
 }
 
-func counter(name, help string, of func(*Status) uint64) figure {
-	return figure{desc(name, help), prometheus.CounterValue, func(st *Status) (float64, bool) { return float64(of(st)), true }}
+func always(of func(*Status) float64) func(*Status) (float64, bool) {
+	return func(st *Status) (float64, bool) { return of(st), true }
 }
 
-func gauge(name, help string, of func(*Status) float64) figure {
-	return figure{desc(name, help), prometheus.GaugeValue, func(st *Status) (float64, bool) { return of(st), true }}
+func counter(name, help string, of func(*Status) uint64) metric {
+	return counterOf(name, help, func(st *Status) float64 { return float64(of(st)) })
 }
 
-func ofLevels(name, help string, of func(*Levels) float64) figure {
-	return figure{desc(name, help), prometheus.GaugeValue, func(st *Status) (float64, bool) {
+func counterOf(name, help string, of func(*Status) float64) metric {
+	return metric{desc(name, help), prometheus.CounterValue, always(of)}
+}
+
+func gauge(name, help string, of func(*Status) float64) metric {
+	return metric{desc(name, help), prometheus.GaugeValue, always(of)}
+}
+
+func ofLevels(name, help string, of func(*Levels) float64) metric {
+	return metric{desc(name, help), prometheus.GaugeValue, func(st *Status) (float64, bool) {
 		if st.Levels == nil {
 			return 0, false
 		}
@@ -103,8 +124,8 @@ func ofLevels(name, help string, of func(*Levels) float64) figure {
 	}}
 }
 
-func ofCallback(name, help string, of func(*Callback) int64) figure {
-	return figure{desc(name, help), prometheus.GaugeValue, func(st *Status) (float64, bool) {
+func ofCallback(name, help string, of func(*Callback) int64) metric {
+	return metric{desc(name, help), prometheus.GaugeValue, func(st *Status) (float64, bool) {
 		if st.Callback == nil {
 			return 0, false
 		}
@@ -112,9 +133,10 @@ func ofCallback(name, help string, of func(*Callback) int64) figure {
 	}}
 }
 
-// ofFailover is a time of the last failover; 0 is none yet.
-func ofFailover(name, help string, of func(*Failover) int64) figure {
-	return figure{desc(name, help), prometheus.GaugeValue, func(st *Status) (float64, bool) {
+// ofFailover returns a metric that is a time of the last failover; a time of 0
+// means that there was none yet.
+func ofFailover(name, help string, of func(*Failover) int64) metric {
+	return metric{desc(name, help), prometheus.GaugeValue, func(st *Status) (float64, bool) {
 		if st.LastFailover == nil || of(st.LastFailover) == 0 {
 			return 0, false
 		}
@@ -129,63 +151,4 @@ func oneIf(b bool) float64 {
 		return 1
 	}
 	return 0
-}
-
-// figures are all metrics without labels.
-var figures = []figure{
-	counter("blocks_total", "Blocks handed to the sink.", func(st *Status) uint64 { return st.Block }),
-	counter("sealed_blocks_total", "Blocks whose commands are decided.", func(st *Status) uint64 { return st.Sealed }),
-	counter("lost_frames_total", "Frames for which no worker had the sound in time.", func(st *Status) uint64 { return st.LostFrames }),
-	counter("limited_frames_total", "Frames in which the limiter at the output had to act.", func(st *Status) uint64 { return st.LimitedFrames }),
-	counter("failovers_total", "Times that the callback read another worker's ring first from then on.", func(st *Status) uint64 { return st.Failovers }),
-	counter("restarts_total", "Workers started in place of one that died.", func(st *Status) uint64 { return st.Restarts }),
-	counter("player_restarts_total", "Players started in place of one that died.", func(st *Status) uint64 { return uint64(max(st.Player.Generation, 1) - 1) }),
-	counter("divergences_total", "Blocks of which two workers made different bits.", func(st *Status) uint64 { return st.Divergences }),
-	counter("late_failovers_total", "Failovers from a worker that was alive, only later than another.", func(st *Status) uint64 { return st.LateFailovers }),
-	counter("heard_xruns_total", "Gaps that the sound device reported: it had nothing left to play.", func(st *Status) uint64 { return st.HeardXruns }),
-	counter("xruns_total", "Callbacks later than the lead, after which the grid was anchored anew.", func(st *Status) uint64 { return st.Xruns }),
-	{desc("xrun_seconds_total", "Time skipped by xruns."), prometheus.CounterValue, func(st *Status) (float64, bool) { return float64(st.XrunNS) / 1e9, true }},
-	counter("commands_total", "Commands taken into the log.", func(st *Status) uint64 { return st.Commands }),
-	counter("late_commands_total", "Timed commands that came after their frame and acted at once.", func(st *Status) uint64 { return st.LateCommands }),
-	counter("dropped_commands_total", "Commands refused because the queue was full.", func(st *Status) uint64 { return st.DroppedCommands }),
-	counter("bad_packets_total", "OSC packets that were malformed, or named an unknown address, or had a bad argument.", func(st *Status) uint64 { return st.BadPackets }),
-	counter("callback_allocated_objects_total", "Heap objects that the player has allocated since it settled.", func(st *Status) uint64 { return st.CallbackAllocs }),
-	counter("player_collections_total", "Garbage collections in the player, which would stop its callback.", func(st *Status) uint64 { return st.PlayerGCs }),
-	counter("tape_missed_blocks_total", "Blocks missing on the tape because the disk was too slow.", func(st *Status) uint64 { return st.TapeMissed }),
-	counter("sink_missed_blocks_total", "Blocks that a sound file lacks because the disk was too slow or too full.", func(st *Status) uint64 { return st.SinkMissed }),
-
-	gauge("uptime_seconds", "Time since the engine was started.", func(st *Status) float64 { return seconds(st.UptimeNS) }),
-	gauge("rate_hertz", "Sample rate.", func(st *Status) float64 { return float64(st.Rate) }),
-	gauge("block_frames", "Frames a block.", func(st *Status) float64 { return float64(st.Frames) }),
-	gauge("channels", "Channels of the output.", func(st *Status) float64 { return float64(st.Channels) }),
-	gauge("lead_blocks", "Blocks sealed ahead of playout.", func(st *Status) float64 { return float64(st.Lead) }),
-	gauge("latency_seconds", "Time from a block's seal, which takes the commands there are, to its playout.", func(st *Status) float64 { return seconds(st.LatencyNS) }),
-	gauge("replicas", "Workers that should render.", func(st *Status) float64 { return float64(st.Replicas) }),
-	gauge("spares", "Workers that should be idle behind them.", func(st *Status) float64 { return float64(st.Spares) }),
-	gauge("drift_ratio", "How much slower than its grid the player was called since the last anchor.", func(st *Status) float64 { return st.DriftPPM / 1e6 }),
-	gauge("device_playing", "1 while a sound device paces the engine, 0 while the clock does.", func(st *Status) float64 {
-		return oneIf(st.Device != nil && st.Device.State == DevicePlaying)
-	}),
-	gauge("device_latency_seconds", "Time that the sound device's buffer holds, by its own word; 0 without a device.", func(st *Status) float64 {
-		if st.Device == nil {
-			return 0
-		}
-		return seconds(st.Device.LatencyNS)
-	}),
-	gauge("player_realtime", "1 when the player runs under SCHED_FIFO.", func(st *Status) float64 { return oneIf(st.Player.Sched == "fifo") }),
-	gauge("player_age_seconds", "Time since the player's process was started.", func(st *Status) float64 { return seconds(st.Player.AgeNS) }),
-
-	ofLevels("output_peak_dbfs", "Peak of the last second, dB of full scale; -200 is silence.", func(l *Levels) float64 { return l.PeakDBFS }),
-	ofLevels("output_rms_dbfs", "RMS of the last second, dB of full scale; -200 is silence.", func(l *Levels) float64 { return l.RMSDBFS }),
-	ofLevels("output_not_finite_samples", "Samples of the last second that are no number or infinite.", func(l *Levels) float64 { return float64(l.NotFinite) }),
-
-	ofCallback("callback_p50_seconds", "Median time from entry to return of the last second's calls.", func(c *Callback) int64 { return c.P50NS }),
-	ofCallback("callback_p99_seconds", "99th percentile of the same.", func(c *Callback) int64 { return c.P99NS }),
-	ofCallback("callback_max_seconds", "Longest of the same.", func(c *Callback) int64 { return c.MaxNS }),
-	ofCallback("callback_late_p99_seconds", "How much later than due the last second's calls came, 99th percentile.", func(c *Callback) int64 { return c.LateP99NS }),
-	ofCallback("callback_late_max_seconds", "Most of the same.", func(c *Callback) int64 { return c.LateMaxNS }),
-
-	ofFailover("last_switch_seconds", "Time from entry to return of the last call that read another ring first from then on.", func(f *Failover) int64 { return f.SwitchNS }),
-	ofFailover("last_promote_seconds", "Time from the last activation of a spare to its first block.", func(f *Failover) int64 { return f.PromoteNS }),
-	ofFailover("last_mend_seconds", "Time from the last death known to full redundancy.", func(f *Failover) int64 { return f.MendNS }),
 }

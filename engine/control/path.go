@@ -15,9 +15,10 @@ const (
 	maxPath    = 107 // sun_path has 108 bytes, one of them the zero at its end (unix(7))
 )
 
-// DefaultPath is where the control socket is unless told otherwise: $XDG_RUNTIME_DIR/chronus/control.sock, or
-// /tmp/chronus-UID/control.sock where that variable is unset or, as its specification has it, to be ignored for not
-// being absolute.
+// DefaultPath returns where the control socket is by default:
+// $XDG_RUNTIME_DIR/chronus/control.sock, or /tmp/chronus-UID/control.sock if
+// that variable is unset or not absolute, in which case its specification has
+// it ignored.
 func DefaultPath() string {
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "chronus", socketName)
@@ -25,25 +26,26 @@ func DefaultPath() string {
 	return filepath.Join("/tmp", "chronus-"+strconv.Itoa(os.Getuid()), socketName)
 }
 
-// socketAddress is path as bind(2) and connect(2) take it.
+// socketAddress returns path as bind(2) and connect(2) take it.
 func socketAddress(path string) (string, error) {
 	switch {
 	case path == "":
-		return "", errors.New("control: no path for the socket")
+		return "", errors.New("control: the path of the socket is empty")
 	case strings.IndexByte(path, 0) >= 0:
-		return "", fmt.Errorf("control: %q: zero byte in the path", path)
+		return "", fmt.Errorf("control: %q: the path contains a zero byte", path)
 	}
 	address := path
-	if strings.HasPrefix(path, "@") { // which package net takes for the abstract namespace
+	if strings.HasPrefix(path, "@") { // package net would use the abstract namespace
 		address = "./" + path
 	}
 	if len(address) > maxPath {
-		return "", fmt.Errorf("control: %s: the path has %d bytes, a socket's at most %d", path, len(address), maxPath)
+		return "", fmt.Errorf("control: %s: the path has %d bytes, a socket's may have %d",
+			path, len(address), maxPath)
 	}
 	return address, nil
 }
 
-// cause strips what the caller names better off an error of a system call.
+// cause strips from the error of a system call what the caller words better.
 func cause(err error) error {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {

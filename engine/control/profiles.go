@@ -6,11 +6,12 @@ import (
 	"net/http/pprof"
 )
 
-// profiles adds the host's profiles to the control socket, which its owner alone can open: /debug/pprof/ and what it lists.
-// Nothing serves http.DefaultServeMux, where the package net/http/pprof puts itself too.
+// profiles adds the host's profiles to the control socket, which only its owner
+// can open: /debug/pprof/ and what that page lists. Package net/http/pprof also
+// registers itself in http.DefaultServeMux, which nothing serves.
 //
-// A profile may take as long as its reader asks, but not longer than the engine: Close ends it early, and the reader gets
-// what there is.
+// A profile may take as long as its reader asks, but no longer than the engine
+// lives: Close ends it early, and the reader gets what there is.
 func (s *Server) profiles() {
 	for pattern, h := range map[string]http.HandlerFunc{
 		"GET /debug/pprof/":        pprof.Index,

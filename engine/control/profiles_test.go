@@ -18,7 +18,7 @@ import (
 func TestProfilesAreOnTheControlSocket(t *testing.T) {
 	path := socketPath(t)
 	start(t, path, playing, new(Hub))
-	for url, says := range map[string]string{
+	for url, want := range map[string]string{
 		"/debug/pprof/":                  "goroutine",
 		"/debug/pprof/cmdline":           "control.test",
 		"/debug/pprof/goroutine?debug=1": "TestProfilesAreOnTheControlSocket",
@@ -27,7 +27,7 @@ func TestProfilesAreOnTheControlSocket(t *testing.T) {
 		require.Equal(t, http.StatusOK, resp.StatusCode, url)
 		text, err := io.ReadAll(resp.Body)
 		require.NoError(t, err)
-		require.Contains(t, string(text), says, url)
+		require.Contains(t, string(text), want, url)
 	}
 	resp, _ := request(t, path, "/debug/pprof/no-such")
 	require.Equal(t, http.StatusNotFound, resp.StatusCode)
@@ -43,7 +43,7 @@ func TestProfileMayTakeAsLongAsItsReaderAsks(t *testing.T) {
 	require.Zero(t, s.http.ReadTimeout)
 }
 
-// profiling says whether the handler of a profile of such a kind waits for its end.
+// profiling reports whether the given handler of net/http/pprof is running.
 func profiling(t *testing.T, handler string) bool {
 	var all bytes.Buffer
 	require.NoError(t, pprof.Lookup("goroutine").WriteTo(&all, 1))
@@ -75,6 +75,6 @@ func TestProfileEndsWithTheEngineAndIsWhole(t *testing.T) {
 		z, err := gzip.NewReader(bytes.NewReader(body))
 		require.NoError(t, err)
 		_, err = io.ReadAll(z)
-		require.NoError(t, err, "the profile is cut off")
+		require.NoError(t, err, "the profile must be complete")
 	}
 }

@@ -14,9 +14,13 @@ import (
 )
 
 const (
-	maxStreams   = 64                     // each may queue about a megabyte
-	closeGrace   = 400 * time.Millisecond // for streams to write their last events out: the engine ends within a second
-	dropGrace    = 5 * time.Second        // for a reader that was too slow to take what is left and the line that says so
+	maxStreams = 64 // each may queue about a megabyte
+	// closeGrace is how long the streams may take to write their last events:
+	// the engine ends within a second.
+	closeGrace = 400 * time.Millisecond
+	// dropGrace is how long a reader that was too slow may take to read what is
+	// left and the line that reports it.
+	dropGrace    = 5 * time.Second
 	headerWithin = 5 * time.Second
 	idleWithin   = 30 * time.Second
 )
@@ -24,10 +28,12 @@ const (
 // Server answers on the control socket.
 //
 //	GET /status          the Status, one JSON object and a newline
-//	GET /events          events from now on, one JSON object a line, until the engine stops
-//	GET /events?since=T  first the kept events with t_ns >= T; 0: all of them
+//	GET /events          events from now on, one JSON object per line
+//	GET /events?since=T  before them the kept events with t_ns >= T; 0: all
 //	GET /metrics         the Status for Prometheus
 //	GET /debug/pprof/    profiles of the host
+//
+// A stream of events ends when the engine stops.
 type Server struct {
 	path    string
 	socket  *socket
@@ -38,9 +44,11 @@ type Server struct {
 	close   func() error
 }
 
-// Listen binds the control socket, mode 0600. A dead engine's socket is taken over; a live one's and whatever is not a
-// socket are left alone. The directory must exist; only that of DefaultPath is made, mode 0700. The error is one line
-// that names the path. Clients may connect from here on; they wait for Serve.
+// Listen binds the control socket, mode 0600. It takes over a dead engine's
+// socket and leaves alone a live engine's, and anything that is not a socket.
+// The directory must exist, except that of DefaultPath, which Listen makes with
+// mode 0700. The error is one line that names the path. Clients may connect
+// from here on; they wait for Serve.
 func Listen(path string) (*Server, error) {
 	l, err := listenSocket(path)
 	if err != nil {
@@ -53,14 +61,15 @@ func Listen(path string) (*Server, error) {
 	return s, nil
 }
 
-// Path is the path as given to Listen.
+// Path returns the path as given to Listen.
 func (s *Server) Path() string { return s.path }
 
-// Handle adds a page, such as "GET /failpoints"; patterns are those of http.ServeMux.
+// Handle adds a page. The pattern, such as "GET /failpoints", is as for
+// http.ServeMux.
 func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
 
-// Serve answers until Close, and then returns nil. status is called for each request, from several goroutines at once.
-// Call it once.
+// Serve answers until Close, and then returns nil. It calls status for each
+// request, possibly from several goroutines at once. Call it once.
 func (s *Server) Serve(status func() Status, hub *Hub) error {
 	s.mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, status()) })
 	s.mux.HandleFunc("GET /events", func(w http.ResponseWriter, r *http.Request) { s.stream(w, r, hub) })
@@ -71,11 +80,13 @@ func (s *Server) Serve(status func() Status, hub *Hub) error {
 	return nil
 }
 
-// Close removes the socket, lets the streams write what was published before the call, and ends everything within
-// little more than a second. It may be called more than once and without Serve.
+// Close removes the socket, lets the streams write what was published before
+// the call, and ends everything within little more than a second. It may be
+// called more than once and without Serve.
 func (s *Server) Close() error { return s.close() }
 
-// Remove removes the socket's file and nothing else: for a process that is about to exit without Close.
+// Remove removes the socket's file and nothing else. It is for a process that
+// is about to exit without Close.
 func (s *Server) Remove() error { return s.socket.remove() }
 
 func (s *Server) shut() error {
@@ -93,7 +104,7 @@ func (s *Server) shut() error {
 
 func writeStatus(w http.ResponseWriter, st Status) {
 	if st.Workers == nil {
-		st.Workers = []Worker{} // a list, if an empty one, to whoever parses it
+		st.Workers = []Worker{} // a client parses a list, even an empty one
 	}
 	body, err := json.Marshal(st)
 	if err != nil { // a NaN
@@ -109,7 +120,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, hub *Hub) {
 	if q := r.URL.Query(); q.Has("since") {
 		var err error
 		if since, err = strconv.ParseInt(q.Get("since"), 10, 64); err != nil {
-			http.Error(w, "control: events: since is a time in ns, or 0", http.StatusBadRequest)
+			http.Error(w, "control: events: since must be a time in ns, or 0", http.StatusBadRequest)
 			return
 		}
 	}
@@ -120,7 +131,8 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, hub *Hub) {
 	}
 	defer s.streams.Add(-1)
 
-	// Subscribed before the header is sent: who has seen the header misses nothing.
+	// The subscription precedes the header: a reader that has seen the header
+	// misses nothing.
 	sub := hub.Subscribe(since)
 	defer sub.Close()
 	out := http.NewResponseController(w)
@@ -155,9 +167,12 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, hub *Hub) {
 	}
 }
 
-// watch ends a subscription when its reader or the server goes, and sees to it that a reader who does not read cannot
-// hold the stream's goroutine in a write for ever.
-func (s *Server) watch(ctx context.Context, sub *Subscription, out *http.ResponseController, done <-chan struct{}) {
+// watch ends a subscription when its reader or the server goes, and makes sure
+// that a reader that does not read cannot block the stream's goroutine in a
+// write.
+func (s *Server) watch(
+	ctx context.Context, sub *Subscription, out *http.ResponseController, done <-chan struct{},
+) {
 	grace := closeGrace
 	select {
 	case <-done:

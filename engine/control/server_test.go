@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// request sends a GET over a connection of its own and returns it with the answer's header read.
+// request sends a GET over a connection of its own, and returns that and the
+// response, of which it has read the header.
 func request(t *testing.T, path, url string) (*http.Response, net.Conn) {
 	t.Helper()
 	c, err := net.Dial("unix", path)
@@ -36,7 +37,8 @@ func subscribers(h *Hub) int {
 
 func TestStatusIsOneObjectAndANewline(t *testing.T) {
 	path := socketPath(t)
-	start(t, path, func() Status { return Status{State: StateStarting, OSC: "127.0.0.1:5005", Sink: "wav:<a&b>"} }, new(Hub))
+	starting := Status{State: StateStarting, OSC: "127.0.0.1:5005", Sink: "wav:<a&b>"}
+	start(t, path, func() Status { return starting }, new(Hub))
 	resp, _ := request(t, path, "/status")
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 	require.Equal(t, "application/json", resp.Header.Get("Content-Type"))
@@ -50,17 +52,19 @@ func TestStatusIsOneObjectAndANewline(t *testing.T) {
 	require.Equal(t, []any{}, st["workers"]) // never null
 }
 
-func TestStatusThatIsNoJSONIsAnErrorNotAnEmptyAnswer(t *testing.T) {
+func TestStatusThatJSONCannotHoldIsAnErrorAndNotAnEmptyAnswer(t *testing.T) {
 	path := socketPath(t)
 	start(t, path, func() Status { return Status{DriftPPM: math.NaN()} }, new(Hub))
 	_, err := NewClient(path).Status(patient(t))
-	require.EqualError(t, err, "control: "+path+": GET /status: 500 Internal Server Error: control: status: json: unsupported value: NaN")
+	require.EqualError(t, err, "control: "+path+": GET /status: 500 Internal Server Error: "+
+		"control: status: json: unsupported value: NaN")
 }
 
 func TestWrongRequestsAreRefused(t *testing.T) {
 	path := socketPath(t)
 	s := start(t, path, playing, new(Hub))
-	s.Handle("GET /another", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "page") }))
+	page := func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "page") }
+	s.Handle("GET /another", http.HandlerFunc(page))
 	for _, c := range []struct {
 		url  string
 		want int
@@ -78,7 +82,7 @@ func TestWrongRequestsAreRefused(t *testing.T) {
 func TestHeaderComesBeforeTheFirstEventAndEachEventAtOnce(t *testing.T) {
 	path := socketPath(t)
 	hub := new(Hub)
-	hub.Publish(event(1)) // too early to be seen
+	hub.Publish(event(1)) // before the subscription
 	start(t, path, playing, hub)
 	resp, _ := request(t, path, "/events") // returns without any event
 	require.Equal(t, http.StatusOK, resp.StatusCode)
@@ -87,7 +91,8 @@ func TestHeaderComesBeforeTheFirstEventAndEachEventAtOnce(t *testing.T) {
 		hub.Publish(event(n))
 		line, err := lines.ReadString('\n')
 		require.NoError(t, err)
-		require.Equal(t, fmt.Sprintf(`{"t_ns":%d,"block":%d,"kind":"switched","slot":%d}`+"\n", n, n, n), line)
+		want := fmt.Sprintf(`{"t_ns":%d,"block":%d,"kind":"switched","slot":%d}`+"\n", n, n, n)
+		require.Equal(t, want, line)
 	}
 }
 
@@ -108,14 +113,14 @@ func TestReplayThenLive(t *testing.T) {
 	}
 }
 
-func TestSlowReaderLosesItsStreamAndIsTold(t *testing.T) {
+func TestSlowReaderLosesItsStreamAndLearnsIt(t *testing.T) {
 	path := socketPath(t)
 	hub := new(Hub)
 	start(t, path, playing, hub)
 	resp, _ := request(t, path, "/events")
 	require.Equal(t, 1, subscribers(hub))
 	n := 0
-	for ; subscribers(hub) > 0; n++ { // nobody reads, and Publish returns all the same
+	for ; subscribers(hub) > 0; n++ { // Publish returns although the client does not read
 		hub.Publish(event(n))
 	}
 	require.Greater(t, n, queued)
@@ -135,7 +140,7 @@ func TestSlowReaderLosesItsStreamAndIsTold(t *testing.T) {
 	require.Equal(t, EventsDropped, last.Kind)
 	require.Equal(t, -1, last.Slot)
 	require.Contains(t, last.Cause, "too slow")
-	require.Equal(t, n, got) // all but the one that did not fit, and the last line
+	require.Equal(t, n, got) // all except the one that did not fit, plus the last line
 }
 
 func TestStreamEndsAfterTheLastEventWhenTheServerCloses(t *testing.T) {
@@ -163,7 +168,7 @@ func TestReaderThatDoesNotReadCannotHoldTheServerOpen(t *testing.T) {
 	hub := new(Hub)
 	s := start(t, path, playing, hub)
 	_, _ = request(t, path, "/events")
-	silent, err := net.Dial("unix", path) // never even asks
+	silent, err := net.Dial("unix", path) // sends no request
 	require.NoError(t, err)
 	defer silent.Close()
 	for n := range queued {
@@ -173,7 +178,7 @@ func TestReaderThatDoesNotReadCannotHoldTheServerOpen(t *testing.T) {
 	require.Zero(t, subscribers(hub))
 }
 
-func TestReaderThatGoesIsForgotten(t *testing.T) {
+func TestSubscriptionEndsWithItsReader(t *testing.T) {
 	path := socketPath(t)
 	hub := new(Hub)
 	start(t, path, playing, hub)

@@ -19,14 +19,17 @@ const (
 	dialPatience = time.Second
 )
 
-// socket is a listening Unix socket that knows how to remove its file, and never another's.
+// socket is a listening Unix socket that can remove its own file, and never
+// another's.
 //
-// Whether a file is a dead engine's socket is found out by connecting; between that and bind, another engine could do
-// the same and one would delete the live socket of the other. So look and bind, and removal too, happen under flock(2)
-// of the directory the socket lies in: no lock file stays behind, and a killed holder's lock is gone with it.
+// The way to find out whether a file is a dead engine's socket is to connect to
+// it. Between that and bind, another engine could do the same, and one would
+// delete the other's live socket. So checking and binding, and removal too,
+// happen under flock(2) of the directory that holds the socket: no lock file
+// stays behind, and the lock of a holder that is killed goes with it.
 type socket struct {
 	*net.UnixListener
-	dir  *os.File // kept open, so that removal finds the place whatever became of the working directory
+	dir  *os.File // kept open, so that removal does not depend on the working directory
 	name string
 	dev  uint64
 	ino  uint64
@@ -49,8 +52,9 @@ func listenSocket(path string) (*socket, error) {
 	return s, nil
 }
 
-// openDir opens the directory the socket belongs in. Only the default one is made, and that one must be nobody else's:
-// in /tmp anyone could have put it there first.
+// openDir opens the directory that the socket belongs in. It makes only the
+// default one, and refuses that if it belongs to another user: in /tmp anyone
+// could have made it first.
 func openDir(path string) (*os.File, error) {
 	parent := filepath.Dir(path)
 	own := filepath.Clean(path) == DefaultPath()
@@ -63,7 +67,7 @@ func openDir(path string) (*os.File, error) {
 	}
 	dir, err := os.OpenFile(parent, flags, 0)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("control: %s: there is no directory %s", path, parent)
+		return nil, fmt.Errorf("control: %s: directory %s does not exist", path, parent)
 	} else if err != nil {
 		return nil, fmt.Errorf("control: %s: directory %s: %w", path, parent, cause(err))
 	}
@@ -78,7 +82,8 @@ func openDir(path string) (*os.File, error) {
 	case int(st.Uid) != os.Geteuid():
 		err = fmt.Errorf("control: %s: directory %s belongs to another user (uid %d)", path, parent, st.Uid)
 	case st.Mode&0o022 != 0:
-		err = fmt.Errorf("control: %s: directory %s can be written to by others (mode %#o)", path, parent, st.Mode&0o777)
+		err = fmt.Errorf("control: %s: directory %s is writable by others (mode %#o)",
+			path, parent, st.Mode&0o777)
 	}
 	if err != nil {
 		dir.Close()
@@ -96,7 +101,8 @@ func bind(path, address string, dir *os.File) (*socket, error) {
 	if err := s.clear(path, address); err != nil {
 		return nil, err
 	}
-	// The file takes its mode from the socket's inode, so that nobody else can connect at any instant.
+	// The file takes its mode from the socket's inode, so there is no instant
+	// at which another user could connect.
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var chmod error
 		if err := raw.Control(func(fd uintptr) { chmod = unix.Fchmod(int(fd), 0o600) }); err != nil {
@@ -109,11 +115,11 @@ func bind(path, address string, dir *os.File) (*socket, error) {
 		return nil, fmt.Errorf("control: %s: %w", path, cause(err))
 	}
 	s.UnixListener = l.(*net.UnixListener)
-	s.SetUnlinkOnClose(false) // it would not look whose file it is
+	s.SetUnlinkOnClose(false) // it would not check whose file it is
 	st, err := s.stat()
 	if err == nil {
 		s.dev, s.ino = st.Dev, st.Ino
-		if st.Mode&0o777 != 0o600 { // a strange umask
+		if st.Mode&0o777 != 0o600 { // an unusual umask
 			err = unix.Fchmodat(int(dir.Fd()), s.name, 0o600, 0)
 		}
 	}
@@ -124,7 +130,7 @@ func bind(path, address string, dir *os.File) (*socket, error) {
 	return s, nil
 }
 
-// clear makes the name free, if what has it is a socket that nobody listens on.
+// clear frees the name if it belongs to a socket on which no process listens.
 func (s *socket) clear(path, address string) error {
 	st, err := s.stat()
 	switch {
@@ -133,17 +139,18 @@ func (s *socket) clear(path, address string) error {
 	case err != nil:
 		return fmt.Errorf("control: %s: %w", path, err)
 	case st.Mode&unix.S_IFMT != unix.S_IFSOCK:
-		return fmt.Errorf("control: %s: something that is not a socket is there; it was left alone", path)
+		return fmt.Errorf("control: %s: the file there is not a socket; it was left alone", path)
 	}
 	c, err := net.DialTimeout("unix", address, dialPatience)
 	switch {
 	case err == nil:
 		defer c.Close()
 		return running(path, peer(c.(*net.UnixConn)))
-	case errors.Is(err, unix.EAGAIN): // its queue of connections is full: stopped, but alive
+	case errors.Is(err, unix.EAGAIN): // its queue of connections is full: not answering, but alive
 		return running(path, 0)
 	case !errors.Is(err, unix.ECONNREFUSED):
-		return fmt.Errorf("control: %s: a socket is there that cannot be asked who has it: %w", path, cause(err))
+		return fmt.Errorf("control: %s: cannot find out whether the socket there is in use: %w",
+			path, cause(err))
 	}
 	if err := unix.Unlinkat(int(s.dir.Fd()), s.name, 0); err != nil {
 		return fmt.Errorf("control: %s: remove the socket of a dead engine: %w", path, err)
@@ -158,8 +165,9 @@ func running(path string, pid int) error {
 	return fmt.Errorf("control: %s: an engine is already running there", path)
 }
 
-// peer is the process that listens at the other end, 0 where the kernel does not say. Unlike GET /status it needs no
-// answer from an engine that may be hung, stopped or still starting.
+// peer returns the pid of the process that listens at the other end, 0 if the
+// kernel does not tell. Unlike GET /status it needs no answer from an engine
+// that may be hung, stopped or still starting.
 func peer(c *net.UnixConn) (pid int) {
 	raw, err := c.SyscallConn()
 	if err != nil {
@@ -178,8 +186,9 @@ func (s *socket) stat() (st unix.Stat_t, err error) {
 	return st, err
 }
 
-// remove deletes the socket's file if it still is the socket's. The socket must be open: while it is, its inode number
-// cannot be another file's.
+// remove deletes the file at the socket's path if that is still the socket's
+// own. The socket must be open: while it is, no other file can have its inode
+// number.
 func (s *socket) remove() error {
 	if lock(s.dir) == nil {
 		defer unlock(s.dir)
@@ -197,7 +206,8 @@ func (s *socket) remove() error {
 	return nil
 }
 
-// lock waits a bounded time: a directory may be locked by anyone who can read it, and for as long as they like.
+// lock waits for a bounded time: any process that can read a directory can lock
+// it, for as long as it likes.
 func lock(dir *os.File) error {
 	for start := time.Now(); ; time.Sleep(lockPoll) {
 		err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)
@@ -208,7 +218,7 @@ func lock(dir *os.File) error {
 		case !errors.Is(err, unix.EWOULDBLOCK):
 			return err
 		case time.Since(start) > lockPatience:
-			return fmt.Errorf("somebody holds it for more than %v", lockPatience)
+			return fmt.Errorf("another process has held it for %v", lockPatience)
 		}
 	}
 }

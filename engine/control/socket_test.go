@@ -34,10 +34,11 @@ func TestSocketIsForItsOwnerOnlyWhateverTheUmask(t *testing.T) {
 
 func TestLiveEngineIsRefusedEvenIfItDoesNotAnswer(t *testing.T) {
 	path := socketPath(t)
-	first, err := Listen(path) // never served, so it answers no question
+	first, err := Listen(path) // never served, so it does not answer
 	require.NoError(t, err)
 	_, err = Listen(path)
-	require.EqualError(t, err, fmt.Sprintf("control: %s: an engine is already running there (pid %d)", path, os.Getpid()))
+	want := fmt.Sprintf("control: %s: an engine is already running there (pid %d)", path, os.Getpid())
+	require.EqualError(t, err, want)
 	require.NoError(t, first.Close())
 	second, err := Listen(path)
 	require.NoError(t, err)
@@ -73,7 +74,7 @@ func TestDeadEnginesSocketIsTakenOver(t *testing.T) {
 	require.Equal(t, StatePlaying, st.State)
 }
 
-func TestOneOfManyTakesADeadEnginesSocketOver(t *testing.T) {
+func TestOnlyOneTakesOverADeadEnginesSocket(t *testing.T) {
 	path := socketPath(t)
 	for range 50 {
 		dead(t, path)
@@ -97,14 +98,14 @@ func TestOneOfManyTakesADeadEnginesSocketOver(t *testing.T) {
 		all.Wait()
 		require.EqualValues(t, 1, won.Load())
 		require.EqualValues(t, 7, refused.Load())
-		c, err := net.Dial("unix", path) // the file is the winner's
+		c, err := net.Dial("unix", path) // the file belongs to the winner
 		require.NoError(t, err)
 		require.NoError(t, c.Close())
 		require.NoError(t, winner.Load().Close())
 	}
 }
 
-func TestWhoeverListensIsTheOneAtThePath(t *testing.T) {
+func TestListenerOwnsTheSocketAtThePath(t *testing.T) {
 	path := socketPath(t)
 	var alive atomic.Int32
 	var all sync.WaitGroup
@@ -132,24 +133,29 @@ func TestWhoeverListensIsTheOneAtThePath(t *testing.T) {
 	require.NoFileExists(t, path)
 }
 
-func TestWhatIsNotADeadSocketIsLeftAlone(t *testing.T) {
+func TestAnythingButADeadSocketIsLeftAlone(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		make func(path string) error
 		want string
 	}{
-		{"file", func(p string) error { return os.WriteFile(p, []byte("precious"), 0o600) }, "is not a socket"},
+		{"file", func(p string) error {
+			return os.WriteFile(p, []byte("precious"), 0o600)
+		}, "is not a socket"},
 		{"directory", func(p string) error { return os.Mkdir(p, 0o700) }, "is not a socket"},
 		{"fifo", func(p string) error { return unix.Mkfifo(p, 0o600) }, "is not a socket"},
 		{"dangling link", func(p string) error { return os.Symlink("nowhere", p) }, "is not a socket"},
-		{"link to a dead socket", func(p string) error { dead(t, p+"2"); return os.Symlink(p+"2", p) }, "is not a socket"},
+		{"link to a dead socket", func(p string) error {
+			dead(t, p+"2")
+			return os.Symlink(p+"2", p)
+		}, "is not a socket"},
 		{"live datagram socket", func(p string) error {
 			c, err := net.ListenPacket("unixgram", p)
 			if err == nil {
 				t.Cleanup(func() { c.Close() })
 			}
 			return err
-		}, "cannot be asked who has it: protocol wrong type for socket"},
+		}, "cannot find out whether the socket there is in use: protocol wrong type for socket"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := socketPath(t)
@@ -170,7 +176,7 @@ func TestCloseLeavesAnothersSocketAlone(t *testing.T) {
 	path := socketPath(t)
 	first, err := Listen(path)
 	require.NoError(t, err)
-	require.NoError(t, os.Remove(path)) // somebody tidied up
+	require.NoError(t, os.Remove(path)) // another process removed it
 	start(t, path, playing, new(Hub))
 	require.NoError(t, first.Close())
 	require.NoError(t, first.Close())
@@ -181,7 +187,7 @@ func TestCloseLeavesAnothersSocketAlone(t *testing.T) {
 func TestCloseFindsItsSocketFromAnotherDirectory(t *testing.T) {
 	path := socketPath(t)
 	t.Chdir(filepath.Dir(path))
-	s, err := Listen("@s") // and this is no abstract name
+	s, err := Listen("@s") // which is not an abstract name
 	require.NoError(t, err)
 	require.FileExists(t, "@s")
 	t.Chdir("/")
@@ -189,16 +195,16 @@ func TestCloseFindsItsSocketFromAnotherDirectory(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(filepath.Dir(path), "@s"))
 }
 
-func TestPathsThatCannotBe(t *testing.T) {
+func TestUnusablePathsAreRefused(t *testing.T) {
 	dir := filepath.Dir(socketPath(t))
 	long := filepath.Join(dir, strings.Repeat("x", 107-len(dir)))
 	fits := long[:107]
 	for _, c := range []struct{ name, path, want string }{
-		{"too long", long, "control: " + long + ": the path has 108 bytes, a socket's at most 107"},
-		{"empty", "", "control: no path for the socket"},
-		{"zero byte", "a\x00b", `control: "a\x00b": zero byte in the path`},
-		{"no directory", dir + "/no/s", "control: " + dir + "/no/s: there is no directory " + dir + "/no"},
-		{"directory is none", "/dev/null/s", "control: /dev/null/s: directory /dev/null: not a directory"},
+		{"too long", long, "control: " + long + ": the path has 108 bytes, a socket's may have 107"},
+		{"empty", "", "control: the path of the socket is empty"},
+		{"zero byte", "a\x00b", `control: "a\x00b": the path contains a zero byte`},
+		{"no directory", dir + "/no/s", "control: " + dir + "/no/s: directory " + dir + "/no does not exist"},
+		{"directory is a file", "/dev/null/s", "control: /dev/null/s: directory /dev/null: not a directory"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Listen(c.path)
@@ -234,13 +240,15 @@ func TestDefaultDirectoryIsMadeForItsOwnerOnly(t *testing.T) {
 	}
 }
 
-func TestDefaultDirectoryOfSomebodyElseIsRefused(t *testing.T) {
+func TestDefaultDirectoryOfAnotherUserIsRefused(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		make func(dir string) error
 		want string
 	}{
-		{"open to others", func(d string) error { return errors.Join(os.Mkdir(d, 0o700), os.Chmod(d, 0o777)) }, "can be written to by others (mode 0777)"},
+		{"open to others", func(d string) error {
+			return errors.Join(os.Mkdir(d, 0o700), os.Chmod(d, 0o777))
+		}, "is writable by others (mode 0777)"},
 		{"link", func(d string) error { return os.Symlink("/tmp", d) }, "not a directory"},
 		{"file", func(d string) error { return os.WriteFile(d, nil, 0o600) }, "not a directory"},
 	} {

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// redmon is the envelope as its author published it (ADSR.cpp, EarLevel Engineering), with math.Exp and times in samples.
+// redmon is the envelope as its author published it (ADSR.cpp, EarLevel
+// Engineering), with math.Exp and times in samples.
 type redmon struct {
 	state                         int // 0 idle, 1 attack, 2 decay, 3 sustain, 4 release
 	output                        float64
@@ -60,9 +61,10 @@ func (e *redmon) process() float64 {
 	return e.output
 }
 
-// envelope is a program that sounds as the envelope of an adsr does.
+// envelope makes a program whose samples are the envelope of an adsr.
 func envelope(t testing.TB, rate, frames int, params map[string]float64) *Program {
-	return build(t, rate, frames, node{kind: "const", params: map[string]float64{"value": 1}}, node{kind: "adsr", in: []int{0}, params: params})
+	return build(t, rate, frames, node{kind: "const", params: map[string]float64{"value": 1}},
+		node{kind: "adsr", in: []int{0}, params: params})
 }
 
 func TestADSRIsSilentUntilItsGateOpens(t *testing.T) {
@@ -77,12 +79,17 @@ func TestADSRIsThePublishedEnvelope(t *testing.T) {
 	for _, c := range []struct{ a, d, s, r float64 }{
 		{0.01, 0.2, 0.6, 0.4}, {0.001, 0.001, 0, 0.001}, {0.5, 0.1, 1, 0.3}, {0.05, 0.02, 0.25, 2}, {0.3, 0.5, 0, 0.05},
 	} {
-		// When the gate opens and closes: through all stages, in the middle of the attack, of the decay, and again in a release.
+		// The frames at which the gate opens and closes, in turn: through all
+		// stages, in the middle of the attack and of the decay, and open again
+		// during a release.
 		for _, edges := range [][]int{{100, 40000}, {0, 200, 5000, 5300, 30000}, {7, 3000, 3500, 9000, 9001, 9002}} {
 			t.Run(fmt.Sprint(c, edges), func(t *testing.T) {
-				// No segment ends just on a sample, where rounding would decide.
+				// Keeps segments from ending exactly on a sample, where
+				// rounding would decide.
 				const bit = 0.3 / rate
-				p := envelope(t, rate, 250, map[string]float64{"attack": c.a + bit, "decay": c.d + bit, "sustain": c.s, "release": c.r + bit})
+				p := envelope(t, rate, 250, map[string]float64{
+					"attack": c.a + bit, "decay": c.d + bit, "sustain": c.s, "release": c.r + bit,
+				})
 				gate := address(t, p, 1, "gate")
 				for i, at := range edges {
 					require.True(t, p.Schedule(p.Initial, uint64(at), gate, float64(1-i%2)))
@@ -100,7 +107,7 @@ func TestADSRIsThePublishedEnvelope(t *testing.T) {
 	}
 }
 
-func TestADSRSegmentsLastAsLongAsTheySay(t *testing.T) {
+func TestADSRSegmentsLastAsLongAsTheirParameters(t *testing.T) {
 	for _, rate := range []int{8000, 44100, 192000} {
 		p := envelope(t, rate, 1, map[string]float64{"attack": 0.1, "decay": 0.3, "sustain": 0, "release": 0.2, "gate": 1})
 		until := func(done func(x float32) bool) float64 {
@@ -110,10 +117,10 @@ func TestADSRSegmentsLastAsLongAsTheySay(t *testing.T) {
 				}
 			}
 		}
-		sample := 2.01 / float64(rate) // rounding decides which of two is the last
+		sample := 2.01 / float64(rate) // rounding decides which of two samples is the last
 		require.InDelta(t, 0.1, until(func(x float32) bool { return x == 1 }), sample)
 		require.InDelta(t, 0.3, until(func(x float32) bool { return x == 0 }), sample)
-		// From the top down to silence.
+		// The release, from 1 down to silence.
 		p.Set(p.Initial, address(t, p, 1, "gate"), 0)
 		render(p, p.Initial, 1)
 		p.Set(p.Initial, address(t, p, 1, "gate"), 1)
@@ -127,7 +134,7 @@ func TestADSRNeverSteps(t *testing.T) {
 	const rate = 44100
 	p := envelope(t, rate, 64, map[string]float64{"attack": 0.01, "release": 0.05, "decay": 0.05})
 	gate, sustain := address(t, p, 1, "gate"), address(t, p, 1, "sustain")
-	// What a glide or the attack, the steepest segment here, may go in a sample.
+	// The largest change per sample of the attack, of a glide, and of a fall.
 	most := max(1.3*attackSpan/(0.01*rate), 1/(math.E*glideTime*rate), 9.22/(0.05*rate)) * 1.01
 	last := float32(0)
 	for i := range 600 {
@@ -141,7 +148,7 @@ func TestADSRNeverSteps(t *testing.T) {
 		case 40:
 			p.Set(p.Initial, gate, 0)
 		case 44:
-			p.Set(p.Initial, gate, float64(i/50%2)) // again while it fades
+			p.Set(p.Initial, gate, float64(i/50%2)) // every other time again, while it fades
 		}
 		for _, x := range render(p, p.Initial, 1) {
 			require.InDelta(t, last, x, most)
@@ -159,15 +166,21 @@ func TestADSRFollowsItsSustainExactly(t *testing.T) {
 	}
 }
 
-func TestADSRStateThatIsNoneStartsAgain(t *testing.T) {
+func TestADamagedADSRStartsAfresh(t *testing.T) {
 	p := envelope(t, 44100, 64, nil)
 	off := p.Ops[1].Offset
 	for _, c := range []struct {
 		word int
 		bits uint64
-	}{{5, 5}, {5, math.MaxUint64}, {6, math.Float64bits(-0.1)}, {6, math.Float64bits(1.5)}, {6, math.Float64bits(math.NaN())}} {
+	}{
+		{adsrStage, stageRelease + 1},
+		{adsrStage, math.MaxUint64},
+		{adsrLevel, math.Float64bits(-0.1)},
+		{adsrLevel, math.Float64bits(1.5)},
+		{adsrLevel, math.Float64bits(math.NaN())},
+	} {
 		st := slices.Clone(p.Initial)
-		st[off+5] = stageSustain
+		st[off+adsrStage] = stageSustain
 		st[off+c.word] = c.bits
 		require.Equal(t, make([]float32, 64), render(p, st, 1), "%v", c)
 	}

@@ -2,11 +2,14 @@ package dsp
 
 import "math"
 
-// approach is 1 - e^-x, the part of its way that an exponential goes in x time constants, to within 2e-16 of itself. It is here
-// because math.Exp may differ between processors.
+// approach returns 1 - e^-x, the fraction of its way that an exponential covers
+// in x time constants, with a relative error of at most 2e-16. It is here
+// because the result of math.Exp may differ between CPUs.
 func approach(x float64) float64 {
 	const (
-		ln2Hi = 6.93147180369123816490e-01 // ends in zeros: exact times a small whole number
+		// ln 2 in two parts. The bits of ln2Hi end in zeros, so its product
+		// with a small integer is exact (as in FreeBSD's e_exp.c).
+		ln2Hi = 6.93147180369123816490e-01
 		ln2Lo = 1.90821492927058770002e-10
 	)
 	if !(x > 0) {
@@ -16,7 +19,8 @@ func approach(x float64) float64 {
 		return 1
 	}
 	k := int64(float64(x*(1/math.Ln2)) + 0.5)
-	r := x - float64(float64(k)*ln2Hi) - float64(float64(k)*ln2Lo) // |r| <= ln(2)/2, where the Taylor series to r^14 is good to 2e-18
+	// Here |r| <= ln(2)/2, where the Taylor series to r^14 is good to 2e-18.
+	r := x - float64(float64(k)*ln2Hi) - float64(float64(k)*ln2Lo)
 
 	p := 1.0 / 87178291200 // 14!
 	p = 1.0/6227020800 - float64(p*r)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestApproachIsOneLessTheExponential(t *testing.T) {
+func TestApproachIsOneMinusTheExponential(t *testing.T) {
 	r := rand.New(rand.NewPCG(31, 32))
 	xs := []float64{1e-300, 1e-12, 1e-6, math.Ln2 / 2, math.Ln2, 1.5 * math.Ln2, 39.99, 40, 41, 1e300, math.Inf(1)}
 	for range 20000 {

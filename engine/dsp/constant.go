@@ -4,10 +4,12 @@ import "math"
 
 var constKind = Kind{
 	Name: "const",
-	Doc:  "The parameter itself, exact and unsmoothed.",
-	// Anything that is still finite as a float32.
-	Params: []Param{{Name: "value", Min: -math.MaxFloat32, Max: math.MaxFloat32}},
-	step:   stepConst,
+	Doc:  "A constant: the parameter itself, which takes a command at once, exact and unsmoothed.",
+	Params: []Param{
+		// The range is everything that is still finite as a float32.
+		{Name: "value", Doc: "every sample", Min: -math.MaxFloat32, Max: math.MaxFloat32},
+	},
+	step: stepConst,
 }
 
 func stepConst(w []uint64, _ [][]float64, out []float64, _ uint64) {

@@ -9,21 +9,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// node is an op as tests write it: kinds by name, parameters by name.
+// node is an op as tests write it, with its kind and parameters by name.
 type node struct {
 	kind   string
 	in     []int
 	params map[string]float64
 }
 
-// build makes a program that hears the last node.
+// build makes a program in which the last node is heard.
 func build(t testing.TB, rate, frames int, nodes ...node) *Program {
 	t.Helper()
 	var ops []Op
 	for _, n := range nodes {
-		id, ok := KindByName(n.kind)
-		require.True(t, ok, n.kind)
-		ops = append(ops, Op{Kind: id, Inputs: n.in})
+		ops = append(ops, Op{Kind: kindID(t, n.kind), Inputs: n.in})
 	}
 	p, err := New(rate, frames, ops, len(ops)-1)
 	require.NoError(t, err)
@@ -35,6 +33,14 @@ func build(t testing.TB, rate, frames int, nodes ...node) *Program {
 	return p
 }
 
+func kindID(t testing.TB, name string) int {
+	t.Helper()
+	id, ok := KindByName(name)
+	require.True(t, ok, name)
+	return id
+}
+
+// address returns the address of a parameter of an op.
 func address(t testing.TB, p *Program, op int, param string) uint32 {
 	t.Helper()
 	i, ok := kinds[p.Ops[op].Kind].ParamIndex(param)
@@ -42,7 +48,7 @@ func address(t testing.TB, p *Program, op int, param string) uint32 {
 	return uint32(p.Ops[op].Offset + i)
 }
 
-// render makes blocks from st on, one after the other.
+// render renders that many consecutive blocks, starting from st.
 func render(p *Program, st []uint64, blocks int) []float32 {
 	out := make([]float32, blocks*p.Frames)
 	for b := range blocks {
@@ -59,14 +65,14 @@ func bitsOf(samples []float32) []uint32 {
 	return b
 }
 
-// randomProgram is a graph of n modules with random wiring and parameters.
+// randomProgram makes a program of n modules with random wiring and parameters.
 func randomProgram(t testing.TB, r *rand.Rand, n int) *Program {
 	t.Helper()
 	var ops []Op
 	for i := range n {
 		op := Op{Kind: r.IntN(len(kinds))}
 		if i == n-1 {
-			op.Kind, _ = KindByName("mix")
+			op.Kind = kindID(t, "mix")
 		}
 		k := &kinds[op.Kind]
 		if k.MinInputs > i {
@@ -79,7 +85,7 @@ func randomProgram(t testing.TB, r *rand.Rand, n int) *Program {
 	}
 	out := n - 1
 	if r.IntN(2) == 0 {
-		out = r.IntN(n) // the modules after it must leave its block alone
+		out = r.IntN(n) // the modules after this one must leave its block alone
 	}
 	p, err := New(44100, 64, ops, out)
 	require.NoError(t, err)
@@ -89,7 +95,8 @@ func randomProgram(t testing.TB, r *rand.Rand, n int) *Program {
 	return p
 }
 
-// randomSet gives the parameter at addr, if there is one, a value that neither silences nor drowns the rest.
+// randomSet sets the parameter at addr, if there is one, to a value that
+// neither silences nor drowns the rest.
 func randomSet(p *Program, r *rand.Rand, st []uint64, addr int) {
 	if q := p.params[addr]; q != nil {
 		lo, hi := q.Range()
@@ -97,7 +104,8 @@ func randomSet(p *Program, r *rand.Rand, st []uint64, addr int) {
 	}
 }
 
-// naive renders with a buffer for every op, to check the sharing of buffers.
+// naive renders one block with a buffer for every op, to check the sharing of
+// buffers, and returns what is heard before it is rounded.
 func naive(p *Program, st []uint64) []float64 {
 	outs := make([][]float64, len(p.Ops))
 	for i, op := range p.Ops {

@@ -7,16 +7,20 @@ import (
 
 // An encoded program, all little-endian:
 //
-//	u32 magic, version, rate, frames, channels, out, number of ops; then the limit, a float64
-//	per op: u32 kind, number of inputs, each input; then the parameters of Initial, each a float64
+//	u32      magic, version, rate, frames, channels, out, number of ops
+//	float64  limit
+//	per op:
+//	  u32      kind, number of inputs, each input
+//	  float64  each parameter, as in Initial
 //
-// Everything else follows from it, so a program has exactly one encoding.
+// Everything else follows from these, so a program has exactly one encoding.
 const (
 	magic   = 'C' | 'h'<<8 | 'r'<<16 | 'd'<<24
 	version = 2
 )
 
-// Encode is the program for a worker, Initial included: all that Decode needs.
+// Encode encodes the program for a worker, Initial included. Decode reverses
+// it.
 func (p *Program) Encode() []byte {
 	put := binary.LittleEndian
 	var b []byte
@@ -37,12 +41,13 @@ func (p *Program) Encode() []byte {
 	return b
 }
 
-// Decode reads what Encode wrote, and nothing else: any other bytes are an error. It allocates in proportion to len(b) and the
-// blocks between modules, which are limited.
+// Decode decodes what Encode wrote; any other bytes are an error. It allocates
+// memory in proportion to len(b) and to the blocks between modules, which are
+// limited.
 func Decode(b []byte) (*Program, error) {
 	r := reader{b: b}
 	if r.u32() != magic || r.u32() != version {
-		return nil, fail("not a program of this version")
+		return nil, fail("not an encoded program of this version")
 	}
 	rate, frames, channels, out, n := int(r.u32()), int(r.u32()), int(r.u32()), int(r.u32()), int(r.u32())
 	limit := math.Float64frombits(r.u64())
@@ -76,7 +81,7 @@ func Decode(b []byte) (*Program, error) {
 		return nil, errShort
 	}
 	if len(r.b) > 0 {
-		return nil, fail("bytes after the program")
+		return nil, fail("trailing bytes after the encoded program")
 	}
 	p, err := New(rate, frames, ops, out)
 	if err != nil {
@@ -90,16 +95,17 @@ func Decode(b []byte) (*Program, error) {
 			continue
 		}
 		if !q.Holds(math.Float64frombits(params[0])) {
-			return nil, fail("" + q.Name + " out of its range")
+			return nil, fail(q.Name + " is out of range")
 		}
 		p.Initial[addr], params = params[0], params[1:]
 	}
 	return p, nil
 }
 
-var errShort = fail("program cut short")
+var errShort = fail("the encoded program is truncated")
 
-// reader takes numbers off the front of b; past its end it gives zeros and remembers.
+// reader consumes numbers from the front of b. Past its end it returns zeros
+// and sets short.
 type reader struct {
 	b     []byte
 	short bool

@@ -1,7 +1,8 @@
 package dsp
 
-// Fade takes a block of interleaved samples linearly down to silence, its last frame being silent. The player ends an
-// ordered stop with it, a replay does the same to the last block it compares.
+// Fade scales a block of interleaved samples linearly down to silence; its last
+// frame is silent. The player fades the last block before an orderly stop this
+// way, and a replay does the same to the block it compares with that one.
 func Fade(block []float32, channels int) {
 	frames := len(block) / channels
 	for i := range block {

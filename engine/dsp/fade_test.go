@@ -13,9 +13,9 @@ func TestFadeEndsInSilence(t *testing.T) {
 		block, want []float32
 	}{
 		{"mono", 1, []float32{1, 1, 1, 1}, []float32{0.75, 0.5, 0.25, 0}},
-		{"every channel of a frame alike", 2, []float32{1, -1, 1, -1}, []float32{0.5, -0.5, 0, 0}},
+		{"all channels of a frame alike", 2, []float32{1, -1, 1, -1}, []float32{0.5, -0.5, 0, 0}},
 		{"one frame", 1, []float32{1}, []float32{0}},
-		{"nothing", 1, nil, nil},
+		{"no frames", 1, nil, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

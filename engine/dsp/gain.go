@@ -1,27 +1,35 @@
 package dsp
 
+// Words of a gain.
+const (
+	gainGain = iota
+	gainGate
+	gainGlide // of the gated gain
+)
+
 var gainKind = Kind{
 	Name: "gain",
-	Doc:  "Its input times gain while the gate is open (0.5 or more), else silence; both follow a command within 10 ms.",
+	Doc: "Its input times gain while the gate is open, otherwise silence. " +
+		"Both parameters follow a command within 10 ms.",
 	Params: []Param{
-		{Name: "gain", Default: 1, Min: -factor, Max: factor},
-		{Name: "gate", Default: 1, Min: 0, Max: 1},
+		gainGain: {Name: "gain", Doc: "factor", Default: 1, Min: -factor, Max: factor},
+		gainGate: {Name: "gate", Doc: "open at 0.5 and above", Default: 1, Min: 0, Max: 1},
 	},
-	StateWords: glideWords, // of the gain as gated
+	StateWords: glideWords,
 	MinInputs:  1,
 	MaxInputs:  1,
 	step:       stepGain,
 }
 
 func stepGain(w []uint64, in [][]float64, out []float64, rate uint64) {
-	gain, open := value(w[0]), value(w[1]) >= 0.5
+	gain, open := value(w[gainGain]), value(w[gainGate]) >= 0.5
 	if !open {
 		gain = 0
 	}
 	switch x := in[0][:len(out)]; {
-	case !resting(w[2:], gain, factor):
+	case !resting(w[gainGlide:], gain, factor):
 		copy(out, x)
-		scale(w[2:], gain, rate, out)
+		scale(w[gainGlide:], gain, rate, out)
 	case !open:
 		clear(out)
 	default:

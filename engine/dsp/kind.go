@@ -5,21 +5,26 @@ import "math"
 // Param describes one parameter of a kind.
 type Param struct {
 	Name    string
-	Unit    string // "Hz", or empty for a plain factor
+	Doc     string // what it controls, as a phrase
+	Unit    string // "Hz", "s", or empty for a plain factor
 	Default float64
 	Min     float64 // inclusive
 	Max     float64 // inclusive
-	// Values names the values 0, 1, 2 and so on of a parameter that has only those; Min and Max are not used. nil: any number.
+	// Values names the values 0, 1, 2 and so on of a parameter that takes only
+	// those; Min and Max are then unused. If it is nil, any number in Min..Max
+	// is allowed.
 	Values []string
-	// Seed says that a patch which leaves the parameter out gets a value of the module's own instead of Default, so that two
-	// modules are alike only where someone asked for it.
+	// Seed marks a parameter for which each module gets a value of its own,
+	// rather than Default, if the patch leaves it out. Two modules then sound
+	// alike only if the patch asks for it.
 	Seed bool
 }
 
-// Kind is a sort of module: what it takes, what it keeps and how it makes a block.
+// Kind is a type of module: its inputs, its parameters, the state it keeps and
+// how it renders a block.
 type Kind struct {
 	Name       string
-	Doc        string // one sentence
+	Doc        string // one sentence, or a few, without a line break
 	Params     []Param
 	StateWords int // all zero at the start
 	MinInputs  int
@@ -27,24 +32,38 @@ type Kind struct {
 	step       step
 }
 
-// step renders a block, or a part of one where a timed command splits it, into out. w is the module's part of the arena, in its
-// inputs' blocks (at least as long as out, never the same memory), rate the sample rate in Hz. The samples do not depend on where
-// blocks are split. It must survive any bits in w: those may come from a damaged ring.
+// step renders a block into out, or part of one if a timed command splits it.
+// w holds the module's words of the arena: its parameters, then its state. in
+// holds one block per input, each at least as long as out and never the same
+// memory; rate is the sample rate in Hz. The samples must not depend on where
+// blocks are split, and any bits in w must be survived, because a state may
+// come from a damaged ring.
 type step func(w []uint64, in [][]float64, out []float64, rate uint64)
 
-// kinds in the order of their wire ids. Append only: a program is encoded with indices into it.
-var kinds = []Kind{sineKind, constKind, gainKind, mixKind, noiseKind, adsrKind, filterKind}
+// kinds lists every kind. The index is the kind's wire id, which an encoded
+// program refers to, so append only.
+var kinds = []Kind{
+	sineKind,
+	constKind,
+	gainKind,
+	mixKind,
+	noiseKind,
+	adsrKind,
+	filterKind,
+}
 
-// manyInputs is the limit for kinds that take any number.
+// manyInputs is the limit for kinds that take any number of inputs.
 const manyInputs = 4096
 
-// factor is the range of amplitudes and gains, ±60 dB.
+// factor is the largest amplitude or gain, 60 dB.
 const factor = 1000
 
-// Kinds lists every kind; the index is its wire id. The caller must not write to it.
+// Kinds returns every kind; the index is its wire id. The caller must not
+// modify the slice.
 func Kinds() []Kind { return kinds }
 
-// KindByName finds the wire id of a kind.
+// KindByName returns the wire id of the kind with that name. ok is false if
+// there is none.
 func KindByName(name string) (id int, ok bool) {
 	for i := range kinds {
 		if kinds[i].Name == name {
@@ -54,7 +73,8 @@ func KindByName(name string) (id int, ok bool) {
 	return 0, false
 }
 
-// ParamIndex finds a parameter, which is also its word's place among the module's words.
+// ParamIndex returns the index of the parameter with that name, which is also
+// the index of its word among the module's words. ok is false if there is none.
 func (k *Kind) ParamIndex(name string) (i int, ok bool) {
 	for i := range k.Params {
 		if k.Params[i].Name == name {
@@ -64,10 +84,10 @@ func (k *Kind) ParamIndex(name string) (i int, ok bool) {
 	return 0, false
 }
 
-// Words is the length of a module's part of the arena.
+// Words returns how many words of the arena a module of this kind owns.
 func (k *Kind) Words() int { return len(k.Params) + k.StateWords }
 
-// Range is the smallest and the largest value.
+// Range returns the smallest and the largest value of the parameter.
 func (q *Param) Range() (lo, hi float64) {
 	if q.Values != nil {
 		return 0, float64(len(q.Values) - 1)
@@ -75,10 +95,10 @@ func (q *Param) Range() (lo, hi float64) {
 	return q.Min, q.Max
 }
 
-// Holds says whether v is one of the parameter's values.
+// Holds reports whether v is a valid value of the parameter.
 func (q *Param) Holds(v float64) bool { return v == v && q.nearest(v) == v }
 
-// nearest is the value nearest to v, which is a number.
+// nearest returns the valid value nearest to v, which must not be NaN.
 func (q *Param) nearest(v float64) float64 {
 	lo, hi := q.Range()
 	v = min(max(v, lo), hi)
@@ -88,5 +108,5 @@ func (q *Param) nearest(v float64) float64 {
 	return v
 }
 
-// value reads a parameter word.
+// value decodes a parameter word.
 func value(word uint64) float64 { return math.Float64frombits(word) }

@@ -17,19 +17,20 @@ func TestKindsAreWellFormed(t *testing.T) {
 	names := map[string]bool{}
 	for id, k := range Kinds() {
 		t.Run(k.Name, func(t *testing.T) {
-			require.False(t, names[k.Name], "name twice")
+			require.False(t, names[k.Name], "two kinds have this name")
 			names[k.Name] = true
 			got, ok := KindByName(k.Name)
 			require.True(t, ok)
 			require.Equal(t, id, got)
 
-			require.NotEmpty(t, k.Doc)
-			require.NotEmpty(t, k.Params, "every module owns a word: the limit on words limits the modules")
+			requireDoc(t, k.Doc)
+			require.NotEmpty(t, k.Params, "every module must own a word, so that the limit on words limits the modules")
 			require.LessOrEqual(t, k.MinInputs, k.MaxInputs)
-			params := map[string]bool{"id": true, "kind": true, "in": true} // taken by the patch file
+			params := map[string]bool{"id": true, "kind": true, "in": true} // keys of every module
 			for i, q := range k.Params {
 				require.False(t, params[q.Name], q.Name)
 				params[q.Name] = true
+				requireDoc(t, q.Doc)
 				require.True(t, q.Holds(q.Default), q.Name)
 				j, ok := k.ParamIndex(q.Name)
 				require.True(t, ok)
@@ -43,12 +44,19 @@ func TestKindsAreWellFormed(t *testing.T) {
 	require.False(t, ok)
 }
 
+// requireDoc requires text that fits into a cell of the README's table.
+func requireDoc(t *testing.T, doc string) {
+	t.Helper()
+	require.NotEmpty(t, doc)
+	require.NotContains(t, doc, "|")
+	require.NotContains(t, doc, "\n")
+}
+
+// The kinds that have been released keep their ids; new ones come after them.
 func TestWireIDsNeverChange(t *testing.T) {
-	var names []string
-	for _, k := range Kinds() {
-		names = append(names, k.Name)
+	for id, name := range []string{"sine", "const", "gain", "mix", "noise", "adsr", "filter"} {
+		require.Equal(t, name, Kinds()[id].Name)
 	}
-	require.Equal(t, []string{"sine", "const", "gain", "mix", "noise", "adsr", "filter"}, names)
 }
 
 func TestImportsStayLean(t *testing.T) {
@@ -69,8 +77,9 @@ func TestImportsStayLean(t *testing.T) {
 	}
 }
 
-// A fused multiply-add rounds once where two instructions round twice, so a tape would not replay on another processor. The
-// compiler may fuse wherever no conversion forbids it, on arm64 always.
+// A fused multiply-add rounds once where two instructions round twice, so a
+// tape would not replay on another CPU. The compiler may fuse wherever no
+// conversion forbids it, and on arm64 it always does.
 func TestNoMultiplyAddIsFused(t *testing.T) {
 	for _, target := range []string{"GOARCH=arm64", "GOAMD64=v3"} {
 		t.Run(target, func(t *testing.T) {

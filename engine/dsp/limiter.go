@@ -2,28 +2,34 @@ package dsp
 
 import "math"
 
-// The limiter is the last resort before the loudspeaker, and none of a patch's sound: it does nothing at all to a sample that is
-// within the limit, unless it still comes back from one that was not. Its words stand behind the timed commands.
+// The limiter is the last resort before the loudspeaker and not part of a
+// patch's sound: a sample within the limit passes unchanged unless the gain is
+// still recovering from one that was not. Its words follow the timed commands.
 const (
-	peakWord    = iota // how large the sound is, as long as that is over the limit
-	limitedWord        // frames made smaller so far
+	peakWord    = iota // the followed peak while it exceeds the limit, otherwise 0
+	limitedWord        // number of frames attenuated so far
 	limiterWords
 )
 
 const (
-	// limiterRelease is the time in seconds in which the gain comes back by 8.7 dB: slow enough to leave the shape of a low tone.
+	// limiterRelease is the time constant, in seconds, with which the gain
+	// recovers: 8.7 dB in that time, slow enough to keep the shape of a low
+	// tone.
 	limiterRelease = 0.2
-	// limiterDepth is how far over the limit a peak is followed. Beyond, 60 dB, the sound is cut off, so that a single wild sample
-	// is over after 1.4 s.
+	// limiterDepth is how far above the limit a peak is followed, 60 dB. Beyond
+	// that the sound is clipped, so that the gain recovers from a single wild
+	// sample within 1.4 s.
 	limiterDepth = 1000
 	// MaxLimit is the highest limit.
 	MaxLimit = 1000
 )
 
-// SetLimit makes limit the largest sample to leave the program, 0 for any: then nothing but what is not finite is touched.
+// SetLimit sets the magnitude of the largest sample that may leave the program,
+// which must be in 0..MaxLimit. With 0 there is no limit, and only samples that
+// are not finite are changed.
 func (p *Program) SetLimit(limit float64) error {
 	if !(limit >= 0 && limit <= MaxLimit) {
-		return fail("limit out of its range")
+		return fail("limit is out of range")
 	}
 	p.Limit = limit
 	p.ceiling = float32(limit)
@@ -37,10 +43,11 @@ func (p *Program) SetLimit(limit float64) error {
 	return nil
 }
 
-// Limited is how many frames the limiter has made smaller.
+// Limited returns how many frames the limiter has attenuated.
 func (p *Program) Limited(st []uint64) uint64 { return st[p.timed+timedWords+limitedWord] }
 
-// limit rounds x to out. What is over the limit brings the gain down at once; it comes back exponentially.
+// limit rounds x into out. A sample above the limit lowers the gain at once;
+// the gain then recovers exponentially.
 func (p *Program) limit(st []uint64, x []float64, out []float32) {
 	w := st[p.timed+timedWords:][:limiterWords]
 	top, peak := float64(p.ceiling), value(w[peakWord])

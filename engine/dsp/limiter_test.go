@@ -9,14 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// limited is a program of a const, at address 0, under a limit.
+// limited makes a program of a const, whose value is at address 0, with a
+// limit.
 func limited(t testing.TB, limit float64) *Program {
 	p := build(t, 44100, 64, node{kind: "const"})
 	require.NoError(t, p.SetLimit(limit))
 	return p
 }
 
-func TestWithinTheLimitEveryBitStays(t *testing.T) {
+func TestWithinTheLimitNoBitChanges(t *testing.T) {
 	r := rand.New(rand.NewPCG(51, 52))
 	for range 50 {
 		p := randomProgram(t, r, 1+r.IntN(20))
@@ -45,7 +46,7 @@ func TestFullScaleIsNotLimited(t *testing.T) {
 	require.Equal(t, bitsOf(render(p, slices.Clone(p.Initial), 200)), bitsOf(want))
 }
 
-func TestNothingLeavesOverTheLimit(t *testing.T) {
+func TestNoSampleExceedsTheLimit(t *testing.T) {
 	r := rand.New(rand.NewPCG(53, 54))
 	for _, limit := range []float64{1, 0.9, 0.1, 1e-3, 1000, 1e-50} {
 		p := limited(t, limit)
@@ -64,9 +65,9 @@ func TestNothingLeavesOverTheLimit(t *testing.T) {
 	}
 }
 
-func TestTheGainComesDownAtOnceAndBackSmoothly(t *testing.T) {
+func TestTheGainDropsAtOnceAndRecoversSmoothly(t *testing.T) {
 	p := limited(t, 1)
-	p.Set(p.Initial, 0, 10) // 20 dB over
+	p.Set(p.Initial, 0, 10) // 20 dB above the limit
 	for _, x := range render(p, p.Initial, 1) {
 		require.Equal(t, float32(1), x)
 	}
@@ -75,7 +76,7 @@ func TestTheGainComesDownAtOnceAndBackSmoothly(t *testing.T) {
 	p.Set(p.Initial, 0, 0.5)
 	back, last := 0, 0.05
 	for i, x := range render(p, p.Initial, 400) {
-		// The gain is e^(n/0.2 s) of a tenth until it is one.
+		// After t seconds the gain is 0.1 e^(t/0.2), until it reaches 1.
 		want := 0.5 * min(1, 0.1*math.Exp(float64(i+1)/(0.2*44100)))
 		require.InDelta(t, want, x, 1e-6)
 		require.GreaterOrEqual(t, float64(x), last-1e-9)
@@ -85,10 +86,10 @@ func TestTheGainComesDownAtOnceAndBackSmoothly(t *testing.T) {
 	}
 	require.InDelta(t, 0.2*math.Ln10*44100, back, 2)
 	require.InDelta(t, 64+back, p.Limited(p.Initial), 1)
-	require.Zero(t, p.Initial[p.timed+timedWords+peakWord], "nothing is left of it")
+	require.Zero(t, p.Initial[p.timed+timedWords+peakWord], "the peak leaves no trace")
 }
 
-func TestOneWildSampleIsSoonOver(t *testing.T) {
+func TestTheGainSoonRecoversFromOneWildSample(t *testing.T) {
 	p := limited(t, 1)
 	p.Set(p.Initial, 0, -math.MaxFloat32)
 	require.Equal(t, float32(-1), render(p, p.Initial, 1)[0])
@@ -96,22 +97,22 @@ func TestOneWildSampleIsSoonOver(t *testing.T) {
 	require.Equal(t, float32(0.25), render(p, p.Initial, 1000)[63999])
 }
 
-func TestWithoutALimitAnythingFiniteLeaves(t *testing.T) {
+func TestWithoutALimitAnythingFinitePasses(t *testing.T) {
 	p := limited(t, 0)
 	p.Set(p.Initial, 0, math.MaxFloat32)
 	require.Equal(t, float32(math.MaxFloat32), render(p, p.Initial, 1)[0])
 	require.Zero(t, p.Limited(p.Initial))
 }
 
-func TestLimitsThatAreNoneAreRefused(t *testing.T) {
+func TestInvalidLimitsAreRefused(t *testing.T) {
 	p := limited(t, 1)
 	for _, v := range []float64{-1, 1001, math.NaN(), math.Inf(1)} {
-		require.EqualError(t, p.SetLimit(v), "dsp: limit out of its range")
+		require.EqualError(t, p.SetLimit(v), "dsp: limit is out of range")
 		require.Equal(t, 1.0, p.Limit)
 	}
 }
 
-func TestADamagedLimiterStartsAgain(t *testing.T) {
+func TestADamagedLimiterStartsAfresh(t *testing.T) {
 	p := limited(t, 1)
 	p.Set(p.Initial, 0, 0.5)
 	for _, peak := range []float64{math.NaN(), math.Inf(1), -5, 1e300, 0.5} {
@@ -120,7 +121,7 @@ func TestADamagedLimiterStartsAgain(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotFiniteIsSilentUnderALimitToo(t *testing.T) {
+func TestSamplesThatAreNotFiniteAreSilentUnderALimitToo(t *testing.T) {
 	p := limited(t, 1)
 	out := make([]float32, 4)
 	p.limit(p.Initial, []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0.5}, out)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// whiteNoise returns the first n samples of a stream, at amplitude 1.
 func whiteNoise(t *testing.T, seed float64, n int) []float64 {
 	p := build(t, 44100, n, node{kind: "noise", params: map[string]float64{"amp": 1, "seed": seed}})
 	return naive(p, p.Initial)
@@ -23,7 +24,7 @@ func correlation(a, b []float64) float64 {
 }
 
 func TestNoiseOfSeedZeroIsTheReferenceStream(t *testing.T) {
-	// The first outputs of splitmix64.c by Sebastiano Vigna from state 0.
+	// The first outputs of Sebastiano Vigna's splitmix64.c from state 0.
 	want := []uint64{0xe220a8397b1dcdaf, 0x6e789e6aa1b965f4, 0x06c45d188009454f, 0xf88bb8a8724c81ec}
 	got := whiteNoise(t, 0, len(want))
 	for i, z := range want {
@@ -43,7 +44,8 @@ func TestNoiseIsWhiteAndUniform(t *testing.T) {
 			squares += v * v
 			histogram[int((v+1)*8)]++
 		}
-		// Five standard deviations; the streams are fixed, so this holds or does not.
+		// Five standard deviations. The streams are fixed, so this cannot fail
+		// by chance.
 		require.InDelta(t, 0, sum/n, 5*math.Sqrt(1.0/3/n), "mean")
 		require.InDelta(t, 1.0/3, squares/n, 5*math.Sqrt(4.0/45/n), "power")
 		for lag := 1; lag <= 64; lag++ {
@@ -53,7 +55,7 @@ func TestNoiseIsWhiteAndUniform(t *testing.T) {
 		for _, c := range histogram {
 			chi += (c - n/16) * (c - n/16) / (n / 16)
 		}
-		require.Less(t, chi, 45.0, "chi squared, 15 degrees of freedom") // p < 1e-4 above
+		require.Less(t, chi, 45.0, "chi squared, 15 degrees of freedom") // above 45, p < 1e-4
 	}
 }
 

@@ -7,8 +7,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// values that a path must carry without touching a bit.
-var values = []float32{0, float32(math.Copysign(0, -1)), 1, -1, 0.1, -1.0 / 3, 16777215, 1e-42, -math.SmallestNonzeroFloat32, math.MaxFloat32, -math.MaxFloat32}
+// values must pass through a program without a changed bit.
+var values = []float32{
+	0, float32(math.Copysign(0, -1)), 1, -1, 0.1, -1.0 / 3, 16777215, 1e-42,
+	-math.SmallestNonzeroFloat32, math.MaxFloat32, -math.MaxFloat32,
+}
 
 func TestConstIsExactlyItsParameter(t *testing.T) {
 	p := build(t, 44100, 32, node{kind: "const"})
@@ -19,7 +22,7 @@ func TestConstIsExactlyItsParameter(t *testing.T) {
 			require.Equal(t, math.Float32bits(v), math.Float32bits(x), "%v", v)
 		}
 	}
-	p.Set(st, 0, 0.1) // no float32: rounded once
+	p.Set(st, 0, 0.1) // not a float32, so it is rounded, once
 	require.Equal(t, float32(0.1), render(p, st, 1)[0])
 }
 
@@ -42,8 +45,8 @@ func TestGain(t *testing.T) {
 		{"inverts", "gain", -2, -6},
 		{"mutes", "gain", 0, 0},
 		{"is open at one half", "gate", 0.5, 3},
-		{"is shut below one half", "gate", 0.49, 0},
-		{"is shut at zero", "gate", 0, 0},
+		{"is closed below one half", "gate", 0.49, 0},
+		{"is closed at zero", "gate", 0, 0},
 		{"does not scale by its gate", "gate", 0.9, 3},
 	}
 	for _, tt := range tests {
@@ -71,7 +74,8 @@ func TestMix(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := build(t, 44100, 8, c(1), c(10), c(100), node{kind: "mix", in: tt.in, params: map[string]float64{"gain": tt.gain}})
+			mix := node{kind: "mix", in: tt.in, params: map[string]float64{"gain": tt.gain}}
+			p := build(t, 44100, 8, c(1), c(10), c(100), mix)
 			for _, x := range render(p, p.Initial, 2) {
 				require.Equal(t, float32(tt.want), x)
 			}
@@ -79,7 +83,7 @@ func TestMix(t *testing.T) {
 	}
 }
 
-// What the patch `heavy` rests on.
+// The patch `heavy` relies on this.
 func TestAMutedBankLeavesTheRestOfAMixUntouched(t *testing.T) {
 	p := build(t, 44100, 32, node{kind: "noise"}, node{kind: "gain", in: []int{0}, params: map[string]float64{"gain": 0}},
 		node{kind: "const"}, node{kind: "mix", in: []int{2, 1}})

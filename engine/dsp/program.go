@@ -6,38 +6,40 @@ import (
 	"strconv"
 )
 
-// Limits of a program. They keep a damaged encoding from asking for the machine's memory.
+// Limits of a program. They keep a damaged encoding from demanding all of the
+// machine's memory.
 const (
-	MaxWords       = 1 << 20 / 8                          // arena, 1 MiB
-	MaxModuleWords = MaxWords - timedWords - limiterWords // what the modules may have of it
-	MaxFrames      = 8192                                 // a block
+	MaxWords       = 1 << 20 / 8                          // of the arena, 1 MiB
+	MaxModuleWords = MaxWords - timedWords - limiterWords // of the arena, for modules
+	MaxFrames      = 8192                                 // per block
 	MaxRate        = 768000                               // Hz
 	maxScratch     = 64 << 20                             // bytes of blocks between modules
 )
 
 // Op is one module of a program.
 type Op struct {
-	Kind   int   // wire id, the index into Kinds
-	Inputs []int // indices of ops, each below the op's own
-	Offset int   // its first arena word; set by New
+	Kind   int   // wire id, an index into Kinds
+	Inputs []int // indices into Program.Ops, each below the op's own
+	Offset int   // index of its first arena word; set by New
 }
 
-// Program is a patch ready to run. It is made by New or Decode; its fields are to be read only.
+// Program is a patch that is ready to run. New and Decode make one; its fields
+// are for reading only.
 type Program struct {
 	Rate     int // Hz
-	Frames   int // a block
+	Frames   int // per block
 	Channels int // 1
 	Ops      []Op
-	Out      int      // the op that is heard
+	Out      int      // index of the op that is heard
 	Initial  []uint64 // the arena before the first block
-	Limit    float64  // the largest sample to leave it, 0: any; set by SetLimit
+	Limit    float64  // magnitude of the largest sample, 0 for no limit; set by SetLimit
 
 	params []*Param // by arena word; nil for state words
 	timed  int      // the arena word where the modules end and the timed commands begin
 	calls  []call   // by op
 
 	ceiling float32 // Limit, rounded down
-	keep    float64 // of the limiter's peak from sample to sample
+	keep    float64 // factor by which the limiter's peak decays per sample
 }
 
 // call is an op bound to its memory.
@@ -48,14 +50,20 @@ type call struct {
 	out      []float64
 }
 
-// New lays out the arena for ops, which are rendered in their order, and fills Initial with the kinds' defaults; Set on Initial
-// changes them. The limit is off until SetLimit. It takes over ops. out is the index of the op that is heard; the others are rendered whether or not it is.
+// New makes a program for a sample rate in Hz and blocks of that many frames.
+// It lays out the arena for ops, which are rendered in the order given, and
+// fills Initial with the defaults of their kinds; Set on Initial changes them.
+// out is the index of the op that is heard; every op is rendered, whether or
+// not the heard one depends on it. There is no limit until SetLimit sets one.
+// New takes ownership of ops.
 func New(rate, frames int, ops []Op, out int) (*Program, error) {
 	switch {
 	case rate < 1 || rate > MaxRate:
 		return nil, fail(outside("rate", rate, 1, MaxRate))
 	case frames < 1 || frames > MaxFrames:
 		return nil, fail(outside("frames", frames, 1, MaxFrames))
+	case len(ops) == 0:
+		return nil, fail("there are no modules")
 	case out < 0 || out >= len(ops):
 		return nil, fail(outside("output", out, 0, len(ops)-1))
 	}
@@ -77,7 +85,7 @@ func New(rate, frames int, ops []Op, out int) (*Program, error) {
 		op.Offset = words
 		words += k.Words()
 		if words > MaxModuleWords {
-			return nil, failOp(i, "the state is over "+strconv.Itoa(MaxModuleWords)+" words")
+			return nil, failOp(i, "the state is larger than "+strconv.Itoa(MaxModuleWords)+" words")
 		}
 	}
 	p := &Program{
@@ -99,11 +107,11 @@ func New(rate, frames int, ops []Op, out int) (*Program, error) {
 	return p, nil
 }
 
-// bind gives every op its memory.
+// bind assigns every op its memory.
 func (p *Program) bind() error {
 	buffer, n := p.assign()
 	if n*p.Frames*8 > maxScratch {
-		return fail("blocks between modules take over " + strconv.Itoa(maxScratch>>20) + " MiB")
+		return fail("the blocks between modules need more than " + strconv.Itoa(maxScratch>>20) + " MiB")
 	}
 	scratch := make([]float64, n*p.Frames)
 	block := func(op int) []float64 {
@@ -113,19 +121,19 @@ func (p *Program) bind() error {
 	p.calls = make([]call, len(p.Ops))
 	for i, op := range p.Ops {
 		k := &kinds[op.Kind]
-		c := call{step: k.step, from: op.Offset, to: op.Offset + k.Words(), out: block(i), in: make([][]float64, len(op.Inputs))}
-		for j, in := range op.Inputs {
-			c.in[j] = block(in)
+		in := make([][]float64, len(op.Inputs))
+		for j, from := range op.Inputs {
+			in[j] = block(from)
 		}
-		p.calls[i] = c
+		p.calls[i] = call{step: k.step, from: op.Offset, to: op.Offset + k.Words(), in: in, out: block(i)}
 	}
 	return nil
 }
 
-// assign chooses a buffer for each op's output, out of n. A buffer is used again once nobody needs what is in it, which keeps a
-// large patch in the processor's cache.
+// assign chooses one of n buffers for the output of each op. A buffer is reused
+// once no op needs its contents, which keeps a large patch in the CPU's cache.
 func (p *Program) assign() (buffer []int, n int) {
-	last := make([]int, len(p.Ops)) // the last op that reads an op's output
+	last := make([]int, len(p.Ops)) // by op: the last op that reads its output
 	for i, op := range p.Ops {
 		last[i] = i
 		for _, in := range op.Inputs {
@@ -143,7 +151,8 @@ func (p *Program) assign() (buffer []int, n int) {
 			buffer[i] = n
 			n++
 		}
-		// Only now: an op never writes to what it still reads.
+		// Inputs are freed only now, so that an op never writes to a buffer
+		// that it still reads.
 		for _, in := range op.Inputs {
 			if last[in] == i {
 				free = append(free, buffer[in])
@@ -157,15 +166,17 @@ func (p *Program) assign() (buffer []int, n int) {
 	return buffer, n
 }
 
-// Words is the length of the arena.
+// Words returns the length of the arena in words.
 func (p *Program) Words() int { return len(p.Initial) }
 
-// Render makes one block: it moves st (of Words words) on by one block and writes out (Frames*Channels samples). A sample that is
-// not finite leaves as 0: what a device makes of NaN is anyone's guess. Timed commands stay where they are, RenderBlock applies
-// them. Not safe for concurrent use, as the scratch is shared.
+// Render renders one block: it advances st, which has Words words, by one block
+// and writes Frames*Channels samples to out. A sample that is not finite leaves
+// as 0, because there is no telling what a device makes of NaN. Render leaves
+// timed commands alone; RenderBlock applies them. It is not safe for concurrent
+// use, because the program's scratch is shared.
 func (p *Program) Render(st []uint64, out []float32) { p.render(st, out[:p.Frames*p.Channels]) }
 
-// render makes a block or a part of one, of as many frames as out has.
+// render renders a block, or a part of one, of len(out) frames.
 func (p *Program) render(st []uint64, out []float32) {
 	rate, n := uint64(p.Rate), len(out)
 	for i := range p.calls {
@@ -186,8 +197,9 @@ func (p *Program) render(st []uint64, out []float32) {
 	}
 }
 
-// Set writes the value of a parameter that is nearest to v into st. It returns false and leaves st alone when addr is no parameter's word or
-// v is not finite.
+// Set sets the parameter at addr in st to its valid value nearest to v. If addr
+// is not the address of a parameter or v is not finite, Set leaves st alone and
+// returns false.
 func (p *Program) Set(st []uint64, addr uint32, v float64) bool {
 	if !p.settable(addr, v) {
 		return false

@@ -11,7 +11,7 @@ import (
 )
 
 func TestNewRefusesWhatItCannotRender(t *testing.T) {
-	const sine, gain = 0, 2
+	sine, gain, mix := kindID(t, "sine"), kindID(t, "gain"), kindID(t, "mix")
 	one := []Op{{Kind: sine}}
 	many := make([]Op, MaxModuleWords/6+1)
 	wide := make([]Op, 1200, 1201)
@@ -19,7 +19,8 @@ func TestNewRefusesWhatItCannotRender(t *testing.T) {
 	for i := range all {
 		all[i] = i
 	}
-	wide = append(wide, Op{Kind: 3, Inputs: all})
+	wide = append(wide, Op{Kind: mix, Inputs: all})
+	unknown := fmt.Sprintf("dsp: op 0: kind %d is not in 0..%d", len(kinds), len(kinds)-1)
 	tests := []struct {
 		name         string
 		rate, frames int
@@ -30,15 +31,25 @@ func TestNewRefusesWhatItCannotRender(t *testing.T) {
 		{"no rate", 0, 256, one, 0, "dsp: rate 0 is not in 1..768000"},
 		{"rate too high", MaxRate + 1, 256, one, 0, "dsp: rate 768001 is not in 1..768000"},
 		{"no frames", 44100, 0, one, 0, "dsp: frames 0 is not in 1..8192"},
-		{"frames too many", 44100, MaxFrames + 1, one, 0, "dsp: frames 8193 is not in 1..8192"},
-		{"nothing", 44100, 256, nil, 0, "dsp: output 0 is not in 0..-1"},
-		{"output beyond", 44100, 256, one, 1, "dsp: output 1 is not in 0..0"},
-		{"unknown kind", 44100, 256, []Op{{Kind: 99}}, 0, "dsp: op 0: kind 99 is not in 0..6"},
+		{"too many frames", 44100, MaxFrames + 1, one, 0, "dsp: frames 8193 is not in 1..8192"},
+		{"no ops", 44100, 256, nil, 0, "dsp: there are no modules"},
+		{"output out of range", 44100, 256, one, 1, "dsp: output 1 is not in 0..0"},
+		{"unknown kind", 44100, 256, []Op{{Kind: len(kinds)}}, 0, unknown},
 		{"input missing", 44100, 256, []Op{{Kind: gain}}, 0, "dsp: op 0: number of inputs 0 is not in 1..1"},
-		{"input too many", 44100, 256, []Op{{Kind: sine}, {Kind: sine, Inputs: []int{0}}}, 0, "dsp: op 1: number of inputs 1 is not in 0..0"},
-		{"input is itself", 44100, 256, []Op{{Kind: sine}, {Kind: gain, Inputs: []int{1}}}, 0, "dsp: op 1: input 1 is not in 0..0"},
-		{"state too large", 44100, 256, many, 0, "dsp: op 21716: the state is over 130300 words"},
-		{"scratch too large", 44100, MaxFrames, wide, 1200, "dsp: blocks between modules take over 64 MiB"},
+		{
+			"too many inputs", 44100, 256,
+			[]Op{{Kind: sine}, {Kind: sine, Inputs: []int{0}}},
+			0,
+			"dsp: op 1: number of inputs 1 is not in 0..0",
+		},
+		{
+			"input is itself", 44100, 256,
+			[]Op{{Kind: sine}, {Kind: gain, Inputs: []int{1}}},
+			0,
+			"dsp: op 1: input 1 is not in 0..0",
+		},
+		{"state too large", 44100, 256, many, 0, "dsp: op 21716: the state is larger than 130300 words"},
+		{"scratch too large", 44100, MaxFrames, wide, 1200, "dsp: the blocks between modules need more than 64 MiB"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -50,7 +61,8 @@ func TestNewRefusesWhatItCannotRender(t *testing.T) {
 }
 
 func TestArenaIsLaidOutInOrder(t *testing.T) {
-	p := build(t, 44100, 16, node{kind: "sine", params: map[string]float64{"freq": 100}}, node{kind: "noise"}, node{kind: "mix", in: []int{0, 1}})
+	p := build(t, 44100, 16, node{kind: "sine", params: map[string]float64{"freq": 100}}, node{kind: "noise"},
+		node{kind: "mix", in: []int{0, 1}})
 	require.Equal(t, 6+5+3+timedWords+limiterWords, p.Words())
 	require.Equal(t, []int{0, 6, 11}, []int{p.Ops[0].Offset, p.Ops[1].Offset, p.Ops[2].Offset})
 	b := math.Float64bits
@@ -78,9 +90,9 @@ func TestSet(t *testing.T) {
 		{"above the last named value", 12, 3, true, 2},
 		{"below the first named value", 12, -3, true, 0},
 		{"state word", 2, 1, false, 0},
-		{"a waiting command's word", 30, 1, false, 0},
+		{"a pending command's word", 30, 1, false, 0},
 		{"beyond the arena", uint32(p.Words()), 1, false, 0},
-		{"far beyond", math.MaxUint32, 1, false, 0},
+		{"far beyond the arena", math.MaxUint32, 1, false, 0},
 		{"NaN", 0, math.NaN(), false, 0},
 		{"infinite", 0, math.Inf(1), false, 0},
 		{"minus infinite", 0, math.Inf(-1), false, 0},
@@ -138,8 +150,9 @@ func TestAChainNeedsTwoBuffers(t *testing.T) {
 	require.Equal(t, 2, n)
 }
 
-// The heart of a failover: whoever takes the state after any block and goes on from it makes the same bits.
-func TestRestoreAtEveryBlockGoesOnBitForBit(t *testing.T) {
+// The heart of a failover: a worker that restores the state after any block and
+// continues from it makes the same bits.
+func TestRestoreAtEveryBlockContinuesBitForBit(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for round := range 20 {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
@@ -147,7 +160,7 @@ func TestRestoreAtEveryBlockGoesOnBitForBit(t *testing.T) {
 			encoded := p.Encode()
 			const blocks = 24
 
-			// Some commands before each block, the same for everyone.
+			// Some commands before each block, the same for every run.
 			var seeds [blocks][2]uint64
 			for b := range seeds {
 				seeds[b] = [2]uint64{r.Uint64(), r.Uint64()}
@@ -157,8 +170,9 @@ func TestRestoreAtEveryBlockGoesOnBitForBit(t *testing.T) {
 				for range c.IntN(4) {
 					randomSet(p, c, st, c.IntN(len(p.params)))
 				}
-				for range c.IntN(4) { // at times late
-					p.Schedule(st, uint64(max(0, b*p.Frames+c.IntN(500)-50)), uint32(c.IntN(len(p.params))), c.Float64())
+				for range c.IntN(4) {
+					frame := max(0, b*p.Frames+c.IntN(500)-50) // sometimes late
+					p.Schedule(st, uint64(frame), uint32(c.IntN(len(p.params))), c.Float64())
 				}
 			}
 			run := func(p *Program, st []uint64, from int, visit func(b int, st []uint64, out []float32)) {
@@ -192,7 +206,10 @@ func TestRestoreAtEveryBlockGoesOnBitForBit(t *testing.T) {
 
 func TestAnyBitsInTheArenaAreRenderedWithoutPanic(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
-	odd := []uint64{0, math.MaxUint64, 1 << 63, math.Float64bits(math.NaN()), math.Float64bits(math.Inf(-1)), math.Float64bits(-1e300), math.Float64bits(1e300)}
+	odd := []uint64{
+		0, math.MaxUint64, 1 << 63, math.Float64bits(math.NaN()), math.Float64bits(math.Inf(-1)),
+		math.Float64bits(-1e300), math.Float64bits(1e300),
+	}
 	for range 300 {
 		p := randomProgram(t, r, 1+r.IntN(12))
 		st := make([]uint64, p.Words())
@@ -207,7 +224,7 @@ func TestAnyBitsInTheArenaAreRenderedWithoutPanic(t *testing.T) {
 	}
 }
 
-func TestRenderRefusesAnArenaOrBlockThatIsTooShort(t *testing.T) {
+func TestRenderPanicsOnAnArenaOrBlockThatIsTooShort(t *testing.T) {
 	p := build(t, 44100, 16, node{kind: "sine"})
 	require.Panics(t, func() { p.Render(make([]uint64, 3), make([]float32, 16)) })
 	require.Panics(t, func() { p.Render(make([]uint64, p.Words()), make([]float32, 15)) })
@@ -245,7 +262,7 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
-// What a module costs while it moves.
+// BenchmarkMoving is a block of a module while a parameter of it moves.
 func BenchmarkMoving(b *testing.B) {
 	const forever = 60
 	for name, n := range map[string]struct {

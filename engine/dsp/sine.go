@@ -5,58 +5,75 @@ import (
 	"math/bits"
 )
 
+// Words of a sine.
+const (
+	sineFreq = iota
+	sineAmp
+	sinePhase // in units of 2^-64 of a turn
+	sineRest  // the rest of it, in units of 2^-64/rate of a turn
+	sineGlide // of amp
+)
+
 var sineKind = Kind{
 	Name: "sine",
-	Doc:  "amp * sin(2 pi freq t), phase 0 at the first sample; the phase runs on when freq changes, amp follows a command within 10 ms.",
+	Doc: "A sine wave, amp * sin(2 pi freq t), with phase 0 at the first sample. " +
+		"The phase runs on when freq changes; amp follows a command within 10 ms.",
 	Params: []Param{
-		{Name: "freq", Unit: "Hz", Default: 440, Min: 0, Max: 20000},
-		{Name: "amp", Default: 0.5, Min: -factor, Max: factor},
+		sineFreq: {Name: "freq", Doc: "frequency", Unit: "Hz", Default: 440, Min: 0, Max: 20000},
+		sineAmp:  {Name: "amp", Doc: "amplitude", Default: 0.5, Min: -factor, Max: factor},
 	},
-	StateWords: 2 + glideWords, // phase, rest; of amp
+	StateWords: 2 + glideWords,
 	step:       stepSine,
 }
 
-// stepSine keeps the phase as a rational number, phase + rest/rate, in units of 2^-64 of a turn. Each sample adds exactly
-// freq/rate of a turn, so the oscillator does not drift, ever: at a whole number of Hz its state is the initial one again
-// after each second. A new frequency needs no glide: the wave has a corner there, and no step.
+// stepSine keeps the phase as a rational number, phase + rest/rate, in units of
+// 2^-64 of a turn. Each sample adds exactly freq/rate of a turn, so the
+// oscillator never drifts: at a whole number of Hz it is back in its initial
+// state after every second. A change of frequency needs no glide, because it
+// puts a corner into the wave but no step.
 func stepSine(w []uint64, _ [][]float64, out []float64, rate uint64) {
-	amp := value(w[1])
-	phase, rest := w[2], w[3]
-	target, gliding := amp, !resting(w[4:], amp, factor)
+	amp := value(w[sineAmp])
+	phase, rest := w[sinePhase], w[sineRest]
+	target, gliding := amp, !resting(w[sineGlide:], amp, factor)
 	if gliding {
-		amp = 1 // for now
+		amp = 1 // scale multiplies by the glide instead
 	}
-	turn, turnRest := perSample(value(w[0]), rate)
+	turn, turnRest := perSample(value(w[sineFreq]), rate)
 	for i := range out {
 		out[i] = amp * sinTurn(phase)
 		rest += turnRest
-		_, below := bits.Sub64(rest, rate, 0) // 1 while rest < rate; no branch, which would be mispredicted often
+		// 1 if rest < rate. A branch here would often be mispredicted.
+		_, below := bits.Sub64(rest, rate, 0)
 		carry := 1 - below
 		rest -= rate & -carry
 		phase += turn + carry
 	}
-	w[2], w[3] = phase, rest
+	w[sinePhase], w[sineRest] = phase, rest
 	if gliding {
-		scale(w[4:], target, rate, out)
+		scale(w[sineGlide:], target, rate, out)
 	}
 }
 
-// perSample is freq/rate of a turn, less whole turns: turn + rest/rate in units of 2^-64. freq is taken in steps of 2^-64 Hz,
-// which leaves a float64 above 2^-11 as it is.
+// perSample returns freq/rate of a turn, without whole turns, as
+// turn + rest/rate in units of 2^-64 of a turn. freq is truncated to a multiple
+// of 2^-64 Hz, which leaves a float64 above 2^-11 unchanged.
 func perSample(freq float64, rate uint64) (turn, rest uint64) {
 	whole := uint64(freq)
 	fraction := uint64((freq - float64(whole)) * 0x1p64)
 	return bits.Div64(whole%rate, fraction, rate)
 }
 
-// sinTurn is the sine of phase/2^64 of a turn, with an error below 3e-16 and exact at each quarter.
+// sinTurn returns the sine of phase/2^64 of a turn. Its error is below 3e-16,
+// and it is exact at each quarter turn.
 func sinTurn(phase uint64) float64 {
-	// sin(pi - x) = sin x folds the second and third quarter onto the first and fourth: half a turn minus phase, still exact
-	// as it is done in integers. The two top bits differ in just those quarters.
+	// sin(pi - x) = sin x folds the second and third quarters onto the first
+	// and fourth: half a turn minus phase, which is exact in integers. The two
+	// top bits differ in exactly those quarters.
 	fold := uint64(int64(phase^phase<<1) >> 63)
 	phase = (phase ^ fold) + fold&(1<<63+1)
 
-	// Now x is in [-pi/2, pi/2], where the Taylor series to x^21 is good to 2e-18.
+	// Now x is in [-pi/2, pi/2], where the Taylor series to x^21 is good to
+	// 2e-18.
 	x := float64(float64(int64(phase)) * (2 * math.Pi * 0x1p-64))
 	z := x * x
 	p := 1.0 / 51090942171709440000 // 21!

@@ -2,11 +2,12 @@ package dsp
 
 import "math"
 
-// MaxTimed is how many timed commands can wait in a state.
+// MaxTimed is the number of timed commands that can be pending in a state.
 const MaxTimed = 256
 
-// The timed commands are the words behind the modules': how many came late, how many wait, and those that wait, by frame, equal
-// ones in the order they came. What does not wait any more is zero.
+// Timed commands occupy the words after those of the modules: how many were
+// late, how many are pending, and the pending ones, sorted by frame and, within
+// a frame, by arrival. Unused entries are zero.
 const (
 	lateWord = iota
 	countWord
@@ -18,8 +19,10 @@ const (
 	timedWords = entriesAt + MaxTimed*entryWords
 )
 
-// Schedule lets a command wait in st until the block that contains frame, counted from frame 0 of block 0. It returns false and
-// leaves st alone when addr is no parameter's word, v is not finite, or MaxTimed commands wait already.
+// Schedule stores a command in st that RenderBlock applies just before frame,
+// counted from frame 0 of block 0. If addr is not the address of a parameter, v
+// is not finite, or MaxTimed commands are pending already, Schedule leaves st
+// alone and returns false.
 func (p *Program) Schedule(st []uint64, frame uint64, addr uint32, v float64) bool {
 	w := st[p.timed : p.timed+timedWords : p.timed+timedWords]
 	n := waiting(w)
@@ -37,17 +40,17 @@ func (p *Program) Schedule(st []uint64, frame uint64, addr uint32, v float64) bo
 	return true
 }
 
-// Late is how many timed commands have been applied after their frame.
+// Late returns how many timed commands have been applied after their frame.
 func (p *Program) Late(st []uint64) uint64 { return st[p.timed+lateWord] }
 
-// Waiting is how many timed commands wait.
-func (p *Program) Waiting(st []uint64) int { return waiting(st[p.timed:]) }
-
-// waiting reads the count, which in a damaged state may be anything.
+// waiting returns the pending count, clamped: in a damaged state it may be
+// anything.
 func waiting(w []uint64) int { return int(min(w[countWord], MaxTimed)) }
 
-// RenderBlock is Render for block number block, with each waiting command applied just before its frame. One whose frame lies
-// before the block, because it came too late or nobody rendered its block, is applied at once and counted as late.
+// RenderBlock is Render for block number block, with each pending command
+// applied just before its frame. A command whose frame lies before the block,
+// because it came too late or because its block was never rendered, is applied
+// at the start of this block and counted as late.
 func (p *Program) RenderBlock(st []uint64, block uint64, out []float32) {
 	if st[p.timed+countWord] == 0 {
 		p.Render(st, out)
@@ -66,7 +69,8 @@ func (p *Program) RenderBlock(st []uint64, block uint64, out []float32) {
 		} else {
 			break
 		}
-		if offset > at { // always, after the first, unless the frame is the same or the state damaged
+		// Not so for two commands on one frame, nor in a damaged state.
+		if offset > at {
 			p.render(st, out[at*p.Channels:offset*p.Channels])
 			at = offset
 		}

@@ -11,10 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// steps is a program that sounds as its one parameter, at address 0, says.
+// steps makes a program in which every sample is its one parameter, at address
+// 0.
 func steps(t testing.TB, frames int) *Program { return build(t, 44100, frames, node{kind: "const"}) }
 
-// renderBlocks makes blocks from number first on.
+// pending returns how many timed commands are pending in st.
+func pending(p *Program, st []uint64) int { return waiting(st[p.timed:]) }
+
+// renderBlocks renders that many consecutive blocks; the number of the first
+// one is first.
 func renderBlocks(p *Program, st []uint64, first, blocks int) []float32 {
 	out := make([]float32, blocks*p.Frames)
 	for b := range blocks {
@@ -35,12 +40,12 @@ func TestTimedCommandLandsOnItsFrame(t *testing.T) {
 		{"first frame", []cmd{{0, 1}}},
 		{"last frame of a block", []cmd{{15, 1}}},
 		{"first frame of a later block", []cmd{{32, 1}}},
-		{"last frame of all", []cmd{{63, 1}}},
-		{"beyond", []cmd{{64, 1}}},
+		{"last frame", []cmd{{63, 1}}},
+		{"beyond the last frame", []cmd{{64, 1}}},
 		{"several in a block", []cmd{{17, 1}, {18, 2}, {25, 3}, {31, 4}}},
 		{"sent in another order", []cmd{{40, 3}, {5, 1}, {63, 4}, {39, 2}}},
-		{"the last of one frame holds", []cmd{{20, 1}, {20, 2}, {20, 3}, {19, 9}}},
-		{"each frame", func() (c []cmd) {
+		{"the last one on a frame wins", []cmd{{20, 1}, {20, 2}, {20, 3}, {19, 9}}},
+		{"every frame", func() (c []cmd) {
 			for f := range uint64(64) {
 				c = append(c, cmd{f, float64(f) + 1})
 			}
@@ -69,16 +74,16 @@ func TestTimedCommandLandsOnItsFrame(t *testing.T) {
 	}
 }
 
-func TestTimedCommandBeforeItsBlockActsAtOnceAndIsCounted(t *testing.T) {
+func TestLateCommandActsAtOnceAndIsCounted(t *testing.T) {
 	p := steps(t, 16)
 	require.True(t, p.Schedule(p.Initial, 159, 0, 1)) // the last frame of block 9
 	require.True(t, p.Schedule(p.Initial, 3, 0, 5))
 	require.True(t, p.Schedule(p.Initial, 160, 0, 2)) // the first of block 10
 	require.True(t, p.Schedule(p.Initial, 163, 0, 3))
 	require.True(t, p.Schedule(p.Initial, math.MaxUint64, 0, 4))
-	require.Equal(t, []float32{2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3}, renderBlocks(p, p.Initial, 10, 1))
+	require.Equal(t, append([]float32{2, 2, 2}, slices.Repeat([]float32{3}, 13)...), renderBlocks(p, p.Initial, 10, 1))
 	require.EqualValues(t, 2, p.Late(p.Initial))
-	require.Equal(t, 1, p.Waiting(p.Initial))
+	require.Equal(t, 1, pending(p, p.Initial))
 	require.Equal(t, float32(3), renderBlocks(p, p.Initial, 11, 1)[15])
 	require.EqualValues(t, 2, p.Late(p.Initial))
 }
@@ -101,18 +106,19 @@ func TestScheduleRefusesWhatCannotBeSetAndWhatDoesNotFit(t *testing.T) {
 	require.False(t, p.Schedule(st, 5, 0, 1))
 	require.Equal(t, full, st)
 	renderBlocks(p, st, 1000/16, 1)
-	require.Zero(t, p.Waiting(st))
+	require.Zero(t, pending(p, st))
 	require.True(t, p.Schedule(st, 5, 0, 1))
 }
 
-func TestTimedValuesAreClampedLikeOthers(t *testing.T) {
+func TestTimedValuesAreClamped(t *testing.T) {
 	p := build(t, 44100, 16, node{kind: "sine"})
 	require.True(t, p.Schedule(p.Initial, 0, 0, 1e9))
 	renderBlocks(p, p.Initial, 0, 1)
 	require.Equal(t, 20000.0, math.Float64frombits(p.Initial[0]))
 }
 
-// What has been applied leaves nothing behind: the words are those of a state that never saw it.
+// Once all commands have been applied, the words are those of a state that
+// never had one.
 func TestAppliedCommandsLeaveNoTrace(t *testing.T) {
 	p := steps(t, 16)
 	st := slices.Clone(p.Initial)
@@ -123,15 +129,19 @@ func TestAppliedCommandsLeaveNoTrace(t *testing.T) {
 	require.Equal(t, p.Initial, st)
 }
 
-// timedScript is commands for frames frames, some of them timed ones that come late, for whoever renders them in whatever blocks.
-type timedScript struct {
-	at    int // taken by the block that begins here
+// scheduled is a timed command that is scheduled before the block that begins
+// at frame at.
+type scheduled struct {
+	at    int
 	frame int
 	addr  uint32
 	v     float64
 }
 
-func randomScript(p *Program, r *rand.Rand, n, frames, grid int) (script []timedScript) {
+// randomScript makes up to n commands for a render of so many frames, sorted by
+// at, which is a multiple of grid. None of them is late, however the frames are
+// cut into blocks that divide grid.
+func randomScript(p *Program, r *rand.Rand, n, frames, grid int) (script []scheduled) {
 	probe := slices.Clone(p.Initial)
 	for range n {
 		addr := r.IntN(len(p.params))
@@ -139,16 +149,15 @@ func randomScript(p *Program, r *rand.Rand, n, frames, grid int) (script []timed
 			continue
 		}
 		randomSet(p, r, probe, addr)
-		s := timedScript{at: r.IntN(frames/grid) * grid, addr: uint32(addr), v: math.Float64frombits(probe[addr])}
+		s := scheduled{at: r.IntN(frames/grid) * grid, addr: uint32(addr), v: math.Float64frombits(probe[addr])}
 		s.frame = s.at + r.IntN(6*grid)
 		script = append(script, s)
 	}
-	slices.SortStableFunc(script, func(a, b timedScript) int { return a.at - b.at })
+	slices.SortStableFunc(script, func(a, b scheduled) int { return a.at - b.at })
 	return script
 }
 
-// The samples do not depend on how time is cut into blocks.
-func TestAnyPartitionMakesTheSameBits(t *testing.T) {
+func TestAnyBlockSizeMakesTheSameBits(t *testing.T) {
 	r := rand.New(rand.NewPCG(21, 22))
 	const total, grid = 2048, 64
 	for round := range 30 {
@@ -204,11 +213,16 @@ func TestScheduleAndRenderBlockAllocateNothing(t *testing.T) {
 	}))
 }
 
-// A state comes out of a ring, and a ring may be damaged.
+// A state comes from a ring, and a ring may be damaged.
 func FuzzRenderBlockOfAnyState(f *testing.F) {
-	ops := []Op{{Kind: 0}, {Kind: 4}, {Kind: 3, Inputs: []int{0, 1}}, {Kind: 5, Inputs: []int{2}}, {Kind: 6, Inputs: []int{3}}, {Kind: 2, Inputs: []int{4}}}
-	p, err := New(44100, 64, ops, 5)
-	require.NoError(f, err)
+	// Two sources, their mix, and a chain of every kind that takes inputs.
+	nodes := []node{{kind: "sine"}, {kind: "noise"}, {kind: "mix", in: []int{0, 1}}}
+	for _, k := range Kinds() {
+		if k.MinInputs > 0 {
+			nodes = append(nodes, node{kind: k.Name, in: slices.Repeat([]int{len(nodes) - 1}, k.MinInputs)})
+		}
+	}
+	p := build(f, 44100, 64, nodes...)
 	require.NoError(f, p.SetLimit(1))
 	seed := func(st []uint64) (b []byte) {
 		for _, w := range st {

@@ -13,6 +13,7 @@ import (
 	"chronus/engine/dsp"
 )
 
+// load compiles a built-in patch for blocks of 256 frames at 44,100 Hz.
 func load(t testing.TB, name string) *Compiled {
 	t.Helper()
 	p, err := Load(name)
@@ -22,7 +23,7 @@ func load(t testing.TB, name string) *Compiled {
 	return c
 }
 
-func TestEveryBuiltinLoadsAndComesBackFromItsNameAndText(t *testing.T) {
+func TestEveryBuiltinIsRestoredFromItsNameAndText(t *testing.T) {
 	for _, name := range Builtin() {
 		t.Run(name, func(t *testing.T) {
 			p, err := Load(name)
@@ -50,7 +51,7 @@ func TestSineIsOneSineOf440HzAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestStepIsHeardExactlyInStepsAndInHeavy(t *testing.T) {
+func TestStepsAndHeavyOutputExactlyStep(t *testing.T) {
 	for _, name := range []string{"steps", "heavy:100"} {
 		t.Run(name, func(t *testing.T) {
 			c := load(t, name)
@@ -88,7 +89,7 @@ func TestVoiceIsSilentUntilItsGateOpensAndAfterItCloses(t *testing.T) {
 		return loudest
 	}
 	require.Zero(t, play(0, 10))
-	require.InDelta(t, 0.3, play(1, 100), 0.01) // 0.5 by a sustain of 0.6; the filter leaves 440 Hz alone
+	require.InDelta(t, 0.3, play(1, 100), 0.01) // 0.5 times a sustain of 0.6; the filter passes 440 Hz
 	require.InDelta(t, 0, play(0, 200), 1e-9)
 }
 
@@ -133,8 +134,8 @@ func TestLoad(t *testing.T) {
 		{dir, "patch: " + dir + ": is a directory (built in: sine, voice, steps, noise, heavy)"},
 		{"heavy:0", "patch: heavy:0: the number of sines must be in 1..16000"},
 		{"heavy:16001", "patch: heavy:16001: the number of sines must be in 1..16000"},
-		{"heavy:0%", "patch: heavy:0%: the share must be in 1..99 %"},
-		{"heavy:100%", "patch: heavy:100%: the share must be in 1..99 %"},
+		{"heavy:0%", "patch: heavy:0%: the share must be in 1..99%"},
+		{"heavy:100%", "patch: heavy:100%: the share must be in 1..99%"},
 		{"heavy:many", "patch: heavy:many: the number of sines must be in 1..16000"},
 	}
 	for _, tt := range tests {
@@ -146,7 +147,7 @@ func TestLoad(t *testing.T) {
 }
 
 func TestRenderAllocatesNothing(t *testing.T) {
-	for _, name := range []string{"sine", "voice", "steps", "heavy:200"} {
+	for _, name := range append(slices.Clone(inFiles), "heavy:200") {
 		c := load(t, name)
 		st, out := slices.Clone(c.Program.Initial), make([]float32, 256)
 		require.Zero(t, testing.AllocsPerRun(50, func() {
@@ -170,10 +171,11 @@ func BenchmarkRender(b *testing.B) {
 	}
 }
 
-// BenchmarkVoice is a block of the voice, by what it is doing: silent, held, swept by a command in each block, and the
-// same with the command on a frame within the block.
+// BenchmarkVoice renders a block of the voice while it is silent, while it is
+// held, while a command per block sweeps its filter, and the same with the
+// command on a frame within the block.
 func BenchmarkVoice(b *testing.B) {
-	for _, name := range []string{"silent", "held", "swept", "swept in time"} {
+	for _, name := range []string{"silent", "held", "swept", "swept on a frame"} {
 		b.Run(name, func(b *testing.B) {
 			c := load(b, "voice")
 			gate, err := c.Gate("adsr1")
@@ -193,7 +195,7 @@ func BenchmarkVoice(b *testing.B) {
 				switch cutoff := 500 + float64(block%1000); name {
 				case "swept":
 					p.Set(st, freq, cutoff)
-				case "swept in time":
+				case "swept on a frame":
 					p.Schedule(st, block*uint64(p.Frames)+100, freq, cutoff)
 				}
 				p.RenderBlock(st, block, out)
@@ -204,8 +206,8 @@ func BenchmarkVoice(b *testing.B) {
 	}
 }
 
-// A recording of it can be put in its place.
-func TestNoiseIsNeverSilentAndNeverTheSame(t *testing.T) {
+// Any stretch of a recording of it shows which frame it was.
+func TestNoiseIsNeverSilentAndNeverRepeats(t *testing.T) {
 	c := load(t, "noise")
 	st, out := slices.Clone(c.Program.Initial), make([]float32, 256)
 	seen := map[[4]float32]bool{}
@@ -214,7 +216,7 @@ func TestNoiseIsNeverSilentAndNeverTheSame(t *testing.T) {
 		require.NotContains(t, out, float32(0))
 		for i := 0; i < len(out); i += 4 {
 			four := [4]float32(out[i:])
-			require.False(t, seen[four], "four samples in a row were heard before")
+			require.False(t, seen[four], "four consecutive samples appeared before")
 			seen[four] = true
 		}
 	}

@@ -9,7 +9,8 @@ import (
 	"chronus/engine/dsp"
 )
 
-// Compiled is a patch for one rate and block size, with the addresses of its parameters.
+// Compiled is a patch compiled for one sample rate and block size, with the
+// addresses of its parameters.
 type Compiled struct {
 	Program *dsp.Program
 
@@ -25,13 +26,15 @@ type ParamInfo struct {
 	Kind    string
 	Param   string
 	Unit    string
-	Address uint32 // arena word
+	Address uint32 // index of its arena word
 	Min     float64
 	Max     float64
 	Value   float64 // initial
 }
 
-// Compile makes the program for a sample rate in Hz and a block of that many frames.
+// Compile makes the program for a sample rate in Hz and blocks of that many
+// frames. The error is that of dsp.New, for a rate or a block size that no
+// engine runs at.
 func (p *Patch) Compile(rate, frames int) (*Compiled, error) {
 	ops := make([]dsp.Op, len(p.modules))
 	for i, m := range p.modules {
@@ -62,7 +65,8 @@ func (p *Patch) Compile(rate, frames int) (*Compiled, error) {
 	return c, nil
 }
 
-// Address finds a parameter's arena word.
+// Address returns the address of a module's parameter, which is the index of
+// its arena word. The error names what the patch does not have.
 func (c *Compiled) Address(module, param string) (addr uint32, err error) {
 	i, ok := c.ops[module]
 	if !ok {
@@ -77,11 +81,13 @@ func (c *Compiled) Address(module, param string) (addr uint32, err error) {
 	return uint32(op.Offset + j), nil
 }
 
-// Gate finds the arena word of a module's gate.
+// Gate returns the address of a module's gate.
 func (c *Compiled) Gate(module string) (addr uint32, err error) { return c.Address(module, "gate") }
 
-// Params lists every parameter by address. The caller must not write to it.
+// Params returns every parameter, sorted by address. The caller must not modify
+// the slice.
 func (c *Compiled) Params() []ParamInfo { return c.infos }
 
-// Epoch is a hash of the encoded program: who agrees on it agrees on every sample.
+// Epoch returns a hash of the encoded program: processes that agree on it agree
+// on every sample.
 func (c *Compiled) Epoch() uint64 { return c.epoch }

@@ -9,7 +9,7 @@ import (
 	"chronus/engine/dsp"
 )
 
-func TestAddressesAreTheWordsThatSetMoves(t *testing.T) {
+func TestAddressesAreTheWordsThatSetWrites(t *testing.T) {
 	c := compile(t, voice)
 	p := c.Program
 	require.Len(t, c.Params(), 8)
@@ -44,7 +44,7 @@ func TestAddressNamesWhatItDoesNotFind(t *testing.T) {
 	require.EqualError(t, err, `patch: test.toml: module "sine1" (sine) has no parameter "gate"`)
 }
 
-func TestCompileRefusesWhatNoEngineRuns(t *testing.T) {
+func TestCompileRefusesRatesAndBlocksOutOfRange(t *testing.T) {
 	p, err := Load("sine")
 	require.NoError(t, err)
 	_, err = p.Compile(0, 256)
@@ -53,7 +53,7 @@ func TestCompileRefusesWhatNoEngineRuns(t *testing.T) {
 	require.EqualError(t, err, "patch: sine: dsp: frames 0 is not in 1..8192")
 }
 
-func TestEpochTellsProgramsApart(t *testing.T) {
+func TestDifferentProgramsHaveDifferentEpochs(t *testing.T) {
 	p, err := Load("sine")
 	require.NoError(t, err)
 	epoch := func(rate, frames int) uint64 {

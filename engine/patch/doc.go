@@ -1,6 +1,8 @@
-// Package patch turns a patch file, which people write, into a dsp.Program, which workers run.
+// Package patch turns a patch file, which people write, into a dsp.Program,
+// which workers run.
 //
-// A patch is TOML: the id of the module that is heard, and the modules in any order.
+// A patch is TOML: the id of the module that is heard, and the modules in any
+// order.
 //
 //	out = "quieter"
 //
@@ -15,9 +17,12 @@
 //	in = "sine1"        # or a list of ids
 //	gain = 0.5
 //
-// A limit may stand beside out, the largest sample that may leave the patch; it is 1 unless given, and 0 is none.
+// The key limit, beside out, sets the magnitude of the largest sample that may
+// leave the patch. It defaults to 1; 0 means no limit.
 //
-// The kinds and their parameters are those of dsp.Kinds; one whose values have names is given by name, mode = "lowpass".
-// Everything is checked when the text is read, and an error names the line: nothing unknown is ignored. The package renders
-// nothing, except to measure how large `heavy` should be, and workers do not import it.
+// The kinds and their parameters are those of dsp.Kinds. A parameter whose
+// values have names is set by name, as in mode = "lowpass". Everything is
+// checked when the text is parsed, nothing unknown is ignored, and an error
+// names the line. The package must not render anything, except to measure how
+// large `heavy` should be, and workers must not import it.
 package patch

@@ -6,9 +6,12 @@ import (
 	"strings"
 )
 
-// order sorts the modules so that inputs come first. It depends on how the modules are connected and on nothing else, so that
-// patches which differ only in the order of their text are the same program: first what is heard, inputs in the order they are
-// listed, then the rest by id. A cycle is an error that names it.
+// order returns the indices of the modules sorted so that inputs come first.
+// The result depends only on how the modules are connected and on their ids, so
+// that patches which list the same modules in a different order are the same
+// program: first the module that is heard, after its inputs in the order in
+// which they are listed, then the rest by id. A cycle is an error that names
+// its modules.
 func (d *draft) order(out int) ([]int, error) {
 	roots := make([]int, len(d.modules))
 	for i := range roots {
@@ -23,7 +26,7 @@ func (d *draft) order(out int) ([]int, error) {
 	)
 	var (
 		state = make([]int, len(d.modules))
-		path  []int // from a root against the signal
+		path  []int // from a root, against the direction of the signal
 		order []int
 		visit func(i int) error
 	)
@@ -54,8 +57,9 @@ func (d *draft) order(out int) ([]int, error) {
 	return order, nil
 }
 
-// cycle is the error for a loop, given against the signal: each module takes the next as input, the last takes the first. It is
-// told in the direction of the signal, at the module that comes first in the file.
+// cycle returns the error for a loop of modules, each of which takes the next
+// one as an input, and the last one the first. The error lists them in the
+// direction of the signal, from the module that comes first in the file.
 func (d *draft) cycle(loop []int) error {
 	loop = slices.Clone(loop)
 	slices.Reverse(loop)
@@ -65,10 +69,12 @@ func (d *draft) cycle(loop []int) error {
 	for _, i := range loop {
 		ids = append(ids, d.modules[i].id)
 	}
-	return d.src.errorf(d.src.lineOfModule(loop[0], "in"), "module %q: cycle: %s", ids[0], strings.Join(ids, " -> "))
+	return d.src.errorf(d.src.lineOfModule(loop[0], "in"), "module %q is part of a cycle: %s",
+		ids[0], strings.Join(ids, " -> "))
 }
 
-// arrange puts the modules in order and renumbers what refers to them.
+// arrange returns the modules in that order, with their inputs renumbered, and
+// the new index of out.
 func (d *draft) arrange(order []int, out int) (modules []module, newOut int) {
 	place := make([]int, len(order)) // by old index
 	for to, from := range order {

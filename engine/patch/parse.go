@@ -13,16 +13,18 @@ import (
 	"chronus/engine/dsp"
 )
 
-// maxText is the longest patch in bytes. The largest arena needs less.
+// maxText is the largest patch in bytes. A patch that fills the largest arena
+// is smaller.
 const maxText = 8 << 20
 
 var validID = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// Parse reads a patch. name is for messages: the file's path. Each error is one line that begins with "patch: name:line: ".
+// Parse parses a patch. name, usually the path of the file, is for messages.
+// Every error is a single line that begins with "patch: name:line: ".
 func Parse(name string, text []byte) (*Patch, error) {
 	src := source{name: name, text: strings.TrimPrefix(string(text), "\uFEFF")}
 	if len(text) > maxText {
-		return nil, src.errorf(1, "longer than %d bytes", maxText)
+		return nil, src.errorf(1, "the patch is larger than %d bytes", maxText)
 	}
 	var root map[string]any
 	if _, err := toml.Decode(src.text, &root); err != nil {
@@ -35,10 +37,10 @@ func Parse(name string, text []byte) (*Patch, error) {
 	}
 	tables, ok := tablesOf(root["module"])
 	if root["module"] != nil && !ok {
-		return nil, src.errorf(src.lineOf("module"), "module must be a list of tables, [[module]]")
+		return nil, src.errorf(src.lineOf("module"), "module must be a list of tables, written [[module]]")
 	}
 	if len(tables) == 0 {
-		return nil, src.errorf(1, "no [[module]]")
+		return nil, src.errorf(1, "there is no [[module]]")
 	}
 
 	d := draft{src: src, index: make(map[string]int)}
@@ -67,16 +69,16 @@ func Parse(name string, text []byte) (*Patch, error) {
 	return p, nil
 }
 
-// draft is a patch in the order of its file.
+// draft is a patch whose modules are in the order of the file.
 type draft struct {
 	src     source
 	modules []module
 	sources [][]string     // by module: the ids of its inputs
-	index   map[string]int // by id
-	words   int            // arena so far
+	index   map[string]int // of a module, by id
+	words   int            // of the arena, so far
 }
 
-// add checks module i by itself.
+// add appends module i after checking everything but its connections.
 func (d *draft) add(i int, table map[string]any) error {
 	fail := func(key, format string, args ...any) error {
 		return d.src.errorf(d.src.lineOfModule(i, key), format, args...)
@@ -88,10 +90,11 @@ func (d *draft) add(i int, table map[string]any) error {
 	case !ok:
 		return fail("id", "module number %d: id must be a string, not %s", i+1, typeName(table["id"]))
 	case !validID.MatchString(id):
-		return fail("id", "module %q: an id is made of letters, digits, _ and -", id)
+		return fail("id", "module %q: an id may contain only letters, digits, _ and -", id)
 	}
 	if first, ok := d.index[id]; ok {
-		return fail("id", "module %q: there is one of this id at line %d", id, d.src.lineOfModule(first, "id"))
+		line := d.src.lineOfModule(first, "id")
+		return fail("id", "module %q: line %d already has a module with this id", id, line)
 	}
 
 	name, ok := table["kind"].(string)
@@ -143,7 +146,8 @@ func (d *draft) add(i int, table map[string]any) error {
 		return fail(key, "module %q: %s takes %s, not %d", id, name, countOf(kind), n)
 	}
 	if d.words += kind.Words(); d.words > dsp.MaxModuleWords {
-		return fail("", "module %q: the state of the patch is over %d KiB here", id, dsp.MaxModuleWords*8/1024)
+		const limit = dsp.MaxModuleWords * 8 / 1024
+		return fail("", "module %q: up to here the patch needs more than %d KiB of state", id, limit)
 	}
 	d.index[id] = len(d.modules)
 	d.modules = append(d.modules, m)
@@ -151,13 +155,14 @@ func (d *draft) add(i int, table map[string]any) error {
 	return nil
 }
 
-// connect looks up the inputs.
+// connect resolves the ids of inputs.
 func (d *draft) connect() error {
 	for i := range d.modules {
 		for _, id := range d.sources[i] {
 			j, ok := d.index[id]
 			if !ok {
-				return d.src.errorf(d.src.lineOfModule(i, "in"), "module %q: no module %q to take as input", d.modules[i].id, id)
+				return d.src.errorf(d.src.lineOfModule(i, "in"),
+					"module %q: in names a module %q, which does not exist", d.modules[i].id, id)
 			}
 			d.modules[i].inputs = append(d.modules[i].inputs, j)
 		}
@@ -165,18 +170,19 @@ func (d *draft) connect() error {
 	return nil
 }
 
-// output finds the module that is heard.
+// output returns the index of the module that is heard.
 func (d *draft) output(root map[string]any) (int, error) {
 	id, ok := root["out"].(string)
 	switch {
 	case root["out"] == nil:
-		return 0, d.src.errorf(1, `no out: it names the module that is heard, out = %q`, d.modules[len(d.modules)-1].id)
+		return 0, d.src.errorf(1, `out is missing; it names the module that is heard, as in out = %q`,
+			d.modules[len(d.modules)-1].id)
 	case !ok:
 		return 0, d.src.errorf(d.src.lineOf("out"), "out must be a string, not %s", typeName(root["out"]))
 	}
 	out, ok := d.index[id]
 	if !ok {
-		return 0, d.src.errorf(d.src.lineOf("out"), "out: no module %q", id)
+		return 0, d.src.errorf(d.src.lineOf("out"), "out names a module %q, which does not exist", id)
 	}
 	return out, nil
 }
@@ -184,7 +190,7 @@ func (d *draft) output(root map[string]any) (int, error) {
 // defaultLimit is full scale.
 const defaultLimit = 1.0
 
-// limit is the largest sample that the patch may make.
+// limit returns the magnitude of the largest sample that may leave the patch.
 func (d *draft) limit(root map[string]any) (float64, error) {
 	v, ok := root["limit"]
 	if !ok {
@@ -197,7 +203,8 @@ func (d *draft) limit(root map[string]any) (float64, error) {
 	return limit, nil
 }
 
-// valueOf is v as a value of q: a name where the values have names, else a number. problem says why it is none.
+// valueOf converts v to a value of q: from a name if the values of q have
+// names, otherwise from a number. problem is empty if it succeeds.
 func valueOf(q *dsp.Param, v any) (value float64, problem string) {
 	if q.Values != nil {
 		name, ok := v.(string)
@@ -220,6 +227,8 @@ func valueOf(q *dsp.Param, v any) (value float64, problem string) {
 	return value, ""
 }
 
+// inputsOf returns v as a list of ids. ok is false if it is neither a string
+// nor a list of strings.
 func inputsOf(v any) (ids []string, ok bool) {
 	switch v := v.(type) {
 	case string:
@@ -237,6 +246,8 @@ func inputsOf(v any) (ids []string, ok bool) {
 	return nil, false
 }
 
+// number returns v as a float64. ok is false if it is neither an integer nor
+// a float.
 func number(v any) (x float64, ok bool) {
 	switch v := v.(type) {
 	case int64:
@@ -247,6 +258,7 @@ func number(v any) (x float64, ok bool) {
 	return 0, false
 }
 
+// kindNames lists the kinds by name.
 func kindNames() string {
 	var names []string
 	for _, k := range dsp.Kinds() {
@@ -256,7 +268,7 @@ func kindNames() string {
 	return strings.Join(names, ", ")
 }
 
-// countOf says how many inputs a kind takes.
+// countOf describes how many inputs a kind takes.
 func countOf(k *dsp.Kind) string {
 	switch {
 	case k.MaxInputs == 0:
@@ -267,6 +279,7 @@ func countOf(k *dsp.Kind) string {
 	return fmt.Sprintf("%d to %d inputs", k.MinInputs, k.MaxInputs)
 }
 
+// keyNames lists the keys of a module of that kind.
 func keyNames(k *dsp.Kind) string {
 	names := []string{"id", "kind"}
 	if k.MaxInputs > 0 {

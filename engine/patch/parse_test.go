@@ -3,6 +3,7 @@ package patch
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 	"chronus/engine/dsp"
 )
 
-// voice is a correct patch with a bit of everything.
+// voice is a valid patch with a bit of everything.
 const voice = `# comment
 out = "mix1"
 [[module]]
@@ -45,11 +46,21 @@ func compile(t testing.TB, text string) *Compiled {
 	return c
 }
 
-func TestParseNamesThePlaceAndTheThing(t *testing.T) {
+// knownKinds lists the kinds as an error does: sorted.
+func knownKinds() string {
+	var names []string
+	for _, k := range dsp.Kinds() {
+		names = append(names, k.Name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func TestParseErrorsNameTheLineAndTheProblem(t *testing.T) {
 	const head = "out = \"a\"\n"
 	mod := func(lines ...string) string { return "[[module]]\n" + strings.Join(lines, "\n") + "\n" }
-	a := mod(`id = "a"`, `kind = "sine"`)                   // lines 2 to 4 after head
-	f := mod(`id = "f"`, `kind = "filter"`, `in = "f"`, ``) // lines 2 to 6
+	a := mod(`id = "a"`, `kind = "sine"`)                   // lines 2 to 4, after head
+	f := mod(`id = "f"`, `kind = "filter"`, `in = "f"`, ``) // lines 2 to 6, after head
 	tests := []struct{ name, text, want string }{
 		{"syntax", head + "[[module]\n", `2: expected end of table array name delimiter ']', but got '\n' instead`},
 		{"key twice", head + head + a, `2: Key 'out' has already been defined.`},
@@ -59,18 +70,18 @@ func TestParseNamesThePlaceAndTheThing(t *testing.T) {
 		{"string not closed", "\uFEFF" + head + "x = '''\n\n", `3: unexpected EOF; expected "'''"`},
 		{"not UTF-8", head + "# \xff", `2: invalid UTF-8 byte: 0xff`},
 
-		{"empty", "", `1: no [[module]]`},
-		{"no module", head, `1: no [[module]]`},
-		{"module a number", head + "module = 3\n", `2: module must be a list of tables, [[module]]`},
-		{"module a table", head + "[module]\nid = \"a\"\n", `2: module must be a list of tables, [[module]]`},
-		{"module a list of numbers", head + "\nmodule = [\n1]\n", `3: module must be a list of tables, [[module]]`},
+		{"empty", "", `1: there is no [[module]]`},
+		{"no module", head, `1: there is no [[module]]`},
+		{"module is a number", head + "module = 3\n", `2: module must be a list of tables, written [[module]]`},
+		{"module is a table", head + "[module]\nid = \"a\"\n", `2: module must be a list of tables, written [[module]]`},
+		{"module is a list of numbers", head + "\nmodule = [\n1]\n", `3: module must be a list of tables, written [[module]]`},
 		{"unknown key at the top", head + "colour = 1\n" + a, `2: unknown key "colour" (known: limit, module, out)`},
 		{"unknown table", head + a + "[extra]\nx = 1\n", `5: unknown key "extra" (known: limit, module, out)`},
 		{"keys are case sensitive", "OUT = \"a\"\n" + a, `1: unknown key "OUT" (known: limit, module, out)`},
 
-		{"no out", a, `1: no out: it names the module that is heard, out = "a"`},
+		{"no out", a, `1: out is missing; it names the module that is heard, as in out = "a"`},
 		{"out not a string", "# where\n\nout = 7\n" + a, `3: out must be a string, not an integer`},
-		{"out unknown", "out = \"b\"\n" + a, `1: out: no module "b"`},
+		{"out unknown", "out = \"b\"\n" + a, `1: out names a module "b", which does not exist`},
 
 		{"limit not a number", head + `limit = "1"` + "\n" + a, `2: limit must be a number, not a string`},
 		{"limit below zero", head + "limit = -0.5\n" + a, `2: limit = -0.5 is not in 0..1000`},
@@ -79,14 +90,14 @@ func TestParseNamesThePlaceAndTheThing(t *testing.T) {
 
 		{"no id", head + a + mod(`kind = "sine"`), `5: module number 2 has no id`},
 		{"id not a string", head + mod(`kind = "sine"`, `id = 1`), `4: module number 1: id must be a string, not an integer`},
-		{"id empty", head + mod(`id = ""`), `3: module "": an id is made of letters, digits, _ and -`},
-		{"id with a slash", head + mod(`id = "a/b"`), `3: module "a/b": an id is made of letters, digits, _ and -`},
-		{"id with a newline", head + mod(`id = "a\n"`), `3: module "a\n": an id is made of letters, digits, _ and -`},
-		{"id twice", head + a + a, `6: module "a": there is one of this id at line 3`},
+		{"id empty", head + mod(`id = ""`), `3: module "": an id may contain only letters, digits, _ and -`},
+		{"id with a slash", head + mod(`id = "a/b"`), `3: module "a/b": an id may contain only letters, digits, _ and -`},
+		{"id with a newline", head + mod(`id = "a\n"`), `3: module "a\n": an id may contain only letters, digits, _ and -`},
+		{"id twice", head + a + a, `6: module "a": line 3 already has a module with this id`},
 
-		{"no kind", head + mod(`id = "a"`), `2: module "a" has no kind (known: adsr, const, filter, gain, mix, noise, sine)`},
+		{"no kind", head + mod(`id = "a"`), `2: module "a" has no kind (known: ` + knownKinds() + `)`},
 		{"kind not a string", head + mod(`id = "a"`, `kind = ["sine"]`), `4: module "a": kind must be a string, not an array`},
-		{"unknown kind", head + mod(`id = "a"`, ``, `kind = "foo"`), `5: module "a": unknown kind "foo" (known: adsr, const, filter, gain, mix, noise, sine)`},
+		{"unknown kind", head + mod(`id = "a"`, ``, `kind = "foo"`), `5: module "a": unknown kind "foo" (known: ` + knownKinds() + `)`},
 
 		{"unknown parameter", head + a + "\nfrequ = 1", `6: module "a": unknown key "frequ" (known: id, kind, freq, amp)`},
 		{"unknown parameter with input", head + mod(`id = "a"`, `kind = "gain"`, `x = 1`), `5: module "a": unknown key "x" (known: id, kind, in, gain, gate)`},
@@ -108,19 +119,19 @@ func TestParseNamesThePlaceAndTheThing(t *testing.T) {
 		{"list of inputs empty", head + mod(`id = "a"`, `kind = "mix"`, `in = []`), `2: module "a": mix takes 1 to 4096 inputs, not 0`},
 		{"input a number", head + mod(`id = "a"`, `kind = "mix"`, `in = 1`), `5: module "a": in must be a string or a list of strings`},
 		{"inputs numbers", head + mod(`id = "a"`, `kind = "mix"`, `in = [1, 2]`), `5: module "a": in must be a string or a list of strings`},
-		{"input unknown", head + mod(`id = "a"`, `kind = "gain"`, `in = "b"`), `5: module "a": no module "b" to take as input`},
+		{"input unknown", head + mod(`id = "a"`, `kind = "gain"`, `in = "b"`), `5: module "a": in names a module "b", which does not exist`},
 
-		{"cycle of one", head + mod(`id = "a"`, `kind = "gain"`, `in = "a"`), `5: module "a": cycle: a -> a`},
+		{"cycle of one", head + mod(`id = "a"`, `kind = "gain"`, `in = "a"`), `5: module "a" is part of a cycle: a -> a`},
 		{
 			"cycle of three, heard", head + mod(`id = "c"`, `kind = "gain"`, `in = "b"`) + mod(`id = "a"`, `kind = "gain"`, `in = "c"`) + mod(`id = "b"`, `kind = "gain"`, `in = "a"`),
-			`5: module "c": cycle: c -> a -> b -> c`,
+			`5: module "c" is part of a cycle: c -> a -> b -> c`,
 		},
 		{
-			"cycle that nothing hears", head + a + mod(`id = "x"`, `kind = "mix"`, `in = ["a", "y"]`) + mod(`id = "y"`, `kind = "gain"`, `in = "x"`),
-			`8: module "x": cycle: x -> y -> x`,
+			"cycle that is not heard", head + a + mod(`id = "x"`, `kind = "mix"`, `in = ["a", "y"]`) + mod(`id = "y"`, `kind = "gain"`, `in = "x"`),
+			`8: module "x" is part of a cycle: x -> y -> x`,
 		},
 
-		{"text too large", strings.Repeat("#", maxText+1), `1: longer than 8388608 bytes`},
+		{"text too large", strings.Repeat("#", maxText+1), `1: the patch is larger than 8388608 bytes`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -136,10 +147,10 @@ func TestTheModuleThatFillsTheArenaIsNamed(t *testing.T) {
 	a, b := map[string]any{"id": "a", "kind": "sine"}, map[string]any{"id": "b", "kind": "sine"}
 	d := draft{src: source{name: "x", text: text}, index: map[string]int{}, words: dsp.MaxModuleWords - 6}
 	require.NoError(t, d.add(0, a))
-	require.EqualError(t, d.add(1, b), `patch: x:6: module "b": the state of the patch is over 1017 KiB here`)
+	require.EqualError(t, d.add(1, b), `patch: x:6: module "b": up to here the patch needs more than 1017 KiB of state`)
 }
 
-// Text that looks like a module, or hides one, must not shift the lines.
+// Text that looks like a module, or hides one, must not shift line numbers.
 func TestLinesAreRightInAwkwardText(t *testing.T) {
 	tests := []struct {
 		name, text string
@@ -161,14 +172,18 @@ func TestLinesAreRightInAwkwardText(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Parse("x", []byte(tt.text))
-			require.EqualError(t, err, fmt.Sprintf(`patch: x:%d: module "a": unknown kind "oops" (known: adsr, const, filter, gain, mix, noise, sine)`, tt.line))
+			require.EqualError(t, err,
+				fmt.Sprintf(`patch: x:%d: module "a": unknown kind "oops" (known: %s)`, tt.line, knownKinds()))
 		})
 	}
 }
 
 func TestParseReadsEveryForm(t *testing.T) {
 	c := compile(t, voice)
-	require.Equal(t, []string{"sine1.freq=220.5", "sine1.amp=0.5", "gain1.gain=2", "gain1.gate=1", "noise1.amp=0.5", "noise1.seed=?", "mix1.gain=1", "unheard.value=0"}, listing(c))
+	require.Equal(t, []string{
+		"sine1.freq=220.5", "sine1.amp=0.5", "gain1.gain=2", "gain1.gate=1",
+		"noise1.amp=0.5", "noise1.seed=?", "mix1.gain=1", "unheard.value=0",
+	}, listing(c))
 
 	inline := `out = "g"
 		module = [ {id = "g", kind = "gain", in = "s", gate = 0}, {id = "s", kind = "const", value = -3} ]`
@@ -176,7 +191,8 @@ func TestParseReadsEveryForm(t *testing.T) {
 }
 
 func TestNamedValuesAndTheLimit(t *testing.T) {
-	const text = "limit = 0.5\nout = 'f'\n[[module]]\nid = 's'\nkind = 'sine'\n[[module]]\nid = 'f'\nkind = 'filter'\nin = 's'\n"
+	const text = "limit = 0.5\nout = 'f'\n[[module]]\nid = 's'\nkind = 'sine'\n" +
+		"[[module]]\nid = 'f'\nkind = 'filter'\nin = 's'\n"
 	c := compile(t, text+"mode = 'bandpass'")
 	require.Contains(t, listing(c), "f.mode=2")
 	require.Equal(t, 0.5, c.Program.Limit)
@@ -189,6 +205,8 @@ func TestNamedValuesAndTheLimit(t *testing.T) {
 	require.Equal(t, 1.0, compile(t, voice).Program.Limit)
 }
 
+// listing returns the initial values of the parameters as module.param=value,
+// with ? for a seed.
 func listing(c *Compiled) []string {
 	var s []string
 	for _, q := range c.Params() {
@@ -229,7 +247,7 @@ func TestALongChainIsOrdered(t *testing.T) {
 	require.Equal(t, float32(0.25), out[63])
 }
 
-func TestNoiseWithoutASeedGetsOneOfItsOwn(t *testing.T) {
+func TestEachNoiseWithoutASeedGetsItsOwn(t *testing.T) {
 	seeds := func(text string) (s []float64) {
 		for _, q := range compile(t, text).Params() {
 			if q.Param == "seed" {
@@ -238,16 +256,17 @@ func TestNoiseWithoutASeedGetsOneOfItsOwn(t *testing.T) {
 		}
 		return s
 	}
-	const two = "out = 'm'\n[[module]]\nid = 'm'\nkind = 'mix'\nin = ['n1', 'n2']\n[[module]]\nid = 'n1'\nkind = 'noise'\n[[module]]\nid = 'n2'\nkind = 'noise'\n"
+	const two = "out = 'm'\n[[module]]\nid = 'm'\nkind = 'mix'\nin = ['n1', 'n2']\n" +
+		"[[module]]\nid = 'n1'\nkind = 'noise'\n[[module]]\nid = 'n2'\nkind = 'noise'\n"
 	first := seeds(two)
 	require.NotEqual(t, first[0], first[1])
-	require.Equal(t, first, seeds(two), "it depends on the id alone")
+	require.Equal(t, first, seeds(two), "the seed depends on the id alone")
 	require.Equal(t, []float64{first[0], 5}, seeds(two+"seed = 5"))
 }
 
 func FuzzParse(f *testing.F) {
 	f.Add(voice)
-	for _, name := range []string{"sine", "voice", "steps", "heavy:3"} {
+	for _, name := range append(slices.Clone(inFiles), "heavy:3") {
 		_, text, err := builtin(name)
 		require.NoError(f, err)
 		f.Add(string(text))

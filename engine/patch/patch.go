@@ -8,25 +8,26 @@ import (
 	"strings"
 )
 
-// Patch is a patch that has been read and found correct.
+// Patch is a patch that has been parsed and checked.
 type Patch struct {
 	name    string
 	text    []byte
-	modules []module // in the order they are rendered: inputs first
+	modules []module // in the order in which they are rendered: inputs first
 	out     int      // index of the module that is heard
-	limit   float64  // the largest sample, 0: any
+	limit   float64  // magnitude of the largest sample, 0 for no limit
 }
 
-// module of a patch, checked.
+// module is a module of a patch that has been checked.
 type module struct {
 	id     string
-	kind   int // dsp wire id
-	inputs []int
-	values []float64 // by the kind's parameters
+	kind   int       // dsp wire id
+	inputs []int     // indices of modules
+	values []float64 // of the kind's parameters, in their order
 }
 
-// Load reads a patch: a built-in one by its name, else the file of that path. "heavy" measures this machine for some tens of
-// milliseconds, "heavy:N" does not.
+// Load returns the built-in patch with that name or, if there is none, parses
+// the file at that path. "heavy" and "heavy:N%" measure this machine for some
+// tens of milliseconds; "heavy:N" does not.
 func Load(nameOrPath string) (*Patch, error) {
 	if name, text, err := builtin(nameOrPath); err != nil || text != nil {
 		if err != nil {
@@ -45,8 +46,10 @@ func Load(nameOrPath string) (*Patch, error) {
 	return Parse(nameOrPath, text)
 }
 
-// Name is what the patch was loaded or parsed as; for a built-in one, Load of it gives the same patch again.
+// Name returns the name under which the patch was loaded or parsed. Load of the
+// name of a built-in patch returns the same patch again.
 func (p *Patch) Name() string { return p.name }
 
-// Text is the TOML. Parse of Name and Text gives the same patch again. The caller must not write to it.
+// Text returns the TOML. Parse of Name and Text returns the same patch again.
+// The caller must not modify the slice.
 func (p *Patch) Text() []byte { return p.text }

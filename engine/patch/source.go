@@ -9,35 +9,40 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// source is a patch's text with its name, for errors that say where.
+// source is the text of a patch and its name, for errors that name a line.
 type source struct {
 	name string
 	text string
 }
 
-// errorf is an error at a line, counted from 1.
+// errorf returns an error at a line; lines count from 1.
 func (s source) errorf(line int, format string, args ...any) error {
 	msg := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")
 	return fmt.Errorf("patch: %s:%d: %s", s.name, line, msg)
 }
 
-// syntaxError is an error of the TOML library.
+// syntaxError returns an error of the TOML library with its line.
 func (s source) syntaxError(err error) error {
 	var at toml.ParseError
 	if !errors.As(err, &at) {
 		return s.errorf(1, "%v", err)
 	}
-	// Not Position.Line, which is one too many where a line ends too early: `[[module]`.
+	// Position.Line is one too many where a line ends too early, as in
+	// `[[module]`.
 	before := s.text[:min(max(at.Position.Start, 0), len(s.text))]
 	return s.errorf(1+strings.Count(before, "\n"), "%s", at.Message)
 }
 
-// maxValueLines is how far line looks for the end of a value. Inside a longer one it may name too early a line.
+// maxValueLines is how many lines ahead line looks for the end of a value.
+// Within a longer value it may return a line that is too early.
 const maxValueLines = 500
 
-// line finds where something starts to be in the text, 1 if it never is. The TOML library keeps no positions for what it has
-// accepted, so it is asked about beginnings of the text: those that end between two lines and not within a value are TOML
-// themselves, and there is a first line up to which they contain what is looked for. This costs some parsing, after an error only.
+// line returns the first line up to which the text contains something, or 1 if
+// it never does. The TOML library keeps no positions for what it has accepted,
+// so line decodes prefixes of the text instead: a prefix that ends between two
+// lines and not within a value is TOML itself, and a binary search finds the
+// first that contains what is sought. The cost of parsing so often is paid only
+// after an error.
 func (s source) line(contains func(root map[string]any) bool) int {
 	var ends []int
 	for i := 0; i < len(s.text); i++ {
@@ -60,12 +65,13 @@ func (s source) line(contains func(root map[string]any) bool) int {
 	return i + 1
 }
 
-// lineOf is the line of a key at the top level.
+// lineOf returns the line of a top-level key.
 func (s source) lineOf(key string) int {
 	return s.line(func(root map[string]any) bool { _, ok := root[key]; return ok })
 }
 
-// lineOfModule is the line where module i begins or, if a key is given, that key's line within it.
+// lineOfModule returns the line where module i begins or, if key is not empty,
+// the line of that key within it.
 func (s source) lineOfModule(i int, key string) int {
 	return s.line(func(root map[string]any) bool {
 		tables, _ := tablesOf(root["module"])
@@ -77,13 +83,13 @@ func (s source) lineOfModule(i int, key string) int {
 	})
 }
 
-// tablesOf takes a list of tables however it was written, as [[module]] or inline.
-func tablesOf(v any) ([]map[string]any, bool) {
+// tablesOf returns v as a list of tables, whether it was written as [[module]]
+// or inline. ok is false if v is something else.
+func tablesOf(v any) (tables []map[string]any, ok bool) {
 	switch v := v.(type) {
 	case []map[string]any:
 		return v, true
 	case []any:
-		var tables []map[string]any
 		for _, e := range v {
 			t, ok := e.(map[string]any)
 			if !ok {
@@ -96,7 +102,7 @@ func tablesOf(v any) ([]map[string]any, bool) {
 	return nil, false
 }
 
-// typeName is what TOML calls the type of v.
+// typeName returns what TOML calls the type of v, with an article.
 func typeName(v any) string {
 	switch v.(type) {
 	case string:

@@ -184,7 +184,7 @@ func (p *Player) take(n uint64) (int, bool) {
 }
 
 func (p *Player) read(slot int, n uint64) bool {
-	return p.Host.Slots[slot].Condemned.Load() == 0 && ring.Copy(p.Rings[slot], p.fold, n, &p.header, p.buf)
+	return ring.Copy(p.Rings[slot], p.fold, n, &p.header, p.buf)
 }
 
 // await waits for any worker to publish block n, at most until the time given,

@@ -37,10 +37,8 @@ func (p *Player) seal(count uint64, now int64) {
 // After one such decision, the next waits until the workers have had their
 // chance.
 func (p *Player) outage(b uint64) (base uint64, skip bool) {
-	for i, r := range p.Rings {
-		if p.Host.Slots[i].Condemned.Load() == 0 {
-			base = max(base, r.Published.Load())
-		}
+	for _, r := range p.Rings {
+		base = max(base, r.Published.Load())
 	}
 	return base, b > max(base, p.skip)+p.Host.Geo.Behind()
 }

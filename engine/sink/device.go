@@ -65,9 +65,9 @@ type Device struct {
 	loop   delayLock
 	speed  speed
 	buffer atomic.Int64 // what the device's buffer holds, ns
-	keeps  atomic.Bool // the calls of the stream so far are those of a clock
-	xrun   uint64      // the block after an xrun in the last call; 0: it had none
-	dry    bool        // the device had run dry before the last call
+	keeps  atomic.Bool  // the calls of the stream so far are those of a clock
+	xrun   uint64       // the block after an xrun in the last call; 0: it had none
+	dry    bool         // the device had run dry before the last call
 	buf    []float32
 }
 

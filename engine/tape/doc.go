@@ -1,12 +1,16 @@
-// Package tape records a session, the commands of the log and the blocks that were delivered, and renders a recording
-// again to say whether what was delivered is what had been asked for. It must not judge (budgets and verdicts are the
-// harness's) and it must not touch shared memory: it sees records only.
+// Package tape records a session, that is the commands of the log and the
+// blocks that were delivered, and renders a recording again to find out whether
+// the samples delivered are those that the commands ask for. It must not judge,
+// because budgets and verdicts are the harness's, and it must not touch shared
+// memory: it sees only records.
 //
 // # The file
 //
-// All integers are little-endian. The file is the magic "CHRTAPE\n", a header record, any number of command and block
-// records in the order in which they were written, and an end record. A tape without an end record comes from a process
-// that did not live to call Close: it reads to its last whole record and then returns ErrUnfinished.
+// All integers are little-endian. The file is the magic "CHRTAPE\n", a header
+// record, any number of command and block records in the order in which they
+// were written, and an end record. If there is no end record, the process that
+// wrote the tape died before it called Close; the tape can be read up to its
+// last whole record, after which the reader returns ErrUnfinished.
 //
 // Each record:
 //
@@ -14,10 +18,11 @@
 //	0       1     type: 'H' header, 'C' command, 'B' block, 'E' end
 //	1       4     n, the length of the payload
 //	5       n     payload
-//	5+n     8     XXH64 (seed 0) of all bytes before it, type and length included
+//	5+n     8     XXH64 (seed 0) of all bytes of the record before it
 //
-// The checksum covers type and length too, so that no flipped bit passes. The length of every payload but the header's
-// follows from the header: a reader knows what to expect and never allocates what a damaged length asks for.
+// Because the checksum covers the type and the length, no flipped bit passes.
+// The length of every payload but the header's follows from the header, so a
+// reader expects it and never allocates as much as a damaged length demands.
 //
 // Header payload: the JSON of Header, at most 4 MiB.
 //
@@ -44,11 +49,14 @@
 //	68  8  each of Sums, by slot
 //	..  4  each of Samples, float32 bits, interleaved
 //
-// End payload, 16 bytes: the number of command records, then of block records, 8 bytes each. They show whole records
-// that went missing, which no record's own checksum can.
+// End payload, 16 bytes: the number of command records, then the number of
+// block records, 8 bytes each. They reveal whole records that are missing,
+// which the checksum of a record cannot.
 //
 // # The order of records
 //
-// Commands are written in the order of the log, and a command is written before any block whose Cutoff takes it. That
-// is what lets Replay work in one pass with bounded memory; it refuses a tape that breaks the rule (ErrInconsistent).
+// Commands are written in the order of the log, and a command is written before
+// any block whose Cutoff includes it. That is what allows Replay to work in one
+// pass with bounded memory. It refuses a tape that breaks the rule, with
+// ErrInconsistent.
 package tape

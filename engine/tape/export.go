@@ -6,24 +6,25 @@ import (
 	"chronus/engine/sink/wavfile"
 )
 
-// Export writes what a tape says was delivered to a sound file: the very samples that a listener got, the faded and the
-// concealed ones too.
+// Export writes the delivered blocks of a tape to a sound file: exactly the
+// samples that a listener got, including faded and concealed ones.
 type Export struct {
 	r    *Reader
 	w    *wavfile.File
-	next uint64 // block due
+	next uint64 // the block that is due
 	err  error
 	Exported
 }
 
-// Exported is what an export has written.
+// Exported describes what an export has written.
 type Exported struct {
 	Frames  uint64 // length of the file, missing blocks included
-	Missing uint64 // blocks, up to the last one on the tape, that it does not have: silence in the file
+	Missing uint64 // blocks, up to the last one on the tape, without a record; silence in the file
 }
 
-// NewExport begins a WAV file of 32-bit floats, replacing one of that name, with all blocks that r reads from now on. Replay may
-// read them at the same time.
+// NewExport creates a WAV file of 32-bit floats, replacing any file of that
+// name, to which every block goes that r reads from then on. Replay may be what
+// reads them.
 func NewExport(r *Reader, path string) (*Export, error) {
 	w, err := wavfile.Open(path, r.h.Rate, r.h.Channels, r.h.Frames)
 	if err != nil {
@@ -34,13 +35,14 @@ func NewExport(r *Reader, path string) (*Export, error) {
 	return x, nil
 }
 
-// block writes one that has been read. Of a block that is there twice the first is kept: it was heard.
+// block writes a block that has been read. If the tape has a block twice, the
+// first is kept, because that is the one that was heard.
 func (x *Export) block(b *Block) {
 	switch {
 	case x.err != nil || b.Block < x.next:
 		return
 	case b.Block-x.next > maxGap:
-		x.err = fmt.Errorf("%w: block %d where %d is due", ErrInconsistent, b.Block, x.next)
+		x.err = fmt.Errorf("%w: found block %d where block %d is due", ErrInconsistent, b.Block, x.next)
 		return
 	}
 	if x.err = x.w.WriteBlock(b.Block, b.Samples); x.err != nil {
@@ -51,8 +53,10 @@ func (x *Export) block(b *Block) {
 	x.Frames = x.next * uint64(x.r.h.Frames)
 }
 
-// Close reads the rest of the tape, as far as it can be read, and completes the file. The error is one of the file, or says that
-// the tape's blocks are no session; what could not be read is the Reader's to say.
+// Close reads the rest of the tape, as far as it is readable, and completes the
+// file. It returns an error of the file, or ErrInconsistent if the blocks are
+// not those of one session. An error of reading is not returned here; the
+// Reader keeps it.
 func (x *Export) Close() (Exported, error) {
 	for x.err == nil {
 		if _, err := x.r.Next(); err != nil {

@@ -1,7 +1,6 @@
 package tape
 
 import (
-	"bytes"
 	"path/filepath"
 	"testing"
 
@@ -17,20 +16,18 @@ func TestExportIsWhatWasDelivered(t *testing.T) {
 	s.late(2) // concealed
 	s.deliver(2)
 	var want []float32
-	for _, r := range s.records {
-		if b, ok := r.(*Block); ok {
-			if b.Flags&FlagLost != 0 {
-				b.Samples[0] = 0.25 // a ramp
-			}
-			want = append(want, b.Samples...)
+	for _, b := range s.blocks() {
+		if b.Flags&FlagLost != 0 {
+			b.Samples[0] = 0.25
 		}
+		want = append(want, b.Samples...)
 	}
 	path := filepath.Join(t.TempDir(), "a.wav")
 	for name, read := range map[string]func(*Reader){
 		"alone":           func(*Reader) {},
 		"beside a replay": func(r *Reader) { _, _ = Replay(r, s.prog, nil) },
 	} {
-		r := s.reader(t)
+		r := newReader(t, s.encode(t))
 		x, err := NewExport(r, path)
 		require.NoError(t, err)
 		read(r)
@@ -46,35 +43,28 @@ func TestExportOfABlockFarAheadIsRefused(t *testing.T) {
 	s.deliver(1)
 	s.block = maxGap + 2
 	s.records = append(s.records, s.record())
-	x, err := NewExport(s.reader(t), filepath.Join(t.TempDir(), "a.wav"))
+	x, err := NewExport(newReader(t, s.encode(t)), filepath.Join(t.TempDir(), "a.wav"))
 	require.NoError(t, err)
 	written, err := x.Close()
 	require.ErrorIs(t, err, ErrInconsistent)
 	require.EqualValues(t, testHeader.Frames, written.Frames)
 }
 
-func TestExportKeepsTheFirstOfTwo(t *testing.T) {
+func TestExportKeepsTheFirstOfTwoBlocks(t *testing.T) {
 	s := newSession(t)
 	s.deliver(2)
 	again := *s.records[1].(*Block)
 	again.Samples = make([]float32, testHeader.Frames)
 	s.records = append(s.records, &again)
 	path := filepath.Join(t.TempDir(), "a.wav")
-	x, err := NewExport(s.reader(t), path)
+	x, err := NewExport(newReader(t, s.encode(t)), path)
 	require.NoError(t, err)
 	_, err = x.Close()
 	require.NoError(t, err)
 	require.Equal(t, s.want[1], samples(t, path)[testHeader.Frames:])
 }
 
-// reader reads the session back.
-func (s *session) reader(t *testing.T) *Reader {
-	t.Helper()
-	r, err := NewReader(bytes.NewReader(encode(t, s.h, s.records)), "test")
-	require.NoError(t, err)
-	return r
-}
-
+// samples returns all samples of a sound file.
 func samples(t *testing.T, path string) []float32 {
 	t.Helper()
 	r, err := wavfile.OpenReader(path)

@@ -12,7 +12,7 @@ import (
 
 const magic = "CHRTAPE\n"
 
-// Types of a record.
+// Types of records.
 const (
 	typeHeader  = 'H'
 	typeCommand = 'C'
@@ -20,8 +20,9 @@ const (
 	typeEnd     = 'E'
 )
 
-// Sizes in bytes, and the largest values a header may ask for. The limits are far above what the engine uses: they keep
-// a damaged header from asking for gigabytes.
+// Sizes in bytes, and the largest values that a header may contain. The limits
+// are far above what the engine uses; they keep a damaged header from demanding
+// gigabytes.
 const (
 	headSize     = 1 + 4
 	sumSize      = 8
@@ -34,16 +35,18 @@ const (
 	maxLead      = 1 << 12
 	maxRing      = 1 << 16
 	maxRate      = 1 << 20
-	maxRedundant = maxSlots // replicas, spares
+	maxRedundant = maxSlots // replicas or spares
 )
 
-// ErrUnfinished says that a tape has no end record: its writer died, or is still writing. What was read before it is
-// whole. A record that is cut off is a *CorruptError that wraps it.
+// ErrUnfinished is returned if a tape has no end record, because its writer
+// died or is still writing. All records read before it are whole. If the last
+// record is truncated, the error is a *CorruptError that wraps ErrUnfinished.
 var ErrUnfinished = errors.New("tape: no end record")
 
-// CorruptError is damage at a byte of the file. It wraps ErrUnfinished where the damage is that the file stops there.
+// CorruptError describes damage to the file. It wraps ErrUnfinished if the
+// damage is that the file ends there.
 type CorruptError struct {
-	Name   string // of the file, may be empty
+	Name   string // of the file; may be empty
 	Offset int64  // of the first byte of the damaged record
 	Reason string
 	Err    error // may be nil
@@ -59,7 +62,7 @@ func (e *CorruptError) Error() string {
 
 func (e *CorruptError) Unwrap() error { return e.Err }
 
-// validate holds the header to the limits that the reader's memory and Replay rely on.
+// validate checks the limits on which Replay and the memory of a reader depend.
 func (h *Header) validate() error {
 	for _, f := range []struct {
 		name     string
@@ -77,22 +80,33 @@ func (h *Header) validate() error {
 		{"ring", h.Ring, 0, maxRing},
 	} {
 		if f.v < f.min || f.v > f.max {
-			return fmt.Errorf("header: %s is %d, not in %d..%d", f.name, f.v, f.min, f.max)
+			return fmt.Errorf("header: %s %d is not in %d..%d", f.name, f.v, f.min, f.max)
 		}
 	}
-	// JSON would replace what is not UTF-8 and the replay would compile another text than the engine did.
-	if !utf8.ValidString(h.Patch) || !utf8.ValidString(h.PatchText) || !utf8.ValidString(h.Build) || !utf8.ValidString(h.Date) {
-		return errors.New("header: a text is not UTF-8")
+	// JSON would replace invalid UTF-8, and a replay would compile a different
+	// text from the engine's.
+	for _, f := range []struct{ name, text string }{
+		{"patch", h.Patch},
+		{"patch_text", h.PatchText},
+		{"build", h.Build},
+		{"date", h.Date},
+	} {
+		if !utf8.ValidString(f.text) {
+			return fmt.Errorf("header: %s is not UTF-8", f.name)
+		}
 	}
 	return nil
 }
 
+// samples returns the number of samples in a block.
 func (h *Header) samples() int { return h.Frames * h.Channels }
 
+// blockPayload returns the length of the payload of a block record in bytes.
 func (h *Header) blockPayload() int { return blockSize + 8*h.Slots + 4*h.samples() }
 
-// payload returns the length of the payload of a record type after the header; false for an unknown type.
-func (h *Header) payload(typ byte) (int, bool) {
+// payload returns the length in bytes of the payload of a record that follows
+// the header. ok is false if the type is unknown.
+func (h *Header) payload(typ byte) (n int, ok bool) {
 	switch typ {
 	case typeCommand:
 		return commandSize, true
@@ -106,7 +120,8 @@ func (h *Header) payload(typ byte) (int, bool) {
 
 var le = binary.LittleEndian
 
-// putHead and putSum frame a record whose payload is in place behind the head.
+// putHead and putSum complete a record whose payload is already in place after
+// the head.
 func putHead(rec []byte, typ byte, n int) {
 	rec[0] = typ
 	le.PutUint32(rec[1:], uint32(n))
@@ -159,7 +174,8 @@ func putBlock(p []byte, b *Block) {
 	}
 }
 
-// getBlock decodes into b, whose Sums and Samples have the header's lengths.
+// getBlock decodes p into b, whose Sums and Samples have the lengths that
+// follow from the header.
 func getBlock(p []byte, b *Block) {
 	b.Block = le.Uint64(p[0:])
 	b.Prev = le.Uint64(p[8:])

@@ -7,38 +7,43 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
 
+// drawRecord draws a command or a block of any content.
 func drawRecord(t *rapid.T, h Header) any {
 	u64, u32 := rapid.Uint64(), rapid.Uint32()
 	if rapid.Bool().Draw(t, "command") {
 		return &Command{
-			Index: u64.Draw(t, "index"), Address: u32.Draw(t, "address"),
-			Value: rapid.Float64().Draw(t, "value"), Frame: rapid.Int64().Draw(t, "frame"), RecvNS: rapid.Int64().Draw(t, "recv"),
+			Index: u64.Draw(t, "index"), Address: u32.Draw(t, "address"), Value: rapid.Float64().Draw(t, "value"),
+			Frame: rapid.Int64().Draw(t, "frame"), RecvNS: rapid.Int64().Draw(t, "recv"),
 		}
 	}
-	b := &Block{
-		Block: u64.Draw(t, "block"), Prev: u64.Draw(t, "prev"), Cutoff: u64.Draw(t, "cutoff"), Sealed: u64.Draw(t, "sealed"),
-		Slot: rapid.Int32().Draw(t, "slot"), Flags: u32.Draw(t, "flags"), Generation: u32.Draw(t, "generation"),
-		EntryNS: rapid.Int64().Draw(t, "entry"), ReturnNS: rapid.Int64().Draw(t, "return"), Sum: u64.Draw(t, "sum"),
+	return &Block{
+		Block: u64.Draw(t, "block"), Prev: u64.Draw(t, "prev"), Cutoff: u64.Draw(t, "cutoff"),
+		Sealed: u64.Draw(t, "sealed"), Slot: rapid.Int32().Draw(t, "slot"), Flags: u32.Draw(t, "flags"),
+		Generation: u32.Draw(t, "generation"), EntryNS: rapid.Int64().Draw(t, "entry"),
+		ReturnNS: rapid.Int64().Draw(t, "return"), Sum: u64.Draw(t, "sum"),
 		Sums:    rapid.SliceOfN(u64, h.Slots, h.Slots).Draw(t, "sums"),
 		Samples: rapid.SliceOfN(rapid.Float32(), h.Frames*h.Channels, h.Frames*h.Channels).Draw(t, "samples"),
 	}
-	return b
 }
 
 func TestTapeReadsBackAsWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := Header{
-			Version: Version, Rate: rapid.IntRange(1, maxRate).Draw(t, "rate"), Frames: rapid.IntRange(1, 9).Draw(t, "frames"),
-			Channels: rapid.IntRange(1, 3).Draw(t, "channels"), Slots: rapid.IntRange(0, 5).Draw(t, "slots"), Lead: 3, Ring: 16,
-			Patch: rapid.String().Draw(t, "patch"), PatchText: rapid.String().Draw(t, "text"), StartedNS: rapid.Int64().Draw(t, "started"),
+			Version: Version, Lead: 3, Ring: 16,
+			Rate: rapid.IntRange(1, maxRate).Draw(t, "rate"), Frames: rapid.IntRange(1, 9).Draw(t, "frames"),
+			Channels: rapid.IntRange(1, 3).Draw(t, "channels"), Slots: rapid.IntRange(0, 5).Draw(t, "slots"),
+			Patch: rapid.String().Draw(t, "patch"), PatchText: rapid.String().Draw(t, "text"),
+			StartedNS: rapid.Int64().Draw(t, "started"),
 		}
-		records := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) any { return drawRecord(t, h) }), 0, 12).Draw(t, "records")
+		record := rapid.Custom(func(t *rapid.T) any { return drawRecord(t, h) })
+		records := rapid.SliceOfN(record, 0, 12).Draw(t, "records")
 		gotHeader, got, err := decode(encode(t, h, records))
 		require.Equal(t, io.EOF, err)
 		require.Equal(t, h, gotHeader)
@@ -60,6 +65,8 @@ func TestSamplesAndValuesKeepTheirBits(t *testing.T) {
 	require.True(t, math.IsInf(got[1].(*Command).Value, -1))
 }
 
+// smallSession is a session with a bit of everything: 3 commands and 4 blocks,
+// one of them lost.
 func smallSession(t require.TestingT) *session {
 	s := newSession(t)
 	s.send(0.25)
@@ -70,9 +77,9 @@ func smallSession(t require.TestingT) *session {
 	return s
 }
 
-func TestTruncationAtEveryByteIsFoundAndKeepsWhatIsWhole(t *testing.T) {
+func TestTruncationAtEveryByteIsFoundAndKeepsWholeRecords(t *testing.T) {
 	s := smallSession(t)
-	tape := encode(t, s.h, s.records)
+	tape := s.encode(t)
 	_, all, err := decode(tape)
 	require.Equal(t, io.EOF, err)
 	boundaries := 0
@@ -92,8 +99,7 @@ func TestTruncationAtEveryByteIsFoundAndKeepsWhatIsWhole(t *testing.T) {
 }
 
 func TestEveryFlippedBitIsFound(t *testing.T) {
-	s := smallSession(t)
-	tape := encode(t, s.h, s.records)
+	tape := smallSession(t).encode(t)
 	for i := range tape {
 		for bit := range 8 {
 			bad := bytes.Clone(tape)
@@ -106,33 +112,31 @@ func TestEveryFlippedBitIsFound(t *testing.T) {
 	}
 }
 
-func TestWholeRecordsThatWentMissingAreFound(t *testing.T) {
+func TestMissingAndRepeatedRecordsAreFound(t *testing.T) {
 	s := smallSession(t)
-	size := func(h Header, rec any) int {
-		if _, ok := rec.(*Command); ok {
-			return headSize + commandSize + sumSize
-		}
-		return headSize + h.blockPayload() + sumSize
-	}
-	tape := encode(t, s.h, s.records)
+	tape := s.encode(t)
 	at := len(encode(t, s.h, nil)) - (headSize + endSize + sumSize) // of the first record
 	for _, rec := range s.records {
-		n := size(s.h, rec)
-		_, _, err := decode(append(bytes.Clone(tape[:at]), tape[at+n:]...))
-		require.ErrorContains(t, err, "the end record counts 3 commands and 4 blocks")
-		_, _, err = decode(append(bytes.Clone(tape[:at+n]), tape[at:]...))
-		require.ErrorContains(t, err, "the end record counts 3 commands and 4 blocks")
+		n := headSize + s.h.blockPayload() + sumSize
+		if _, ok := rec.(*Command); ok {
+			n = headSize + commandSize + sumSize
+		}
+		for _, bad := range [][]byte{
+			slices.Concat(tape[:at], tape[at+n:]), // the record is missing
+			slices.Concat(tape[:at+n], tape[at:]), // it comes twice
+		} {
+			_, _, err := decode(bad)
+			require.ErrorContains(t, err, "the end record counts 3 commands and 4 blocks")
+		}
 		at += n
 	}
 	_, _, err := decode(append(bytes.Clone(tape), 0))
-	require.ErrorContains(t, err, "bytes after the end record")
+	require.ErrorContains(t, err, "there are bytes after the end record")
 }
 
-func TestReaderSaysTheSameAgainAfterAnError(t *testing.T) {
-	s := smallSession(t)
-	tape := encode(t, s.h, s.records)
-	r, err := NewReader(bytes.NewReader(tape[:len(tape)-3]), "test")
-	require.NoError(t, err)
+func TestReaderReturnsTheSameErrorAgain(t *testing.T) {
+	tape := smallSession(t).encode(t)
+	r := newReader(t, tape[:len(tape)-3])
 	var first error
 	for first == nil {
 		_, first = r.Next()
@@ -142,17 +146,17 @@ func TestReaderSaysTheSameAgainAfterAnError(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
-func TestFilesThatAreNoTapesAreRefused(t *testing.T) {
+func TestFilesThatAreNotTapesAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Open(filepath.Join(dir, "none"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 	for name, c := range map[string]struct{ text, want string }{
-		"empty":          {"", "cut off"},
-		"other":          {"RIFF....WAVE", "not a tape"},
-		"text":           {"CHRTAPX", "not a tape"},
-		"no header":      {magic + "B\x00\x00\x00\x00", "no header record"},
-		"huge header":    {magic + "H\xff\xff\xff\xff", "a header of 4294967295 bytes"},
-		"missing header": {magic + "H\x00\x00\x3f\x00", "cut off"},
+		"empty":            {"", "the file ends within this record"},
+		"other file":       {"RIFF....WAVE", "not a tape"},
+		"other magic":      {"CHRTAPX", "not a tape"},
+		"no header":        {magic + "B\x00\x00\x00\x00", "there is no header record"},
+		"huge header":      {magic + "H\xff\xff\xff\xff", "the header has 4294967295 bytes"},
+		"truncated header": {magic + "H\x00\x00\x3f\x00", "the file ends within this record"},
 	} {
 		path := filepath.Join(dir, name)
 		require.NoError(t, os.WriteFile(path, []byte(c.text), 0o644))
@@ -165,33 +169,34 @@ func TestFilesThatAreNoTapesAreRefused(t *testing.T) {
 }
 
 func TestHeadersBeyondTheLimitsAreRefused(t *testing.T) {
-	for name, edit := range map[string]func(*Header){
-		"rate":            func(h *Header) { h.Rate = 0 },
-		"frames":          func(h *Header) { h.Frames = maxSamples + 1 },
-		"channels":        func(h *Header) { h.Channels = -1 },
-		"frames*channels": func(h *Header) { h.Frames, h.Channels = 1<<10, 1<<10 },
-		"slots":           func(h *Header) { h.Slots = maxSlots + 1 },
-		"lead":            func(h *Header) { h.Lead = -1 },
-		"not UTF-8":       func(h *Header) { h.PatchText = "\xff" },
-		"at most":         func(h *Header) { h.PatchText = string(make([]byte, maxHeader)) },
+	for want, edit := range map[string]func(*Header){
+		"rate 0 is not in":               func(h *Header) { h.Rate = 0 },
+		"frames 65537 is not in":         func(h *Header) { h.Frames = maxSamples + 1 },
+		"channels -1 is not in":          func(h *Header) { h.Channels = -1 },
+		"frames*channels 1048576 is not": func(h *Header) { h.Frames, h.Channels = 1<<10, 1<<10 },
+		"slots 257 is not in":            func(h *Header) { h.Slots = maxSlots + 1 },
+		"lead -1 is not in":              func(h *Header) { h.Lead = -1 },
+		"patch_text is not UTF-8":        func(h *Header) { h.PatchText = "\xff" },
+		"bytes, the limit is 4194304":    func(h *Header) { h.PatchText = string(make([]byte, maxHeader)) },
 	} {
 		h := testHeader
 		edit(&h)
 		_, err := Create(filepath.Join(t.TempDir(), "a.tape"), h)
-		require.ErrorContains(t, err, name)
+		require.ErrorContains(t, err, want)
 	}
 }
 
 func TestOtherVersionsAreRefused(t *testing.T) {
-	rec := make([]byte, headSize+len(`{"version":9}`)+sumSize)
-	copy(rec[headSize:], `{"version":9}`)
-	putHead(rec, typeHeader, len(`{"version":9}`))
+	const header = `{"version":9}`
+	rec := make([]byte, headSize+len(header)+sumSize)
+	copy(rec[headSize:], header)
+	putHead(rec, typeHeader, len(header))
 	putSum(rec)
 	_, err := NewReader(bytes.NewReader(append([]byte(magic), rec...)), "x.tape")
-	require.EqualError(t, err, "tape: x.tape: version 9, this program reads 1")
+	require.EqualError(t, err, "tape: x.tape: the tape has version 9, but this program reads version 1")
 }
 
-func TestWriterRefusesABlockOfAnotherShapeAndGoesOn(t *testing.T) {
+func TestWriterRefusesABlockOfTheWrongShapeAndStaysUsable(t *testing.T) {
 	s := newSession(t)
 	s.deliver(1)
 	good := s.blocks()[0]
@@ -200,7 +205,7 @@ func TestWriterRefusesABlockOfAnotherShapeAndGoesOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.tape")
 	w, err := Create(path, s.h)
 	require.NoError(t, err)
-	require.ErrorContains(t, w.Block(bad), "block 0 has 1 sums and 4 samples, the header says 3 and 4")
+	require.ErrorContains(t, w.Block(bad), "block 0 has 1 sums and 4 samples, not 3 and 4")
 	require.NoError(t, w.Block(good))
 	require.NoError(t, w.Close())
 	require.ErrorIs(t, w.Block(good), os.ErrClosed)
@@ -211,7 +216,7 @@ func TestWriterRefusesABlockOfAnotherShapeAndGoesOn(t *testing.T) {
 	require.Equal(t, []any{good}, got)
 }
 
-func TestFlushedRecordsOutliveTheirWriter(t *testing.T) {
+func TestFlushedRecordsSurviveTheirWriter(t *testing.T) {
 	s := smallSession(t)
 	path := filepath.Join(t.TempDir(), "a.tape")
 	w, err := Create(path, s.h)
@@ -235,7 +240,7 @@ func TestFlushedRecordsOutliveTheirWriter(t *testing.T) {
 	require.NoError(t, w.Close())
 }
 
-// fullDisk takes n writes.
+// fullDisk is a disk that is full after n writes.
 type fullDisk struct {
 	n      int
 	closed bool
@@ -255,7 +260,7 @@ func (d *fullDisk) Close() error {
 	return nil
 }
 
-func TestAFailedWriteStays(t *testing.T) {
+func TestEveryCallAfterAFailedWriteReturnsItsError(t *testing.T) {
 	s := smallSession(t)
 	disk := &fullDisk{n: 1}
 	w, err := newWriter(disk, "a.tape", s.h)

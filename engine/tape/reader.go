@@ -10,10 +10,11 @@ import (
 	"os"
 )
 
-// Reader reads a tape from its beginning to its end, one record at a time. Not safe for concurrent use.
+// Reader reads a tape from beginning to end, one record at a time. It is not
+// safe for concurrent use.
 type Reader struct {
 	name     string
-	c        io.Closer // nil: not ours to close
+	c        io.Closer // nil if the reader does not own the file
 	r        *bufio.Reader
 	h        Header
 	rec      []byte // one record, reused
@@ -22,11 +23,12 @@ type Reader struct {
 	block    Block
 	commands uint64
 	blocks   uint64
-	err      error // what Next goes on returning
+	err      error // returned by every further call of Next
 	export   *Export
 }
 
-// Open opens a tape and reads its header. A file that is no tape, or is damaged there, is a *CorruptError.
+// Open opens a tape and reads its header. If the file is not a tape, or its
+// header is damaged, the error is a *CorruptError.
 func Open(path string) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -34,14 +36,15 @@ func Open(path string) (*Reader, error) {
 	}
 	r, err := NewReader(f, path)
 	if err != nil {
-		_ = f.Close() // only read from
+		_ = f.Close() // only opened for reading
 		return nil, err
 	}
 	r.c = f
 	return r, nil
 }
 
-// NewReader reads a tape from src; name is for messages. Close leaves src open.
+// NewReader returns a Reader of the tape in src, whose header it has read. name
+// is for messages. Close does not close src.
 func NewReader(src io.Reader, name string) (*Reader, error) {
 	r := &Reader{name: name, r: bufio.NewReaderSize(src, 16<<10)}
 	if err := r.readHeader(); err != nil {
@@ -68,25 +71,27 @@ func (r *Reader) readHeader() error {
 	head := start[len(magic):]
 	n := int64(le.Uint32(head[1:]))
 	if head[0] != typeHeader {
-		return r.corrupt("no header record", nil)
+		return r.corrupt("there is no header record", nil)
 	}
 	if n > maxHeader {
-		return r.corrupt(fmt.Sprintf("a header of %d bytes, at most %d", n, maxHeader), nil)
+		return r.corrupt(fmt.Sprintf("the header has %d bytes, the limit is %d", n, maxHeader), nil)
 	}
-	// Grows with what is really there, not with what the length says.
+	// The buffer grows with the bytes that are actually there, not with the
+	// length that the record claims.
 	buf := bytes.NewBuffer(head)
 	if _, err := io.CopyN(buf, r.r, n+sumSize); err != nil {
 		return r.readError(err)
 	}
 	rec := buf.Bytes()
 	if !sumMatches(rec) {
-		return r.corrupt("the header's checksum does not match", nil)
+		return r.corrupt("the checksum of the header does not match", nil)
 	}
 	if err := json.Unmarshal(rec[headSize:headSize+n], &r.h); err != nil {
 		return r.corrupt("header: "+err.Error(), err)
 	}
 	if r.h.Version != Version {
-		return fmt.Errorf("tape: %s: version %d, this program reads %d", r.name, r.h.Version, Version)
+		return fmt.Errorf("tape: %s: the tape has version %d, but this program reads version %d",
+			r.name, r.h.Version, Version)
 	}
 	if err := r.h.validate(); err != nil {
 		return r.corrupt(err.Error(), nil)
@@ -95,10 +100,10 @@ func (r *Reader) readHeader() error {
 	return nil
 }
 
-// Header returns what the tape was opened with.
+// Header returns the header of the tape.
 func (r *Reader) Header() Header { return r.h }
 
-// Close closes the file of Open.
+// Close closes the file that Open opened.
 func (r *Reader) Close() error {
 	if r.c == nil {
 		return nil
@@ -108,9 +113,11 @@ func (r *Reader) Close() error {
 	return err
 }
 
-// Next returns the next record, a *Command or a *Block that is valid until the next call. At a clean end it returns
-// io.EOF; without an end record ErrUnfinished, wrapped in a *CorruptError when the last record is cut off; at damage a
-// *CorruptError. An error stays.
+// Next returns the next record, a *Command or a *Block, which is valid until
+// the next call. At the end it returns io.EOF; if there is no end record,
+// ErrUnfinished, wrapped in a *CorruptError if the last record is truncated;
+// and at damage a *CorruptError. After an error, every call returns the same
+// error.
 func (r *Reader) Next() (any, error) {
 	if r.err != nil {
 		return nil, r.err
@@ -133,14 +140,14 @@ func (r *Reader) next() (any, error) {
 		return nil, r.corrupt(fmt.Sprintf("unknown record type 0x%02x", head[0]), nil)
 	}
 	if n := le.Uint32(head[1:]); int64(n) != int64(want) {
-		return nil, r.corrupt(fmt.Sprintf("a record '%c' of %d bytes, not %d", head[0], n, want), nil)
+		return nil, r.corrupt(fmt.Sprintf("a record of type '%c' has %d bytes, not %d", head[0], n, want), nil)
 	}
 	rec := r.rec[:headSize+want+sumSize]
 	if _, err := io.ReadFull(r.r, rec[headSize:]); err != nil {
 		return nil, r.readError(err)
 	}
 	if !sumMatches(rec) {
-		return nil, r.corrupt("the checksum does not match", nil)
+		return nil, r.corrupt("the checksum of the record does not match", nil)
 	}
 	payload := rec[headSize : headSize+want]
 	switch head[0] {
@@ -160,13 +167,13 @@ func (r *Reader) next() (any, error) {
 	}
 	commands, blocks := le.Uint64(payload), le.Uint64(payload[8:])
 	if commands != r.commands || blocks != r.blocks {
-		return nil, r.corrupt(fmt.Sprintf("the end record counts %d commands and %d blocks, read were %d and %d",
+		return nil, r.corrupt(fmt.Sprintf("the end record counts %d commands and %d blocks, but the tape has %d and %d",
 			commands, blocks, r.commands, r.blocks), nil)
 	}
 	r.off += int64(len(rec))
 	switch _, err := r.r.ReadByte(); {
 	case err == nil:
-		return nil, r.corrupt("bytes after the end record", nil)
+		return nil, r.corrupt("there are bytes after the end record", nil)
 	case !errors.Is(err, io.EOF):
 		return nil, r.readError(err)
 	}
@@ -179,7 +186,7 @@ func (r *Reader) corrupt(reason string, err error) error {
 
 func (r *Reader) readError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return r.corrupt("the file is cut off in this record", ErrUnfinished)
+		return r.corrupt("the file ends within this record", ErrUnfinished)
 	}
 	return fmt.Errorf("tape: read %s at byte %d: %w", r.name, r.off, err)
 }

@@ -10,22 +10,24 @@ import (
 	"chronus/engine/dsp"
 )
 
-// ErrInconsistent is wrapped when whole records contradict each other, so that no reference can be rendered from there
-// on: a command out of order, a block that takes commands which the tape does not have, a state that never was.
+// ErrInconsistent is wrapped by errors about intact records that contradict
+// each other, so that no reference can be rendered from there on: a command out
+// of order, a block that takes commands which the tape does not have, a state
+// that never existed.
 var ErrInconsistent = errors.New("tape: inconsistent")
 
 const (
-	maxGap  = 1 << 16 // blocks that may be missing in one place; more is not a gap but another session
-	maxHeld = 4096    // lost blocks that are kept whole for their visit
+	maxGap  = 1 << 16 // blocks that may be missing in a row; more is not a gap but another session
+	maxHeld = 4096    // lost blocks that are kept whole until they are visited
 )
 
-// Diff is a place where a delivered sample is not what the reference has.
+// Diff is a sample that was delivered with other bits than the reference has.
 type Diff struct {
 	Block   uint64
-	Frame   uint64 // absolute: Block*Frames + the frame within the block
+	Frame   uint64 // absolute: Block*Frames plus the frame within the block
 	Channel int
 	Got     uint32 // bits of the delivered float32
-	Want    uint32 // bits of the reference's
+	Want    uint32 // bits of the reference
 }
 
 func (d *Diff) String() string {
@@ -35,38 +37,47 @@ func (d *Diff) String() string {
 
 // Result is what a replay found.
 type Result struct {
-	Blocks     uint64 // block records, lost and repeated ones included
+	Blocks     uint64 // block records, including lost and repeated ones
 	Commands   uint64 // command records
-	Lost       uint64 // blocks flagged lost
+	Lost       uint64 // blocks flagged as lost
 	Compared   uint64 // frames compared with the reference: those of delivered blocks, once each
-	Differing  uint64 // frames among them that differ in any bit
-	FirstDiff  *Diff  // nil: none
-	Gaps       uint64 // blocks due, from block 0 on to the last one recorded, that have no record
-	Dups       uint64 // records of a block that was passed already; they are not compared
-	Disagree   uint64 // blocks in which a non-zero Sums differs from Sum or from another
-	Replicated uint64 // blocks with at least two non-zero Sums: those in which replicas could disagree at all
-	Rewound    uint64 // delivered blocks whose state was given up, because a later block goes on from before them
+	Differing  uint64 // compared frames that differ in any bit
+	FirstDiff  *Diff  // nil if there is none
+	Gaps       uint64 // blocks from 0 to the last one recorded that have no record
+	Dups       uint64 // records of a block that the tape has passed already; they are not compared
+	Disagree   uint64 // blocks in which a non-zero entry of Sums differs from Sum or from another
+	Replicated uint64 // blocks with two or more non-zero Sums: those in which replicas can disagree
+
+	// Rewound counts delivered blocks whose state was abandoned, because a
+	// later block continues from before them.
+	Rewound uint64
 }
 
-// Replay renders the sealed commands of a tape again and compares what was delivered with it, bit by bit.
+// Replay renders the sealed commands of a tape again and compares the result
+// with the delivered samples, bit by bit.
 //
-// Every delivered block takes the commands from the cutoff of the block that its state follows, Prev-1, up to its own
-// Cutoff. Normally Prev equals Block. After an outage it is lower: the blocks in between were never rendered and the
-// state goes on from before them. A lost block was rendered too late to be played, by its own Prev and Cutoff, unless the
-// Prev of a later one leads around it. A block without a record (a gap) is taken as rendered without commands of its own,
-// for want of its cutoff.
+// A delivered block continues from the state after block Prev-1. It takes the
+// commands from the cutoff of that block up to its own Cutoff. Normally Prev
+// equals Block. After an outage it is lower: the blocks in between were never
+// rendered. A lost block was rendered too late to be played, with its own Prev
+// and Cutoff, unless the Prev of a later block skips it. A block without a
+// record (a gap) is assumed to have been rendered without commands of its own,
+// because its cutoff is unknown.
 //
-// visit, which may be nil, is called with every block record and the reference for it, Frames*Channels samples; both
-// are valid during the call only. want is nil for a repeated block and for a lost one that was never rendered or that no
-// delivered block follows. Whether a lost block was rendered shows only later, so its visit comes just before that of
-// the next delivered block. (After more than 4096 lost blocks in a row the earliest are visited without waiting, with nil.)
+// visit, which may be nil, is called with every block record and its reference,
+// Frames*Channels samples; both are valid only during the call. want is nil for
+// a repeated block, and for a lost one that was never rendered or that no
+// delivered block follows. Only later records show whether a lost block was
+// rendered, so it is visited just before the next delivered block. (After more
+// than 4096 lost blocks in a row the earliest are visited early, with nil.)
 //
-// The result is complete up to the error, if there is one: that of the Reader (ErrUnfinished for a tape without an
-// end), or one that wraps ErrInconsistent.
+// If there is an error, the result is complete up to it. The error is that of
+// the Reader, such as ErrUnfinished for a tape without an end record, or it
+// wraps ErrInconsistent.
 func Replay(r *Reader, prog *dsp.Program, visit func(b *Block, want []float32)) (*Result, error) {
 	h := r.Header()
 	if prog.Rate != h.Rate || prog.Frames != h.Frames || prog.Channels != h.Channels {
-		return &Result{}, fmt.Errorf("%w: the program has %d Hz, %d frames, %d channels, the header %d, %d, %d",
+		return &Result{}, fmt.Errorf("%w: the program is for %d Hz, %d frames and %d channels, the tape for %d, %d and %d",
 			ErrInconsistent, prog.Rate, prog.Frames, prog.Channels, h.Rate, h.Frames, h.Channels)
 	}
 	if visit == nil {
@@ -81,6 +92,7 @@ func Replay(r *Reader, prog *dsp.Program, visit func(b *Block, want []float32)) 
 	return &p.res, err
 }
 
+// replay is a replay in progress.
 type replay struct {
 	frames   int
 	channels int
@@ -88,20 +100,20 @@ type replay struct {
 	want     []float32
 	visit    func(*Block, []float32)
 	res      Result
-	next     uint64 // block due
+	next     uint64 // the block that is due
 	cutoff   uint64 // of the last block record
 	held     []held // lost blocks since the last delivered one
-	whole    int    // those of held that have a rec come last, this many
+	whole    int    // number of those that have a rec; they come last
 	free     []*Block
 }
 
-// held is a lost block of which it is not known yet whether it was rendered.
+// held is a lost block that may or may not have been rendered.
 type held struct {
 	block  uint64
 	prev   uint64
 	cutoff uint64
-	gap    bool   // it has no record at all
-	rec    *Block // nil: visited already
+	gap    bool   // the tape has no record of it
+	rec    *Block // nil if it has been visited already
 }
 
 func (p *replay) run(r *Reader) error {
@@ -125,15 +137,17 @@ func (p *replay) run(r *Reader) error {
 	}
 }
 
+// command takes the next command of the log.
 func (p *replay) command(c *Command) error {
 	if c.Index != p.line.seen() {
-		return fmt.Errorf("%w: command %d where %d is due", ErrInconsistent, c.Index, p.line.seen())
+		return fmt.Errorf("%w: found command %d where command %d is due", ErrInconsistent, c.Index, p.line.seen())
 	}
 	p.line.command(c)
 	p.res.Commands++
 	return nil
 }
 
+// block takes the next block record.
 func (p *replay) block(b *Block) error {
 	p.res.Blocks++
 	same, replicas := b.Agree()
@@ -150,11 +164,13 @@ func (p *replay) block(b *Block) error {
 	}
 	switch gap := b.Block - p.next; {
 	case gap > maxGap:
-		return fmt.Errorf("%w: block %d where %d is due", ErrInconsistent, b.Block, p.next)
+		return fmt.Errorf("%w: found block %d where block %d is due", ErrInconsistent, b.Block, p.next)
 	case b.Cutoff < p.cutoff:
-		return fmt.Errorf("%w: block %d takes commands below %d, the block before it below %d", ErrInconsistent, b.Block, b.Cutoff, p.cutoff)
+		return fmt.Errorf("%w: block %d takes the commands below %d, but the block before it took those below %d",
+			ErrInconsistent, b.Block, b.Cutoff, p.cutoff)
 	case b.Cutoff > p.line.seen():
-		return fmt.Errorf("%w: block %d takes commands below %d, the tape has %d so far", ErrInconsistent, b.Block, b.Cutoff, p.line.seen())
+		return fmt.Errorf("%w: block %d takes the commands below %d, but the tape has only %d so far",
+			ErrInconsistent, b.Block, b.Cutoff, p.line.seen())
 	default:
 		p.res.Gaps += gap
 	}
@@ -177,25 +193,29 @@ func (p *replay) block(b *Block) error {
 	return nil
 }
 
-// reach brings the timeline to the moment that b goes on from. Its way there leads back over the lost blocks, each by its
-// own Prev: one that was rendered too late for the listener is part of the state all the same, also where it was the first
-// after an outage. Lost blocks that are not on the way were never rendered.
+// reach brings the timeline to the moment from which b continues. The way there
+// leads back through the lost blocks, each by its own Prev: a block that was
+// rendered too late to be heard is part of the state all the same, even if it
+// was the first after an outage. Lost blocks that are not on the way were never
+// rendered.
 func (p *replay) reach(b *Block) error {
 	need := b.Prev
 	if need > b.Block {
-		return fmt.Errorf("%w: block %d goes on from the later block %d", ErrInconsistent, b.Block, need-1)
+		return laterPrev(b.Block, b.Prev)
 	}
-	var way []held // from the last to the first
+	var way []held // from the last block to the first
 	for i := len(p.held) - 1; need > p.line.last().next; {
 		for i >= 0 && p.held[i].block >= need {
 			i--
 		}
-		step := held{block: need - 1, prev: need - 1, gap: true} // no record: as if it had gone on from the block before
+		// Without a record, the block is taken to continue from the one before
+		// it.
+		step := held{block: need - 1, prev: need - 1, gap: true}
 		if i >= 0 && p.held[i].block == need-1 {
 			step = p.held[i]
 		}
 		if step.prev > step.block {
-			return fmt.Errorf("%w: block %d goes on from the later block %d", ErrInconsistent, step.block, step.prev-1)
+			return laterPrev(step.block, step.prev)
 		}
 		way = append(way, step)
 		need = step.prev
@@ -203,7 +223,7 @@ func (p *replay) reach(b *Block) error {
 	if need < p.line.last().next {
 		n, ok := p.line.rewind(need)
 		if !ok {
-			return fmt.Errorf("%w: block %d goes on from after block %d, which was never rendered or is too far back",
+			return fmt.Errorf("%w: block %d continues from block %d, which was never rendered or is too far back",
 				ErrInconsistent, b.Block, int64(need)-1)
 		}
 		p.res.Rewound += n
@@ -227,7 +247,12 @@ func (p *replay) reach(b *Block) error {
 	return nil
 }
 
-// hold keeps a lost block until it is known whether it was rendered.
+func laterPrev(block, prev uint64) error {
+	return fmt.Errorf("%w: block %d continues from block %d, which is not before it", ErrInconsistent, block, prev-1)
+}
+
+// hold keeps a lost block until the next delivered one shows whether it was
+// rendered.
 func (p *replay) hold(b *Block) {
 	if p.whole == maxHeld {
 		h := &p.held[len(p.held)-p.whole]
@@ -249,7 +274,7 @@ func (p *replay) hold(b *Block) {
 	p.whole++
 }
 
-// pop takes the first held block away.
+// pop removes the first held block and returns it.
 func (p *replay) pop() held {
 	h := p.held[0]
 	if h.rec != nil {
@@ -259,7 +284,8 @@ func (p *replay) pop() held {
 	return h
 }
 
-// drop visits the first held block as one that was never rendered.
+// drop removes the first held block and visits it as one that was never
+// rendered.
 func (p *replay) drop() {
 	if rec := p.pop().rec; rec != nil {
 		p.visit(rec, nil)
@@ -267,13 +293,14 @@ func (p *replay) drop() {
 	}
 }
 
-// giveUp visits the held blocks that were never rendered.
+// giveUp visits all held blocks as ones that were never rendered.
 func (p *replay) giveUp() {
 	for len(p.held) > 0 {
 		p.drop()
 	}
 }
 
+// compare compares a delivered block with the reference in p.want.
 func (p *replay) compare(b *Block) {
 	p.res.Compared += uint64(p.frames)
 	same := func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) }

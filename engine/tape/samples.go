@@ -5,8 +5,10 @@ import (
 	"io"
 )
 
-// Samples is all the sound on a tape, interleaved, in memory: 4 bytes a sample. Of a block that is there twice the first is taken,
-// as it was heard; one that is missing is left out. A tape without an end is read as far as it goes.
+// Samples reads all samples of a tape into memory, interleaved, 4 bytes per
+// sample. If the tape has a block twice, the first is used, because that is the
+// one that was heard; a missing block is left out. A tape without an end record
+// is read as far as it goes.
 func Samples(path string) (samples []float32, channels int, err error) {
 	r, err := Open(path)
 	if err != nil {

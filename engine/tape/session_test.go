@@ -12,16 +12,19 @@ import (
 	"chronus/engine/dsp"
 )
 
-// testHeader is small, so that a tape of a few blocks can be cut at every byte.
+// testHeader has small blocks, so that a tape of a few can be cut at every
+// byte.
 var testHeader = Header{
 	Version: Version, Rate: 44100, Frames: 4, Channels: 1, Lead: 3, Replicas: 2, Spares: 1, Slots: 3, Ring: 16,
 	Patch: "test", PatchText: "out = \"ü\"\n", Build: "b1", StartedNS: 17, Date: "2026-01-02T03:04:05Z",
 }
 
-// level is the address of the parameter that the tests command: the value of a const that is mixed with a sine, so that a
-// state too many or too few is heard, as is a command too many or too few.
+// level is the address of the parameter that the tests command: the value of a
+// const that is mixed with a sine. The const makes a command too many or too
+// few audible, the sine a block too many or too few.
 const level = 0
 
+// testProgram is the program of testHeader's sessions.
 func testProgram(t require.TestingT) *dsp.Program {
 	kind := func(name string) int {
 		id, ok := dsp.KindByName(name)
@@ -37,18 +40,20 @@ func testProgram(t require.TestingT) *dsp.Program {
 	return p
 }
 
-// session stands in for an engine: it makes the records of one, the plain way, with the state of every block kept.
+// session stands in for an engine: it makes the records of one in the most
+// straightforward way, by keeping the state after every block.
 type session struct {
 	h       Header
 	prog    *dsp.Program
 	records []any
 	log     []Command
-	block   uint64 // due next
-	prev    uint64 // the state follows the block before this one
-	after   map[uint64]snapshot
-	want    map[uint64][]float32 // the reference of each block record, nil where nobody can have one
+	block   uint64               // the block that is due
+	prev    uint64               // the next block continues from the state after block prev-1
+	after   map[uint64]snapshot  // by prev
+	want    map[uint64][]float32 // the reference of each block, nil if there cannot be one
 }
 
+// snapshot is a state and the number of commands applied to it.
 type snapshot struct {
 	st     []uint64
 	cutoff int
@@ -68,14 +73,15 @@ func (s *session) send(values ...float64) {
 	}
 }
 
-// sendAt appends a command for a frame.
+// sendAt appends a command for an absolute frame; -1 is the next block.
 func (s *session) sendAt(frame int64, v float64) {
 	c := Command{Index: uint64(len(s.log)), Address: level, Value: v, Frame: frame, RecvNS: int64(1000 + len(s.log))}
 	s.log = append(s.log, c)
 	s.records = append(s.records, &c)
 }
 
-// render makes the block due from the state that stands before prev, and returns it as a record.
+// render renders the block that is due from the state after block prev-1 and
+// returns it as a record.
 func (s *session) render() *Block {
 	from := s.after[s.prev]
 	st := slices.Clone(from.st)
@@ -96,6 +102,7 @@ func (s *session) render() *Block {
 	return b
 }
 
+// record returns a record of the block that is due, with silence for samples.
 func (s *session) record() *Block {
 	return &Block{
 		Block: s.block, Prev: s.prev, Cutoff: uint64(len(s.log)), Sealed: s.block + 1 + uint64(s.h.Lead),
@@ -115,8 +122,8 @@ func (s *session) deliver(n int) {
 	}
 }
 
-// late loses n blocks that were rendered, too late to be played: after an outage the first of them is the one that goes on
-// from before it.
+// late loses n blocks that were rendered too late to be played. After an outage
+// the first of them continues from before it.
 func (s *session) late(n int) {
 	for range n {
 		want := s.render().Samples
@@ -129,7 +136,7 @@ func (s *session) late(n int) {
 	}
 }
 
-// outage loses n blocks that nobody rendered.
+// outage loses n blocks that were never rendered.
 func (s *session) outage(n int) {
 	for range n {
 		b := s.record()
@@ -139,7 +146,7 @@ func (s *session) outage(n int) {
 	}
 }
 
-// fade makes the last block the end of an ordered stop.
+// fade turns the last block into the end of an orderly stop.
 func (s *session) fade() {
 	b := s.blocks()
 	last := b[len(b)-1]
@@ -148,8 +155,8 @@ func (s *session) fade() {
 	s.want[last.Block] = slices.Clone(last.Samples)
 }
 
-// goOnFrom makes the next block follow the state before block n.
-func (s *session) goOnFrom(n uint64) { s.prev = n }
+// continueFrom makes the next block continue from the state before block n.
+func (s *session) continueFrom(n uint64) { s.prev = n }
 
 // blocks returns the block records.
 func (s *session) blocks() []*Block {
@@ -166,10 +173,8 @@ type nopCloser struct{ io.Writer }
 
 func (nopCloser) Close() error { return nil }
 
-func encode(t require.TestingT, h Header, records []any) []byte {
-	var buf bytes.Buffer
-	w, err := newWriter(nopCloser{&buf}, "test", h)
-	require.NoError(t, err)
+// writeAll writes the records and closes the tape.
+func writeAll(t require.TestingT, w *Writer, records []any) {
 	for _, r := range records {
 		switch r := r.(type) {
 		case *Command:
@@ -179,9 +184,28 @@ func encode(t require.TestingT, h Header, records []any) []byte {
 		}
 	}
 	require.NoError(t, w.Close())
+}
+
+// encode returns a tape of the records.
+func encode(t require.TestingT, h Header, records []any) []byte {
+	var buf bytes.Buffer
+	w, err := newWriter(nopCloser{&buf}, "test", h)
+	require.NoError(t, err)
+	writeAll(t, w, records)
 	return buf.Bytes()
 }
 
+// encode returns a tape of the session.
+func (s *session) encode(t require.TestingT) []byte { return encode(t, s.h, s.records) }
+
+// newReader returns a Reader of a tape whose header is intact.
+func newReader(t require.TestingT, tape []byte) *Reader {
+	r, err := NewReader(bytes.NewReader(tape), "test")
+	require.NoError(t, err)
+	return r
+}
+
+// clone returns a copy of a record that shares nothing with it.
 func clone(rec any) any {
 	switch r := rec.(type) {
 	case *Command:
@@ -195,7 +219,7 @@ func clone(rec any) any {
 	return nil
 }
 
-// decode reads what there is.
+// decode reads a tape as far as it goes; err is io.EOF at its end.
 func decode(b []byte) (h Header, records []any, err error) {
 	r, err := NewReader(bytes.NewReader(b), "test")
 	if err != nil {
@@ -210,22 +234,22 @@ func decode(b []byte) (h Header, records []any, err error) {
 	}
 }
 
-// replay replays the session through a file.
+// replay replays the session from a file.
 func (s *session) replay(t *testing.T, visit func(*Block, []float32)) (*Result, error) {
 	path := filepath.Join(t.TempDir(), "a.tape")
 	w, err := Create(path, s.h)
 	require.NoError(t, err)
-	for _, r := range s.records {
-		switch r := r.(type) {
-		case *Command:
-			require.NoError(t, w.Command(r))
-		case *Block:
-			require.NoError(t, w.Block(r))
-		}
-	}
-	require.NoError(t, w.Close())
+	writeAll(t, w, s.records)
 	r, err := Open(path)
 	require.NoError(t, err)
 	defer r.Close()
 	return Replay(r, s.prog, visit)
+}
+
+// mustReplay replays the session, which must not be an error.
+func (s *session) mustReplay(t *testing.T, visit func(*Block, []float32)) *Result {
+	t.Helper()
+	got, err := s.replay(t, visit)
+	require.NoError(t, err)
+	return got
 }

@@ -2,35 +2,38 @@ package tape
 
 import "chronus/engine/dsp"
 
-// Budget for the states that a timeline keeps: as many as fit into stateBytes, at least minStates, so that a patch of
-// the largest arena (1 MiB) takes 64 MiB and a small one is not limited by it.
+// A timeline keeps as many states as fit into stateBytes, but at least
+// minStates and at most maxStates. A patch with the largest arena, 1 MiB, thus
+// takes 64 MiB, and a small one is limited only by maxStates.
 const (
 	stateBytes = 16 << 20
 	minStates  = 64
 	maxStates  = 4096
 )
 
-// moment is the state after a block, and what has to be known to go on from it.
+// moment is the state after a block, with what it takes to continue from it.
 type moment struct {
 	next      uint64 // the block that follows
-	cutoff    uint64 // the first command not yet applied
-	delivered bool   // the block before next was delivered, not lost
+	cutoff    uint64 // index of the first command that is not yet applied
+	delivered bool   // whether the block was delivered rather than lost
 	st        []uint64
 }
 
-// timeline is the reference's course through its states. It keeps the latest ones, because a worker that is started
-// after an outage may go on from an earlier block than the last, and the commands that are needed from there on.
+// timeline is the sequence of states of the reference. It keeps the latest
+// ones, because a worker that is started after an outage may continue from an
+// earlier block than the last, and the commands that are needed from there on.
 type timeline struct {
 	prog     *dsp.Program
-	moments  []moment // a ring: number i is at i%len
-	lo, hi   int      // numbers kept: lo..hi-1, by rising next
+	moments  []moment // a ring: moment i is at i%len
+	lo, hi   int      // the moments kept are lo..hi-1, by ascending next
 	commands []change
-	base     uint64 // index of commands[0]
+	base     uint64 // index of commands[0] in the log
 }
 
+// change is a command of the log.
 type change struct {
 	addr  uint32
-	frame int64 // -1: at the start of the block that takes it
+	frame int64 // -1 for the start of the block that takes it
 	value float64
 }
 
@@ -47,14 +50,17 @@ func (t *timeline) at(i int) *moment { return &t.moments[i%len(t.moments)] }
 
 func (t *timeline) last() *moment { return t.at(t.hi - 1) }
 
-// seen returns how many commands the log has.
+// seen returns how many commands the log has so far.
 func (t *timeline) seen() uint64 { return t.base + uint64(len(t.commands)) }
 
+// command appends a command to the log.
 func (t *timeline) command(c *Command) {
 	t.commands = append(t.commands, change{c.Address, c.Frame, c.Value})
 }
 
-// jump makes block from the last moment, whichever block that one is before: the blocks in between are never rendered.
+// jump renders block from the last moment, even if that is the state after a
+// block other than the preceding one; the blocks in between are never rendered.
+// The samples go to out, and the state after the block becomes the last moment.
 func (t *timeline) jump(block, cutoff uint64, delivered bool, out []float32) {
 	from, to := t.last(), t.at(t.hi)
 	if to.st == nil {
@@ -62,7 +68,8 @@ func (t *timeline) jump(block, cutoff uint64, delivered bool, out []float32) {
 	}
 	copy(to.st, from.st)
 	for i := from.cutoff; i < cutoff; i++ {
-		c := t.commands[i-t.base] // what the program refuses the workers refused alike
+		// A command that the program refuses was refused by the workers, too.
+		c := t.commands[i-t.base]
 		if c.frame >= 0 {
 			t.prog.Schedule(to.st, uint64(c.frame), c.addr, c.value)
 		} else {
@@ -81,8 +88,9 @@ func (t *timeline) jump(block, cutoff uint64, delivered bool, out []float32) {
 	}
 }
 
-// rewind goes back to the moment before block next and forgets what came after it. It returns how many delivered
-// blocks that were; false when there is no such moment: the block before it was never rendered, or too long ago.
+// rewind returns to the moment before block next and drops the later ones. It
+// returns how many delivered blocks it dropped. ok is false if there is no such
+// moment, because the block before it was never rendered, or too long ago.
 func (t *timeline) rewind(next uint64) (delivered uint64, ok bool) {
 	i := t.hi
 	for i > t.lo && t.at(i-1).next > next {

@@ -10,11 +10,13 @@ import (
 	"os"
 )
 
-// bufferSize of the writer, in bytes: about half a second of mono blocks, so that the disk is asked a few times a second.
+// bufferSize is the size of the writer's buffer in bytes: about half a second
+// of mono blocks, so that there are only a few writes to the disk per second.
 const bufferSize = 128 << 10
 
-// Writer records a session. It is buffered, and allocates nothing per record. Not safe for concurrent use.
-// After its first failure it records nothing more and returns that failure from every call.
+// Writer records a session. It is buffered and allocates nothing per record.
+// After the first failure it records nothing more, and every call returns that
+// failure. It is not safe for concurrent use.
 type Writer struct {
 	name     string
 	c        io.Closer
@@ -26,7 +28,8 @@ type Writer struct {
 	err      error
 }
 
-// Create makes the file, replacing one of that name, and writes the header. Header.Version is set here.
+// Create creates the file, replacing any file of that name, and writes the
+// header. It sets Header.Version.
 func Create(path string, h Header) (*Writer, error) {
 	f, err := os.Create(path)
 	if err != nil {
@@ -49,10 +52,10 @@ func newWriter(dst io.WriteCloser, name string, h Header) (*Writer, error) {
 		return nil, fmt.Errorf("tape: %s: header: %w", name, err)
 	}
 	if len(text) > maxHeader {
-		return nil, fmt.Errorf("tape: %s: header: %d bytes, at most %d", name, len(text), maxHeader)
+		return nil, fmt.Errorf("tape: %s: the header has %d bytes, the limit is %d", name, len(text), maxHeader)
 	}
 	w := &Writer{name: name, c: dst, w: bufio.NewWriterSize(dst, bufferSize), h: h}
-	_, _ = w.w.WriteString(magic) // bufio keeps a failure, the next write returns it
+	_, _ = w.w.WriteString(magic) // bufio keeps the error, and the next write returns it
 	w.rec = make([]byte, headSize+max(len(text), h.blockPayload(), commandSize)+sumSize)
 	copy(w.rec[headSize:], text)
 	if err := w.write(typeHeader, len(text)); err != nil {
@@ -61,7 +64,8 @@ func newWriter(dst io.WriteCloser, name string, h Header) (*Writer, error) {
 	return w, w.Flush()
 }
 
-// write frames and writes the payload that stands in rec.
+// write completes the record whose payload of n bytes is in w.rec, and writes
+// it.
 func (w *Writer) write(typ byte, n int) error {
 	rec := w.rec[:headSize+n+sumSize]
 	putHead(rec, typ, n)
@@ -72,16 +76,18 @@ func (w *Writer) write(typ byte, n int) error {
 	return nil
 }
 
+// fail keeps an error for all later calls and returns it.
 func (w *Writer) fail(err error) error {
 	var named *fs.PathError
 	if errors.As(err, &named) {
-		err = named.Err // the name is in the line already
+		err = named.Err // the message has the name already
 	}
 	w.err = fmt.Errorf("tape: write %s: %w", w.name, err)
 	return w.err
 }
 
-// Command writes one record of the command log. It has to come before the blocks that take it.
+// Command writes one command of the log. It must precede the blocks that take
+// it.
 func (w *Writer) Command(c *Command) error {
 	if w.err != nil {
 		return w.err
@@ -91,22 +97,24 @@ func (w *Writer) Command(c *Command) error {
 	return w.write(typeCommand, commandSize)
 }
 
-// Block writes one delivered block. Sums and Samples have the lengths that the header announced; another length is
-// refused, nothing is written and the writer stays usable.
+// Block writes one delivered block. If the lengths of Sums and Samples are not
+// those that follow from the header, it writes nothing and returns an error,
+// and the writer stays usable.
 func (w *Writer) Block(b *Block) error {
 	if w.err != nil {
 		return w.err
 	}
 	if len(b.Sums) != w.h.Slots || len(b.Samples) != w.h.samples() {
-		return fmt.Errorf("tape: block %d has %d sums and %d samples, the header says %d and %d",
-			b.Block, len(b.Sums), len(b.Samples), w.h.Slots, w.h.samples())
+		return fmt.Errorf("tape: write %s: block %d has %d sums and %d samples, not %d and %d",
+			w.name, b.Block, len(b.Sums), len(b.Samples), w.h.Slots, w.h.samples())
 	}
 	putBlock(w.rec[headSize:], b)
 	w.blocks++
 	return w.write(typeBlock, w.h.blockPayload())
 }
 
-// Flush hands what is buffered to the operating system: a reader, and a host killed from here on, has it.
+// Flush passes everything buffered to the operating system: a reader sees it
+// from then on, and it survives the death of the host.
 func (w *Writer) Flush() error {
 	if w.err != nil {
 		return w.err
@@ -117,7 +125,8 @@ func (w *Writer) Flush() error {
 	return nil
 }
 
-// Close writes the end record and closes the file. The file is closed also when recording has failed before.
+// Close writes the end record and closes the file. It closes the file even if
+// recording has failed before.
 func (w *Writer) Close() error {
 	if w.c == nil {
 		return w.err
@@ -126,7 +135,7 @@ func (w *Writer) Close() error {
 		le.PutUint64(w.rec[headSize:], w.commands)
 		le.PutUint64(w.rec[headSize+8:], w.blocks)
 		if w.write(typeEnd, endSize) == nil {
-			_ = w.Flush() // kept in err
+			_ = w.Flush() // w.err keeps the error
 		}
 	}
 	err := w.err

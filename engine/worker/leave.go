@@ -12,7 +12,7 @@ import (
 	"chronus/engine/internal/shm"
 )
 
-// onTerm has SIGTERM give the leave notice.
+// onTerm makes SIGTERM give the leave notice.
 func onTerm(own *shm.Ring) error {
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, unix.SIGTERM)

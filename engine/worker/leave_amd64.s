@@ -1,8 +1,9 @@
 #include "textflag.h"
 
-// The signal handler. The kernel enters it on the thread's signal stack, with nothing that Go code counts on: no g, no frame. It
-// touches the three variables of leave_amd64.go and the ring that they point to, and makes two system calls; its return address is
-// the restorer.
+// The signal handler. The kernel enters it on the thread's signal stack,
+// without anything that Go code relies on: no g, no frame. It touches the three
+// variables of leave_amd64.go and the ring that they point to, and makes two
+// system calls. Its return address is the restorer.
 TEXT ·handler(SB), NOSPLIT|NOFRAME, $0
 	MOVL $228, AX                 // clock_gettime(CLOCK_MONOTONIC, &noticed)
 	MOVL $1, DI
@@ -16,7 +17,7 @@ TEXT ·handler(SB), NOSPLIT|NOFRAME, $0
 	MOVQ ·leave(SB), DI           // own.Leave.Store(1)
 	MOVL $1, AX
 	XCHGL AX, 0(DI)
-	MOVL $202, AX                 // futex(leave, FUTEX_WAKE, everybody)
+	MOVL $202, AX                 // futex(leave, FUTEX_WAKE, all waiters)
 	MOVL $1, SI
 	MOVL $0x40000000, DX
 	SYSCALL

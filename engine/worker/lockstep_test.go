@@ -38,7 +38,8 @@ kind = "mix"
 in = ["step", "sine1", "noise1"]
 `
 
-// session is an engine in one goroutine: a player, workers that step when they are told to, and a tape of it all.
+// session is an engine in one goroutine: a player, workers that step on demand,
+// and a tape of it all.
 type session struct {
 	*rig.Rig
 	t        testing.TB
@@ -46,7 +47,7 @@ type session struct {
 	log      *cmdlog.Writer
 	queue    *cmdlog.Queue
 	player   *player.Player
-	workers  []*Worker // by slot, nil: nobody
+	workers  []*Worker // by slot; nil: no worker
 	commands []tape.Command
 	rnd      *rand.Rand
 }
@@ -58,7 +59,10 @@ func newSession(t testing.TB, lead int, seed uint64) *session {
 	require.NoError(t, err)
 	g, err := shm.NewGeometry(44100, 16, 1, lead, 2, 2, c.Program.Words(), false)
 	require.NoError(t, err)
-	s := &session{Rig: rig.New(t, g), t: t, code: c, workers: make([]*Worker, g.Slots), rnd: rand.New(rand.NewPCG(seed, 1))}
+	s := &session{
+		Rig: rig.New(t, g), t: t, code: c, workers: make([]*Worker, g.Slots),
+		rnd: rand.New(rand.NewPCG(seed, 1)),
+	}
 	s.log = cmdlog.NewWriter(s.Host, s.Player, s.Rings)
 	s.queue = cmdlog.NewQueue(s.log, func(i uint64, c command.Command) {
 		s.commands = append(s.commands, tape.Command{Index: i, Address: c.Address, Value: c.Value, Frame: -1})
@@ -67,7 +71,8 @@ func newSession(t testing.TB, lead int, seed uint64) *session {
 	return s
 }
 
-// spawn starts a worker in a slot whose ring is new; it renders from its first step on.
+// spawn starts a worker, which renders from its first step on, in a slot whose
+// ring is no longer needed.
 func (s *session) spawn(slot int) {
 	require.NoError(s.t, shm.ZeroRing(s.RingFiles[slot], s.Rings[slot]))
 	s.Host.Slots[slot].Idle.Store(s.Term(slot))
@@ -81,7 +86,8 @@ func (s *session) spawn(slot int) {
 	w.restore()
 }
 
-// kill lets the worker die in the middle of publishing its next block: some of the entry is its, some is not.
+// kill lets the worker die while it publishes its next block: part of the entry
+// is the new block, part is not.
 func (s *session) kill(slot int) {
 	w := s.workers[slot]
 	e, samples, state := w.own.Entry(w.next)
@@ -93,7 +99,7 @@ func (s *session) kill(slot int) {
 	s.workers[slot] = nil
 }
 
-// step lets a worker render what is due.
+// step lets a worker render every block that is due.
 func (s *session) step(slot int) {
 	w := s.workers[slot]
 	for {
@@ -126,8 +132,9 @@ func (s *session) replay() *tape.Result {
 	g := s.Host.Geo
 	path := filepath.Join(s.t.TempDir(), "tape")
 	w, err := tape.Create(path, tape.Header{
-		Version: tape.Version, Rate: int(g.Rate), Frames: int(g.Frames), Channels: int(g.Channels), Lead: int(g.Lead),
-		Replicas: 2, Spares: 2, Slots: int(g.Slots), Ring: int(g.Ring), Patch: "test", PatchText: testPatch,
+		Version: tape.Version, Rate: int(g.Rate), Frames: int(g.Frames), Channels: int(g.Channels),
+		Lead: int(g.Lead), Replicas: 2, Spares: 2, Slots: int(g.Slots), Ring: int(g.Ring),
+		Patch: "test", PatchText: testPatch,
 	})
 	require.NoError(s.t, err)
 	for i := range s.commands {
@@ -137,7 +144,8 @@ func (s *session) replay() *tape.Result {
 	for n := range s.Player.Playout.Load() {
 		d, samples := s.Player.Delivered(n)
 		require.Equal(s.t, n+1, d.Block.Load())
-		b.Block, b.Prev, b.Cutoff, b.Sealed, b.Slot, b.Flags, b.Sum = n, d.Prev, d.Cutoff, d.Sealed, d.Slot, d.Flags, d.Sum
+		b.Block, b.Prev, b.Cutoff, b.Sealed = n, d.Prev, d.Cutoff, d.Sealed
+		b.Slot, b.Flags, b.Sum = d.Slot, d.Flags, d.Sum
 		copy(b.Sums, d.Sums[:])
 		copy(b.Samples, samples)
 		require.NoError(s.t, w.Block(&b))
@@ -153,8 +161,9 @@ func (s *session) replay() *tape.Result {
 	return res
 }
 
-// TestNoFaultIsHeard plays with commands, kills and respawns at random, one worker or both at a time, always with one to
-// take over, and holds every delivered block against a render from the beginning.
+// TestNoFaultIsHeard plays with random commands, kills and respawns, of one
+// worker or of both at a time but always with one to take over, and compares
+// every delivered block with a render from the beginning.
 func TestNoFaultIsHeard(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -168,12 +177,12 @@ func TestNoFaultIsHeard(t *testing.T) {
 				for range s.rnd.IntN(4) {
 					require.True(t, s.queue.Push([]command.Command{{Address: address, Value: s.rnd.Float64(), Frame: command.Untimed}}))
 				}
-				for range s.rnd.IntN(3) { // up to a few blocks ahead, now and then too late
+				for range s.rnd.IntN(3) { // up to a few blocks ahead, sometimes too late
 					frame := int64(s.Player.Sealed.Load())*16 + s.rnd.Int64N(100) - 10
 					s.schedule(max(frame, 0), address, s.rnd.Float64())
 				}
 				for _, slot := range s.rnd.Perm(len(s.workers)) {
-					if s.workers[slot] != nil && s.rnd.IntN(8) > 0 { // now and then one is late
+					if s.workers[slot] != nil && s.rnd.IntN(8) > 0 { // sometimes one is late
 						s.step(slot)
 					}
 				}
@@ -191,8 +200,8 @@ func TestNoFaultIsHeard(t *testing.T) {
 	}
 }
 
-// mischief kills workers and starts others, and sees to it that one of those that live has rendered what is due: what the
-// real engine has spares for.
+// mischief kills workers and starts others, and makes sure that a live one has
+// rendered what is due, which in the real engine is what spares are for.
 func (s *session) mischief() {
 	if s.rnd.IntN(4) == 0 && len(s.free()) >= 2 {
 		for _, slot := range s.live()[s.rnd.IntN(2):] {
@@ -214,7 +223,8 @@ func (s *session) live() (slots []int) {
 	return slots
 }
 
-// free are the slots whose rings nobody needs: all of it was played, and another has a state as new.
+// free returns the slots whose rings are no longer needed: every block in them
+// was played, and another ring holds a state that is as new.
 func (s *session) free() (slots []int) {
 	for slot, w := range s.workers {
 		mine := s.Rings[slot].Published.Load()
@@ -232,9 +242,10 @@ func (s *session) free() (slots []int) {
 	return slots
 }
 
-// TestOutageGoesOnFromTheLastState lets nobody render for a while: frames are lost, and then the state goes on where it
-// stood, in every worker at the same block.
-func TestOutageGoesOnFromTheLastState(t *testing.T) {
+// TestAfterAnOutageTheStateContinues lets no worker render for a while. Frames
+// are lost, and then the state continues where it stood, in every worker at the
+// same block.
+func TestAfterAnOutageTheStateContinues(t *testing.T) {
 	for _, blocks := range []int{1, 5, 13, 14, 40, 200} {
 		t.Run(fmt.Sprint(blocks, " blocks"), func(t *testing.T) {
 			s := newSession(t, 3, uint64(blocks))
@@ -253,7 +264,7 @@ func TestOutageGoesOnFromTheLastState(t *testing.T) {
 			}
 			play(50, 0)
 			s.kill(0)
-			play(2) // what the dead one had finished
+			play(2) // what the dead worker had finished
 			require.Zero(t, s.Player.Lost.Load())
 			play(blocks)
 			require.EqualValues(t, blocks*16, s.Player.Lost.Load())
@@ -296,7 +307,7 @@ func TestRestoreTakesNothingThatDoesNotVerify(t *testing.T) {
 	}
 	s.step(0)
 	want := s.workers[0].next
-	for back := range uint64(3) { // the three newest states have a flipped bit
+	for back := range uint64(3) { // flip a bit in each of the three newest states
 		_, _, state := s.Rings[0].Entry(want - 1 - back)
 		state[0] ^= 1
 	}
@@ -304,7 +315,8 @@ func TestRestoreTakesNothingThatDoesNotVerify(t *testing.T) {
 	require.Equal(t, want-3, s.workers[1].next)
 	s.step(1)
 	require.Equal(t, want, s.workers[1].next)
-	require.Equal(t, ring.Sum(s.Rings[0], want-1), ring.Sum(s.Rings[1], want-1), "rendered again, the same bits")
+	again := ring.Sum(s.Rings[1], want-1)
+	require.Equal(t, ring.Sum(s.Rings[0], want-1), again, "rendered again, the same bits")
 }
 
 func TestSealOfAnotherEngineEndsTheWorker(t *testing.T) {

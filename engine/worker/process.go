@@ -19,23 +19,26 @@ import (
 	"chronus/engine/internal/shm"
 )
 
-// Descriptors a worker is started with.
+// The descriptors that a worker is started with.
 const (
 	FDHost    = 3 + iota // host region, read-only
 	FDPlayer             // player region, read-only
 	FDProgram            // the compiled patch
 	FDOwn                // its own ring, writable
-	FDRings              // all rings in the order of slots, read-only
+	FDRings              // all rings in slot order, read-only
 )
 
-// threads is as many as the runtime ever needs at once here, besides its own. Each is one more that has to run before a
-// killed process is gone.
+// threads is how many threads the worker ever needs at once, besides those that
+// the runtime starts for itself. It is no higher because each is one more
+// thread that has to run before a killed process is gone.
 const threads = 3
 
-// rtTime is how long a worker under SCHED_FIFO may compute without sleeping before the kernel kills it, in us.
+// rtTime is how long a worker under SCHED_FIFO may compute without sleeping
+// before the kernel kills it, in us.
 const rtTime = 20000
 
-// Main is the worker executable: `chronus-worker SLOT GENERATION`, with the descriptors above. It returns the exit code.
+// Main is the worker executable, `chronus-worker SLOT GENERATION`, started with
+// the descriptors above. It returns the exit code.
 func Main(args []string) int {
 	slot, generation, err := parse(args)
 	if err != nil {
@@ -44,9 +47,10 @@ func Main(args []string) int {
 	}
 	runtime.LockOSThread()
 	quiet.Begin()
-	signal.Ignore(unix.SIGINT, unix.SIGHUP) // the terminal speaks to the host
+	signal.Ignore(unix.SIGINT, unix.SIGHUP) // a terminal's signals are for the host
 	if err := run(slot, generation); err != nil {
-		fmt.Fprintf(os.Stderr, "worker slot %d pid %d generation %d: %v\n", slot, os.Getpid(), generation, err)
+		fmt.Fprintf(os.Stderr, "worker slot %d pid %d generation %d: %v\n",
+			slot, os.Getpid(), generation, err)
 		return 1
 	}
 	return 0
@@ -54,7 +58,7 @@ func Main(args []string) int {
 
 func parse(args []string) (slot int, generation uint32, err error) {
 	if len(args) != 2 {
-		return 0, 0, fmt.Errorf("started by chronus, with a slot and a generation; not by hand")
+		return 0, 0, fmt.Errorf("want a slot and a generation: chronus starts this program, not a user")
 	}
 	slot, err = strconv.Atoi(args[0])
 	if err != nil || slot < 0 || slot >= shm.MaxSlots {
@@ -95,7 +99,7 @@ func run(slot int, generation uint32) error {
 	if host.Geo.Fifo != 0 {
 		_ = unix.Setrlimit(unix.RLIMIT_RTTIME, &unix.Rlimit{Cur: rtTime, Max: rtTime})
 	}
-	_ = shm.Lock() // the host has said in one line what is not granted
+	_ = shm.Lock() // the host has already logged what is not granted
 	w.warm()
 	failpoint.Watch(&host.Failpoint, uint32(slot))
 	own.Generation, own.PID = generation, int32(os.Getpid())
@@ -114,22 +118,23 @@ func run(slot int, generation uint32) error {
 	return w.Run()
 }
 
-// warm runs what a spare does when it is activated, on memory of its own: code and data that are first touched then would
-// cost a page fault each, microseconds that are part of a failover. It leaves the worker as it was.
+// warm runs on private memory what a spare does when it is activated. Code and
+// data that were first touched then would cost a page fault each, and those
+// microseconds would be part of a failover. Only the contents of the arenas
+// change, which the first restore replaces.
 func (w *Worker) warm() {
 	scratch := shm.ScratchRing(w.Host.Geo)
 	copy(w.state, w.prog.Initial)
 	for n := range uint64(2) {
 		w.prog.RenderBlock(w.state, n, w.out)
 		ring.Publish(scratch, w.fold, ring.Block{Number: n, Prev: n}, w.out, w.state)
-		ring.CopyState(scratch, w.fold, n, &w.header, w.out, w.spare)
-		w.search()
+		ring.CopyState(scratch, w.fold, n, &w.source.header, w.source.samples, w.spare)
+		w.source.find(w.spare)
 	}
 	w.due(0)
-	w.next, w.cutoff = 0, 0
 }
 
-// count publishes once a second what the process has allocated.
+// count publishes the process's allocation counts once per second.
 func count(own *shm.Ring) {
 	var allocs quiet.Allocs
 	for range time.Tick(time.Second) {

@@ -17,6 +17,10 @@ var points = Parameter{
 	Valid: func(s Spec) bool { return s.Points != nil },
 }
 
+// Crashes reports whether the kind's faults are failpoints, which only a build
+// with failpoints has.
+func (k Kind) Crashes() bool { return k.takes(points.Name) }
+
 // Select returns those of the engine's failpoints that a crash spec asks for,
 // in the engine's order.
 func (s Spec) Select(all []Point) []Point {

@@ -91,6 +91,7 @@ type Kind struct {
 	Doc     string      // one sentence
 	Targets []string    // accepted values of Spec.Target; nil if it takes none
 	Takes   []Parameter // beyond the target; every other parameter is refused
+	Sends   bool        // each fault is a command and hits no process
 	// New returns one injection of a checked spec; see the function New.
 	New func(s Spec, block time.Duration, p Point) Fault
 }
@@ -98,8 +99,8 @@ type Kind struct {
 // kinds is the registry. A new kind is a file of its own and one entry here.
 var kinds = map[string]Kind{
 	"command": {
-		Doc: "no fault: a single command is sent, and its latency measured",
-		New: newCommand,
+		Doc:   "no fault: a single command is sent, and its latency measured",
+		Sends: true, New: newCommand,
 	},
 	"crash": {
 		Doc:     "the victim sends itself SIGKILL at a failpoint, between two stores",

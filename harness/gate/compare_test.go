@@ -11,11 +11,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"chronus/harness/metric"
 	"chronus/harness/oracle"
+	"chronus/harness/record"
 	"chronus/harness/report"
 )
 
-// taken are the engine processes of three scenarios, each value with noise of its own of a few percent.
+// taken returns the engine processes of three scenarios, each value with noise
+// of its own of a few percent.
 func taken(seed uint64, processes int) []report.Result {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	noise := func(v float64) float64 { return v * (1 + 0.03*rng.NormFloat64()) }
@@ -25,35 +28,35 @@ func taken(seed uint64, processes int) []report.Result {
 		for n := range processes {
 			run := &report.Run{Scenario: scenario, Run: n + 1, Engine: report.Engine{Sink: "wav", Frames: 256, Rate: 44100}}
 			for c := range 5 {
-				values := map[string]float64{report.InjectLate: noise(5e-6)}
-				for i, m := range report.Metrics() {
+				values := map[string]float64{metric.InjectLate: noise(5e-6)}
+				for i, m := range metric.All() {
 					if m.Unit == "ns" {
 						values[m.Name] = noise(float64(i+1) * 100_000)
 					}
 				}
 				run.Cycles = append(run.Cycles, report.Cycle{Cycle: c + 1, Values: values})
 			}
-			for _, m := range report.Metrics() {
+			for _, m := range metric.All() {
 				switch {
 				case m.Unit != "" || m.Found:
-				case m.Name == report.CallbackP99 || m.Name == report.CallbackMax || m.Name == report.Drift:
+				case m.Name == metric.CallbackP99 || m.Name == metric.CallbackMax || m.Name == metric.Drift:
 					run.Set(m.Name, noise(40))
-				case m.Name == report.LateSwitches:
+				case m.Name == metric.LateSwitches:
 					run.Set(m.Name, float64(rng.IntN(3)))
 				default:
 					run.Set(m.Name, 0)
 				}
 			}
-			r.Records = append(r.Records, run)
+			r.Processes = append(r.Processes, run)
 		}
 		all = append(all, r)
 	}
 	return all
 }
 
-var machine = report.Machine{CPU: "AMD EPYC", Arch: "amd64", CPUs: 2}
+var machine = record.Machine{CPU: "AMD EPYC", Arch: "amd64", CPUs: 2}
 
-func writeRuns(t testing.TB, m report.Machine, results []report.Result) string {
+func writeRuns(t testing.TB, m record.Machine, results []report.Result) string {
 	t.Helper()
 	var b bytes.Buffer
 	require.NoError(t, report.WriteRuns(&b, m, results))
@@ -67,7 +70,7 @@ func writeText(t testing.TB, text string) string {
 	return file
 }
 
-// times plants a factor on a metric of a scenario's processes.
+// times multiplies a metric of a scenario's processes by a factor.
 func times(runs []*report.Run, name string, factor float64) {
 	for _, run := range runs {
 		for _, c := range run.Cycles {
@@ -90,8 +93,9 @@ func TestIdenticalRevisionsPass(t *testing.T) {
 	require.NotEmpty(t, c.Changes)
 }
 
-// Of a hundred comparisons of a revision with itself, with new noise each time, at most one in twenty may fail: the noise is
-// the same in every run of this test.
+// Of a hundred comparisons of a revision with itself, with new noise each time,
+// at most one in twenty may fail. The noise is the same in every run of this
+// test.
 func TestNoiseAloneHardlyEverFails(t *testing.T) {
 	const trials = 100
 	alarms := 0
@@ -113,52 +117,52 @@ func TestPlantedRegressionsFail(t *testing.T) {
 		plant func(old, new []report.Result)
 		want  []string // parts of the one failure; none: it passes
 	}{
-		{"a fifth slower", func(_, new []report.Result) { times(new[0].Records, report.Detect, 1.2) }, []string{row + ": detect-p50-sec was ", "at most 10 % (p=0.000 n=10)"}},
-		{"slower, within what is allowed", func(_, new []report.Result) { times(new[0].Records, report.Detect, 1.06) }, nil},
-		{"faster", func(_, new []report.Result) { times(new[0].Records, report.Detect, 0.5) }, nil},
-		{"a slow callback", func(_, new []report.Result) { times(new[0].Records, report.CallbackP99, 1.5) }, []string{"callback-p99-sec was "}},
-		{"what is the machine's", func(_, new []report.Result) { times(new[0].Records, report.FloorPidfd, 3) }, nil},
-		{"one frame lost by one process", func(_, new []report.Result) { new[0].Records[7].Set(report.LostFrames, 1) }, []string{row + ": lost-frames is 1, at most 0, in 1 of 10 engine processes"}},
+		{"a fifth slower", func(_, new []report.Result) { times(new[0].Processes, metric.Detect, 1.2) }, []string{row + ": detect-p50-sec was ", "at most 10 % (p=0.000 n=10)"}},
+		{"slower, within what is allowed", func(_, new []report.Result) { times(new[0].Processes, metric.Detect, 1.06) }, nil},
+		{"faster", func(_, new []report.Result) { times(new[0].Processes, metric.Detect, 0.5) }, nil},
+		{"a slow callback", func(_, new []report.Result) { times(new[0].Processes, metric.CallbackP99, 1.5) }, []string{"callback-p99-sec was "}},
+		{"what is the machine's", func(_, new []report.Result) { times(new[0].Processes, metric.FloorPidfd, 3) }, nil},
+		{"one frame lost by one process", func(_, new []report.Result) { new[0].Processes[7].Set(metric.LostFrames, 1) }, []string{row + ": lost-frames is 1, at most 0, in 1 of 10 engine processes"}},
 		{"lost in both", func(old, new []report.Result) {
-			for i := range old[0].Records {
-				old[0].Records[i].Set(report.LostFrames, 256)
-				new[0].Records[i].Set(report.LostFrames, 256)
+			for i := range old[0].Processes {
+				old[0].Processes[i].Set(metric.LostFrames, 256)
+				new[0].Processes[i].Set(metric.LostFrames, 256)
 			}
 		}, []string{"lost-frames is 256, at most 0, in 10 of 10"}},
-		{"what the scenario allows", func(_, new []report.Result) { new[2].Records[7].Set(report.LostFrames, 5*256) }, nil},
-		{"more than the scenario allows", func(_, new []report.Result) { new[2].Records[7].Set(report.LostFrames, 5*256+1) }, []string{"lost-frames is 1281, at most 1280"}},
+		{"what the scenario allows", func(_, new []report.Result) { new[2].Processes[7].Set(metric.LostFrames, 5*256) }, nil},
+		{"more than the scenario allows", func(_, new []report.Result) { new[2].Processes[7].Set(metric.LostFrames, 5*256+1) }, []string{"lost-frames is 1281, at most 1280"}},
 		{"what was 0 is 3, as many as there may be", func(_, new []report.Result) {
-			for _, run := range new[1].Records {
-				run.Set(report.LeakedThreads, 3)
+			for _, run := range new[1].Processes {
+				run.Set(metric.LeakedThreads, 3)
 			}
 		}, []string{"leaked-threads was 0.000 and is 3.000 (p=0.000 n=10)"}},
-		{"a thread in one process", func(_, new []report.Result) { new[1].Records[0].Set(report.LeakedThreads, 1) }, nil},
+		{"a thread in one process", func(_, new []report.Result) { new[1].Processes[0].Set(metric.LeakedThreads, 1) }, nil},
 		{"threads here and there on both sides", func(old, new []report.Result) {
 			for i := range 10 {
-				old[1].Records[i].Set(report.LeakedThreads, float64(i/6))
-				new[1].Records[i].Set(report.LeakedThreads, float64(i/4))
+				old[1].Processes[i].Set(metric.LeakedThreads, float64(i/6))
+				new[1].Processes[i].Set(metric.LeakedThreads, float64(i/4))
 			}
 		}, nil},
 		{"what was 0 is not, and differs from process to process", func(old, new []report.Result) {
-			for i := range new[1].Records {
-				old[1].Records[i].Set(report.LateSwitches, 0)
-				new[1].Records[i].Set(report.LateSwitches, float64(i+1))
+			for i := range new[1].Processes {
+				old[1].Processes[i].Set(metric.LateSwitches, 0)
+				new[1].Processes[i].Set(metric.LateSwitches, float64(i+1))
 			}
 		}, []string{"late-switches was 0.000 and is 5.500 (p=0.000 n=10)"}},
-		{"a row has gone missing", func(_, new []report.Result) { new[0].Records = nil }, []string{row + ": has gone missing"}},
-		{"a unit has gone missing", func(_, new []report.Result) {
-			for _, run := range new[0].Records {
+		{"a row is missing", func(_, new []report.Result) { new[0].Processes = nil }, []string{row + ": is missing"}},
+		{"a unit is missing", func(_, new []report.Result) {
+			for _, run := range new[0].Processes {
 				delete(run.Values, oracle.WrongFrames)
 			}
-		}, []string{row + ": wrong-frames has gone missing"}},
+		}, []string{row + ": wrong-frames is missing"}},
 		{"a process without the figure", func(_, new []report.Result) {
-			for _, c := range new[0].Records[4].Cycles {
-				delete(c.Values, report.Promote)
+			for _, c := range new[0].Processes[4].Cycles {
+				delete(c.Values, metric.Promote)
 			}
 		}, []string{"9 engine processes in ", "have promote-p50-sec, at least 10 must"}},
-		{"too few new processes", func(_, new []report.Result) { new[0].Records = new[0].Records[:9] }, []string{row + ": 9 engine processes in ", "at least 10 are needed"}},
-		{"too few old processes", func(old, _ []report.Result) { old[0].Records = old[0].Records[:9] }, []string{row + ": 9 engine processes in "}},
-		{"something new", func(old, _ []report.Result) { old[0].Records = nil }, nil},
+		{"too few new processes", func(_, new []report.Result) { new[0].Processes = new[0].Processes[:9] }, []string{row + ": 9 engine processes in ", "at least 10 are needed"}},
+		{"too few old processes", func(old, _ []report.Result) { old[0].Processes = old[0].Processes[:9] }, []string{row + ": 9 engine processes in "}},
+		{"something new", func(old, _ []report.Result) { old[0].Processes = nil }, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			old, new := taken(3, 10), taken(4, 10)
@@ -191,10 +195,11 @@ func TestAnotherMachineIsNotCompared(t *testing.T) {
 	require.Empty(t, c.Changes)
 }
 
-// With --min-runs 3, a time that is ten times as long passes, but not without being told so.
+// With --min-runs 3, a time that is ten times as long passes, but a note says
+// why.
 func TestTooFewProcessesToShowAnythingAreNoted(t *testing.T) {
 	old, new := taken(3, 3), taken(4, 3)
-	times(new[0].Records, report.Detect, 10)
+	times(new[0].Processes, metric.Detect, 10)
 	c, err := Compare(writeRuns(t, machine, old), writeRuns(t, machine, new), 3)
 	require.NoError(t, err)
 	require.Empty(t, c.Failures)
@@ -216,7 +221,7 @@ func TestUnitsOfOtherVersionsAreShownAndNotJudged(t *testing.T) {
 	require.Equal(t, "bananas", c.Changes[0].Unit)
 	c, err = Compare(writeText(t, text(1)+"BenchmarkFailover/scenario=kill-primary 34 1 bananas 1 apples\n"), writeText(t, text(9)), MinRuns)
 	require.NoError(t, err)
-	require.Equal(t, []string{"Failover/scenario=kill-primary: apples has gone missing"}, c.Failures)
+	require.Equal(t, []string{"Failover/scenario=kill-primary: apples is missing"}, c.Failures)
 }
 
 func TestWhatCannotBeReadIsAnError(t *testing.T) {
@@ -229,8 +234,8 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 		{"empty", writeText(t, ""), "it is empty"},
 		{"cut off", writeText(t, string(text[:len(text)-5])), "its last line is cut off"},
 		{"no results", writeText(t, "goos: linux\n"), "no results in it"},
-		{"a line that is none", writeText(t, string(text)+"BenchmarkFailover/scenario=x many 1 lost-frames\n"), "runs.txt:"},
-		{"a value that is none", writeText(t, string(text)+"BenchmarkFailover/scenario=x 34 much lost-frames\n"), "runs.txt:"},
+		{"a malformed line", writeText(t, string(text)+"BenchmarkFailover/scenario=x many 1 lost-frames\n"), "runs.txt:"},
+		{"a malformed value", writeText(t, string(text)+"BenchmarkFailover/scenario=x 34 much lost-frames\n"), "runs.txt:"},
 		{"not a number", writeText(t, string(text)+"BenchmarkFailover/scenario=x 34 NaN lost-frames\n"), "runs.txt: Failover/scenario=x has NaN lost-frames"},
 		{"contradicting units", writeText(t, string(text)+"Unit lost-frames better=higher\n"), "runs.txt:"},
 	} {

@@ -1,5 +1,6 @@
-// Package gate holds what was measured to what is allowed and gives the verdict: pass, fail, invalid host, no verdict. It
-// knows limits and budgets; it must not measure, retry or loosen anything.
+// Package gate holds what was measured to what is allowed and gives the
+// verdict: pass, fail, invalid host, no verdict. It applies limits and budgets;
+// it must not measure, retry or loosen anything.
 package gate
 
 import (
@@ -7,43 +8,62 @@ import (
 	"math"
 	"slices"
 
+	"chronus/harness/metric"
 	"chronus/harness/report"
-	"chronus/scenarios"
+	"chronus/harness/scenario"
 )
 
-// Assertions of a scenario as a whole. All others are the metrics that have a limit, and a scenario's budgets.
+// Assertions about a scenario as a whole. All others are the metrics that have
+// a limit, and a scenario's budgets.
 const (
-	// MustLose fails when a control experiment lost no frame: then no assertion about lost frames means anything.
+	// MustLose fails when a control experiment lost no frame: then no assertion
+	// about lost frames means anything.
 	MustLose = "must-lose"
-	// MinRendering gives no verdict when too few victims were hit while they rendered.
+	// MinRendering gives no verdict when too few victims were hit while they
+	// rendered.
 	MinRendering = "min-rendering"
-	// RequireAll fails where a scenario was not run and all are required.
+	// RequireAll fails when a scenario was not run and all are required.
 	RequireAll = "require-all"
 )
 
-// maxDetail is how many lines a failure shows; verdict.json says how many there were.
+// maxDetail is how many lines a failure shows; verdict.json has how many there
+// were.
 const maxDetail = 8
 
-// Judge gives the verdict on the engine processes of a scenario. cycles is how many a full profile has of it, all processes
-// together; repeat is the command that repeats the scenario.
-func Judge(s *scenarios.Scenario, cycles int, runs []*report.Run, repeat string) report.Result {
+// Case is a scenario that was played and judged, ready for its verdict.
+type Case struct {
+	Scenario *scenario.Scenario
+	Cycles   int // that the scenario has in a full run of its profile, all processes together
+	Runs     []*report.Run
+	Kept     map[int]string // folders of the runs whose files were kept, by number of run
+	Repeat   string         // the command that repeats the scenario
+	Seconds  float64        // that it took to play and judge
+	Reached  string         // how far it came, if its time was up
+}
+
+// Decide gives the verdict on the engine processes of a scenario.
+func Decide(c Case) report.Result {
+	s, runs := c.Scenario, c.Runs
 	r := report.Result{
-		Scenario: s.Name, Verdict: report.Pass, Repeat: repeat, Runs: len(runs), Phases: map[string]int{},
-		Figures: report.Figures(runs), Records: runs,
+		Scenario: s.Name, Verdict: report.Pass, Repeat: c.Repeat, Runs: len(runs), Phases: map[string]int{},
+		Figures: report.Figures(runs), Processes: runs, Seconds: c.Seconds, Reached: c.Reached,
 	}
 	for _, run := range runs {
 		r.BlockNS = run.Engine.BlockNS
 		r.Cycles += len(run.Cycles)
-		for _, c := range run.Cycles {
-			if c.Phase != "" {
-				r.Phases[c.Phase]++
+		for _, cycle := range run.Cycles {
+			if cycle.Phase != "" {
+				r.Phases[cycle.Phase]++
 			}
 		}
+	}
+	if c.Seconds > 0 {
+		r.PerSecond = float64(r.Cycles) / c.Seconds
 	}
 	r.Allowed = allowed(s, runs)
 	r.Bound = report.Bound(lossy(runs), r.Cycles)
 
-	failures := limits(s, runs)
+	failures := limits(s, runs, c.Kept)
 	held, broke := budgets(s, runs)
 	r.Budgets = held
 	failures = append(failures, broke...)
@@ -51,7 +71,7 @@ func Judge(s *scenarios.Scenario, cycles int, runs []*report.Run, repeat string)
 		failures = append(failures, mustLose(runs)...)
 	}
 	for i := range failures {
-		failures[i].Scenario, failures[i].Repeat = s.Name, repeat
+		failures[i].Scenario, failures[i].Repeat = s.Name, c.Repeat
 	}
 	r.Failures = failures
 	if len(failures) > 0 {
@@ -66,7 +86,7 @@ func Judge(s *scenarios.Scenario, cycles int, runs []*report.Run, repeat string)
 	case r.Cycles == 0:
 		r.Verdict, r.Why = report.NoVerdict, "no cycle was completed"
 	default:
-		if have, need := r.Phases["rendering"], rendering(s, r.Cycles, cycles); have < need {
+		if have, need := r.Phases["rendering"], rendering(s, r.Cycles, c.Cycles); have < need {
 			r.Verdict = report.NoVerdict
 			r.Why = fmt.Sprintf("%s: %d victims were hit while they rendered, %d are needed", MinRendering, have, need)
 		}
@@ -74,14 +94,16 @@ func Judge(s *scenarios.Scenario, cycles int, runs []*report.Run, repeat string)
 	return r
 }
 
-// rendering is how many victims must have been hit while they rendered. A shortened run is judged on what it has.
-func rendering(s *scenarios.Scenario, cycles, full int) int {
+// rendering returns how many victims must have been hit while they rendered. A
+// shortened run is judged on what it has.
+func rendering(s *scenario.Scenario, cycles, full int) int {
 	return s.Judge.MinRendering * min(cycles, full) / max(full, 1)
 }
 
-// Enough says whether as many victims were hit while they rendered as a verdict needs. What they are doing when the fault comes is
-// chance, and a machine on which they are done sooner needs more faults.
-func Enough(s *scenarios.Scenario, cycles int, runs []*report.Run) bool {
+// Enough reports whether as many victims were hit while they rendered as a
+// verdict needs. What they are doing when the fault comes is chance, and on a
+// machine that renders faster more faults are needed.
+func Enough(s *scenario.Scenario, cycles int, runs []*report.Run) bool {
 	have, all := 0, 0
 	for _, run := range runs {
 		all += len(run.Cycles)
@@ -94,7 +116,8 @@ func Enough(s *scenarios.Scenario, cycles int, runs []*report.Run) bool {
 	return have >= rendering(s, all, cycles)
 }
 
-// Sum gives the verdict on all scenarios together. With all, one that was not run fails it; without, it must only be that one
+// Sum gives the verdict on all scenarios together, and lists all failures. With
+// all, a scenario that was not run fails it; otherwise it is enough that one
 // was run.
 func Sum(results []report.Result, all bool) (v report.Verdict, failures []report.Failure) {
 	v = report.NotRun
@@ -114,8 +137,9 @@ func Sum(results []report.Result, all bool) (v report.Verdict, failures []report
 	return v, failures
 }
 
-// allowance is the most that an engine process may have of a metric after that many faults.
-func allowance(s *scenarios.Scenario, m report.Metric, faults int) float64 {
+// allowance returns the most that an engine process may have of a metric after
+// that many faults.
+func allowance(s *scenario.Scenario, m metric.Metric, faults int) float64 {
 	limit, ok := s.Judge.Limit[m.Name]
 	if !ok {
 		limit = m.Limit
@@ -123,8 +147,9 @@ func allowance(s *scenarios.Scenario, m report.Metric, faults int) float64 {
 	return limit + s.Judge.Allow[m.Name]*float64(faults)
 }
 
-// allowed are the allowances of a scenario that differ from the limits that hold for all.
-func allowed(s *scenarios.Scenario, runs []*report.Run) map[string]float64 {
+// allowed returns the allowances of a scenario that differ from the limits that
+// hold for all.
+func allowed(s *scenario.Scenario, runs []*report.Run) map[string]float64 {
 	all := map[string]float64{}
 	faults := 0
 	for _, run := range runs {
@@ -132,40 +157,42 @@ func allowed(s *scenarios.Scenario, runs []*report.Run) map[string]float64 {
 	}
 	for _, by := range []map[string]float64{s.Judge.Allow, s.Judge.Limit} {
 		for name := range by {
-			m, _ := report.Lookup(name) // the loader saw to it
+			m, _ := metric.Lookup(name) // the loader has checked it
 			all[name] = allowance(s, m, faults)
 		}
 	}
 	if s.Judge.MustLose {
-		all[report.LostFrames] = math.MaxFloat64
+		all[metric.LostFrames] = math.MaxFloat64
 	}
 	return all
 }
 
-// within says whether a value is allowed.
-func within(s *scenarios.Scenario, m report.Metric, v float64, faults int) bool {
-	if s.Judge.MustLose && m.Name == report.LostFrames {
+// within reports whether a value is allowed.
+func within(s *scenario.Scenario, m metric.Metric, v float64, faults int) bool {
+	if s.Judge.MustLose && m.Name == metric.LostFrames {
 		return true
 	}
-	return !m.Judged() || v <= allowance(s, m, faults) // so that a NaN is not
+	return !m.Judged() || v <= allowance(s, m, faults) // false for a NaN
 }
 
-// broken says whether an engine process is over the limit of a metric, or was not held to one that the scenario itself sets.
-func broken(s *scenarios.Scenario, m report.Metric, run *report.Run) bool {
+// broken reports whether an engine process is over the limit of a metric, or
+// lacks a metric that the scenario itself limits.
+func broken(s *scenario.Scenario, m metric.Metric, run *report.Run) bool {
 	v, measured := run.Value(m.Name)
 	_, set := s.Judge.Limit[m.Name]
 	return !within(s, m, v, len(run.Cycles)) || set && !measured
 }
 
-// Clean says whether an engine process is within every limit.
-func Clean(s *scenarios.Scenario, run *report.Run) bool {
-	return !slices.ContainsFunc(report.Metrics(), func(m report.Metric) bool { return broken(s, m, run) })
+// Clean reports whether an engine process is within every limit.
+func Clean(s *scenario.Scenario, run *report.Run) bool {
+	return !slices.ContainsFunc(metric.All(), func(m metric.Metric) bool { return broken(s, m, run) })
 }
 
-// limits judges every metric that has one, on its maximum: a process with none lost does not make up for one that lost some.
-func limits(s *scenarios.Scenario, runs []*report.Run) []report.Failure {
+// limits judges every metric that has a limit, on its maximum: a process that
+// lost no frame does not make up for one that did.
+func limits(s *scenario.Scenario, runs []*report.Run, kept map[int]string) []report.Failure {
 	var failures []report.Failure
-	for _, m := range report.Metrics() {
+	for _, m := range metric.All() {
 		f := report.Failure{Assertion: m.Name, Limit: m.Limit}
 		for _, run := range runs {
 			if !broken(s, m, run) {
@@ -180,8 +207,8 @@ func limits(s *scenarios.Scenario, runs []*report.Run) []report.Failure {
 			f.Count = finite(f.Count + finite(v))
 			f.Limit = allowance(s, m, len(run.Cycles))
 			f.Detail = append(f.Detail, detail(run, m.Name, v)...)
-			if run.Dir != "" {
-				f.Kept = append(f.Kept, run.Dir)
+			if dir := kept[run.Run]; dir != "" {
+				f.Kept = append(f.Kept, dir)
 			}
 		}
 		if len(f.Detail) > maxDetail {
@@ -195,7 +222,7 @@ func limits(s *scenarios.Scenario, runs []*report.Run) []report.Failure {
 	return failures
 }
 
-// finite is v as JSON can have it: a value that is none counts as one.
+// finite returns v as JSON can hold it: NaN counts as one.
 func finite(v float64) float64 {
 	if math.IsNaN(v) {
 		return 1
@@ -223,7 +250,7 @@ func detail(run *report.Run, assertion string, v float64) []string {
 func mustLose(runs []*report.Run) []report.Failure {
 	f := report.Failure{Assertion: MustLose}
 	for _, run := range runs {
-		if v, _ := run.Value(report.LostFrames); v == 0 {
+		if v, _ := run.Value(metric.LostFrames); v == 0 {
 			f.Count++
 			f.Detail = append(f.Detail, fmt.Sprintf("run %d: no frame was lost", run.Run))
 		}
@@ -234,16 +261,18 @@ func mustLose(runs []*report.Run) []report.Failure {
 	return []report.Failure{f}
 }
 
-// hostsFault says whether the machine is to blame for all that failed. It is only where frames were lost, and only if a bare
-// sleep of the floor was late by more than the lead at the time of each finding. What has no time has no excuse.
-func hostsFault(s *scenarios.Scenario, runs []*report.Run, failures []report.Failure) bool {
+// hostsFault reports whether the machine is to blame for all that failed. It is
+// only if frames were lost, and if a bare sleep of the floor was late by more
+// than the lead at the time of each finding. A finding without a time has no
+// excuse.
+func hostsFault(s *scenario.Scenario, runs []*report.Run, failures []report.Failure) bool {
 	lost := false
 	for _, f := range failures {
-		m, ok := report.Lookup(f.Assertion)
+		m, ok := metric.Lookup(f.Assertion)
 		if !ok || !m.Judged() {
 			return false // a budget or must-lose
 		}
-		lost = lost || m.Name == report.LostFrames
+		lost = lost || m.Name == metric.LostFrames
 		for _, run := range runs {
 			if broken(s, m, run) && !excused(run, m.Name) {
 				return false
@@ -276,13 +305,13 @@ func stalled(run *report.Run, from, to int64) bool {
 	return false
 }
 
-// lossy counts the cycles in which frames were lost.
+// lossy returns the number of cycles in which frames were lost.
 func lossy(runs []*report.Run) int {
 	n := 0
 	for _, run := range runs {
 		cycles := map[int]bool{}
 		for _, f := range run.Findings {
-			if f.Assertion == report.LostFrames {
+			if f.Assertion == metric.LostFrames {
 				cycles[f.Cycle] = true
 			}
 		}

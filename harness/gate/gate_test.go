@@ -8,9 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chronus/harness/floor"
+	"chronus/harness/metric"
 	"chronus/harness/oracle"
 	"chronus/harness/report"
-	"chronus/scenarios"
+	"chronus/harness/scenario"
 )
 
 const (
@@ -18,7 +19,8 @@ const (
 	lead  = 3 * block
 )
 
-// clean is a scenario's engine processes with nothing wrong: n of them, with that many cycles each.
+// clean returns n engine processes of a scenario with nothing wrong, with that
+// many cycles each.
 func clean(n, cycles int) []*report.Run {
 	var runs []*report.Run
 	for i := range n {
@@ -28,20 +30,24 @@ func clean(n, cycles int) []*report.Run {
 		for c := range cycles {
 			run.Cycles = append(run.Cycles, report.Cycle{
 				Cycle: c + 1, Phase: "rendering",
-				Values: map[string]float64{report.Detect: 200_000, report.FloorPidfd: 400_000, report.Promote: 300_000},
+				Values: map[string]float64{metric.Detect: 200_000, metric.FloorPidfd: 400_000, metric.Promote: 300_000},
 			})
 		}
-		run.Set(report.LostFrames, 0)
+		run.Set(metric.LostFrames, 0)
 		runs = append(runs, run)
 	}
 	return runs
 }
 
-func scenario() *scenarios.Scenario {
-	return &scenarios.Scenario{Name: "planted", Judge: scenarios.Judge{
+func planted() *scenario.Scenario {
+	return &scenario.Scenario{Name: "planted", Judge: scenario.Judge{
 		MinRendering: 30,
 		Budget:       map[string]float64{"detect-x-floor": 1, "detect-beyond-block": 0.02, "promote-p50-ns": 500_000},
 	}}
+}
+
+func decide(s *scenario.Scenario, cycles int, runs []*report.Run, repeat string) report.Result {
+	return Decide(Case{Scenario: s, Cycles: cycles, Runs: runs, Repeat: repeat})
 }
 
 func names(failures []report.Failure) (n []string) {
@@ -52,34 +58,35 @@ func names(failures []report.Failure) (n []string) {
 }
 
 func TestCleanRunsPass(t *testing.T) {
-	r := Judge(scenario(), 204, clean(6, 34), "again")
+	r := decide(planted(), 204, clean(6, 34), "again")
 	require.Equal(t, report.Pass, r.Verdict)
 	require.Empty(t, r.Failures)
 	require.Equal(t, "0/204: loss below 1.5 % (95 %)", r.Bound)
 	require.Equal(t, 204, r.Phases["rendering"])
 }
 
-// A gate that cannot fail is a defect: every metric that has a limit is planted once, by value and by a finding.
+// A gate that cannot fail is a defect: every metric that has a limit is planted
+// once, by value and by a finding.
 func TestEveryAssertionCanFail(t *testing.T) {
-	planted := 0
-	for _, m := range report.Metrics() {
+	tried := 0
+	for _, m := range metric.All() {
 		if !m.Judged() {
 			continue
 		}
-		planted++
+		tried++
 		t.Run(m.Name, func(t *testing.T) {
 			runs := clean(6, 34)
 			runs[3].Set(m.Name, m.Limit)
-			require.Equal(t, report.Pass, Judge(scenario(), 204, runs, "").Verdict, "at the limit")
+			require.Equal(t, report.Pass, decide(planted(), 204, runs, "").Verdict, "at the limit")
 
 			runs[3].Set(m.Name, m.Limit+1)
-			r := Judge(scenario(), 204, runs, "again")
+			r := decide(planted(), 204, runs, "again")
 			require.Equal(t, report.Fail, r.Verdict)
 			require.Equal(t, []string{m.Name}, names(r.Failures))
 			require.Equal(t, "again", r.Failures[0].Repeat)
 
 			runs[3].Set(m.Name, math.NaN())
-			require.Equal(t, report.Fail, Judge(scenario(), 204, runs, "").Verdict, "a value that is none")
+			require.Equal(t, report.Fail, decide(planted(), 204, runs, "").Verdict, "a NaN")
 
 			runs = clean(6, 34)
 			for range int(m.Limit) + 1 {
@@ -88,12 +95,12 @@ func TestEveryAssertionCanFail(t *testing.T) {
 					return // not counted by findings
 				}
 			}
-			r = Judge(scenario(), 204, runs, "")
+			r = decide(planted(), 204, runs, "")
 			require.Equal(t, []string{m.Name}, names(r.Failures))
 			require.Equal(t, "run 6, cycle 7: planted", r.Failures[0].Detail[0])
 		})
 	}
-	require.Greater(t, planted, 25)
+	require.Greater(t, tried, 25)
 }
 
 // set plants a value in every cycle.
@@ -111,17 +118,17 @@ func TestBudgetsAreJudgedOnTheMedianProcess(t *testing.T) {
 		do   func(runs []*report.Run)
 		want []string
 	}{
-		{"two slow processes of six", func(r []*report.Run) { set(r[:2], report.Detect, 1e9) }, nil},
-		{"most are slow", func(r []*report.Run) { set(r[:4], report.Detect, 500_000) }, []string{"detect-x-floor"}},
-		{"slow as the floor", func(r []*report.Run) { set(r, report.Detect, 2*block); set(r, report.FloorPidfd, 2*block) }, nil},
+		{"two slow processes of six", func(r []*report.Run) { set(r[:2], metric.Detect, 1e9) }, nil},
+		{"most are slow", func(r []*report.Run) { set(r[:4], metric.Detect, 500_000) }, []string{"detect-x-floor"}},
+		{"slow as the floor", func(r []*report.Run) { set(r, metric.Detect, 2*block); set(r, metric.FloorPidfd, 2*block) }, nil},
 		{"a few cycles beyond a block", func(r []*report.Run) {
 			for _, run := range r {
-				set([]*report.Run{{Cycles: run.Cycles[:2]}}, report.Detect, 2*block)
+				set([]*report.Run{{Cycles: run.Cycles[:2]}}, metric.Detect, 2*block)
 			}
 		}, []string{"detect-beyond-block"}},
-		{"slow spares", func(r []*report.Run) { set(r, report.Promote, 600_000) }, []string{"promote-p50-ns"}},
+		{"slow spares", func(r []*report.Run) { set(r, metric.Promote, 600_000) }, []string{"promote-p50-ns"}},
 		{"slow spares at normal priority", func(r []*report.Run) {
-			set(r, report.Promote, 600_000)
+			set(r, metric.Promote, 600_000)
 			for _, run := range r {
 				run.Engine.Fifo = false
 			}
@@ -129,7 +136,7 @@ func TestBudgetsAreJudgedOnTheMedianProcess(t *testing.T) {
 		{"nothing measured", func(r []*report.Run) {
 			for _, run := range r {
 				for _, c := range run.Cycles {
-					delete(c.Values, report.Promote)
+					delete(c.Values, metric.Promote)
 				}
 			}
 		}, []string{"promote-p50-ns"}},
@@ -137,68 +144,68 @@ func TestBudgetsAreJudgedOnTheMedianProcess(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			runs := clean(6, 34)
 			tc.do(runs)
-			require.Equal(t, tc.want, names(Judge(scenario(), 204, runs, "").Failures))
+			require.Equal(t, tc.want, names(decide(planted(), 204, runs, "").Failures))
 		})
 	}
 }
 
 func TestCommandsMayTakeTheLeadOneBlockAndTheBudget(t *testing.T) {
-	s := &scenarios.Scenario{Name: "planted", Judge: scenarios.Judge{Budget: map[string]float64{"command-past-lead-ns": 1_000_000}}}
+	s := &scenario.Scenario{Name: "planted", Judge: scenario.Judge{Budget: map[string]float64{"command-past-lead-ns": 1_000_000}}}
 	judge := func(ns float64, fifo bool) []string {
 		runs := clean(6, 34)
 		for _, run := range runs {
 			run.Engine.Fifo = fifo
-			run.Commands = []float64{lead, lead + block/2, ns}
+			run.Series = map[string][]float64{metric.Command: {lead, lead + block/2, ns}}
 		}
-		return names(Judge(s, 204, runs, "").Failures)
+		return names(decide(s, 204, runs, "").Failures)
 	}
 	require.Empty(t, judge(lead+block+1_000_000, true))
 	require.Equal(t, []string{"command-past-lead-ns"}, judge(lead+block+1_000_001, true))
 	require.Empty(t, judge(lead+2*block, false), "times do not travel")
-	require.Equal(t, []string{"command-past-lead-ns"}, names(Judge(s, 204, clean(6, 34), "").Failures), "no command was heard")
+	require.Equal(t, []string{"command-past-lead-ns"}, names(decide(s, 204, clean(6, 34), "").Failures), "no command was heard")
 }
 
 func TestWhatStartsAProcessIsHeldToTheFloorsExec(t *testing.T) {
-	s := &scenarios.Scenario{Name: "planted", Judge: scenarios.Judge{Budget: map[string]float64{"mend-x-floor": 10}}}
+	s := &scenario.Scenario{Name: "planted", Judge: scenario.Judge{Budget: map[string]float64{"mend-x-floor": 10}}}
 	runs := clean(6, 34)
-	set(runs, report.Mend, 20_000_000)
-	set(runs, report.FloorExec, 2_000_000)
-	require.Empty(t, Judge(s, 204, runs, "").Failures)
-	set(runs, report.FloorExec, 1_900_000)
-	require.Equal(t, []string{"mend-x-floor"}, names(Judge(s, 204, runs, "").Failures))
+	set(runs, metric.Mend, 20_000_000)
+	set(runs, metric.FloorExec, 2_000_000)
+	require.Empty(t, decide(s, 204, runs, "").Failures)
+	set(runs, metric.FloorExec, 1_900_000)
+	require.Equal(t, []string{"mend-x-floor"}, names(decide(s, 204, runs, "").Failures))
 }
 
 // A limit that a scenario sets itself is about what it is there to measure.
 func TestAScenariosOwnLimitIsHeldToAndMustBeMeasured(t *testing.T) {
-	s := &scenarios.Scenario{Name: "planted", Judge: scenarios.Judge{Limit: map[string]float64{report.Drift: 1}}}
+	s := &scenario.Scenario{Name: "planted", Judge: scenario.Judge{Limit: map[string]float64{metric.Drift: 1}}}
 	for _, tc := range []struct {
 		ppm    float64
 		detail []string
 	}{{1, nil}, {1.5, []string{"run 3: 1.5"}}, {math.NaN(), []string{"run 3: not measured"}}} {
 		runs := clean(3, 34)
 		for _, run := range runs {
-			run.Set(report.Drift, 0.5)
+			run.Set(metric.Drift, 0.5)
 		}
-		delete(runs[2].Values, report.Drift)
+		delete(runs[2].Values, metric.Drift)
 		if !math.IsNaN(tc.ppm) {
-			runs[2].Set(report.Drift, tc.ppm)
+			runs[2].Set(metric.Drift, tc.ppm)
 		}
-		r := Judge(s, 102, runs, "")
+		r := decide(s, 102, runs, "")
 		if tc.detail == nil {
 			require.Empty(t, r.Failures)
 			continue
 		}
-		require.Equal(t, []string{report.Drift}, names(r.Failures))
+		require.Equal(t, []string{metric.Drift}, names(r.Failures))
 		require.Equal(t, tc.detail, r.Failures[0].Detail)
 		require.Equal(t, 1.0, r.Failures[0].Limit)
-		require.Equal(t, 1.0, r.Allowed[report.Drift])
+		require.Equal(t, 1.0, r.Allowed[metric.Drift])
 	}
 }
 
 // lose plants lost frames at a time, in the first process.
 func lose(runs []*report.Run, from int64) {
-	runs[0].Set(report.LostFrames, 512)
-	runs[0].Find(report.Finding{Assertion: report.LostFrames, Cycle: 3, Detail: "block 70", FromNS: from, ToNS: from + lead})
+	runs[0].Set(metric.LostFrames, 512)
+	runs[0].Find(report.Finding{Assertion: metric.LostFrames, Cycle: 3, Detail: "block 70", FromNS: from, ToNS: from + lead})
 }
 
 func TestOnlyAStallLongerThanTheLeadExcusesLostFrames(t *testing.T) {
@@ -216,9 +223,9 @@ func TestOnlyAStallLongerThanTheLeadExcusesLostFrames(t *testing.T) {
 			runs := clean(6, 34)
 			lose(runs, at)
 			runs[0].Floor.Stalls = []floor.Stall{tc.stall}
-			r := Judge(scenario(), 204, runs, "")
+			r := decide(planted(), 204, runs, "")
 			require.Equal(t, tc.want, r.Verdict)
-			require.Equal(t, []string{report.LostFrames}, names(r.Failures))
+			require.Equal(t, []string{metric.LostFrames}, names(r.Failures))
 			require.Equal(t, "1/204", r.Bound)
 		})
 	}
@@ -232,17 +239,17 @@ func TestAStallExcusesNothingElse(t *testing.T) {
 		"a loss at another time": func(runs []*report.Run) { lose(runs, at); lose(runs, at+9*lead) },
 		"a loss in another run":  func(runs []*report.Run) { lose(runs, at); lose(runs[1:], at) },
 		"nothing lost, events odd": func(runs []*report.Run) {
-			runs[0].Find(report.Finding{Assertion: report.EventErrors, FromNS: at, ToNS: at})
+			runs[0].Find(report.Finding{Assertion: metric.EventErrors, FromNS: at, ToNS: at})
 		},
 		"an unordered death": func(runs []*report.Run) {
 			lose(runs, at)
-			runs[0].Find(report.Finding{Assertion: report.UnorderedDeaths, Detail: "no time"})
+			runs[0].Find(report.Finding{Assertion: metric.UnorderedDeaths, Detail: "no time"})
 		},
 		"a budget": func(runs []*report.Run) {
 			lose(runs, at)
 			for _, run := range runs {
 				for _, c := range run.Cycles {
-					c.Values[report.Detect] = 1e6
+					c.Values[metric.Detect] = 1e6
 				}
 			}
 		},
@@ -251,40 +258,40 @@ func TestAStallExcusesNothingElse(t *testing.T) {
 			runs := clean(6, 34)
 			plant(runs)
 			runs[0].Floor.Stalls = stall
-			require.Equal(t, report.Fail, Judge(scenario(), 204, runs, "").Verdict)
+			require.Equal(t, report.Fail, decide(planted(), 204, runs, "").Verdict)
 		})
 	}
 	runs := clean(6, 34)
 	lose(runs, at)
-	runs[0].Find(report.Finding{Assertion: report.EventErrors, FromNS: at, ToNS: at + lead, Detail: "frames_lost"})
+	runs[0].Find(report.Finding{Assertion: metric.EventErrors, FromNS: at, ToNS: at + lead, Detail: "frames_lost"})
 	runs[0].Floor.Stalls = stall
-	require.Equal(t, report.InvalidHost, Judge(scenario(), 204, runs, "").Verdict, "what goes with the loss")
+	require.Equal(t, report.InvalidHost, decide(planted(), 204, runs, "").Verdict, "what goes with the loss")
 }
 
 func TestTheControlExperimentMustLose(t *testing.T) {
-	s := scenario()
+	s := planted()
 	s.Judge.MustLose = true
 	runs := clean(2, 2)
-	r := Judge(s, 4, runs, "")
+	r := decide(s, 4, runs, "")
 	require.Equal(t, []string{MustLose}, names(r.Failures))
 	for _, run := range runs {
-		run.Set(report.LostFrames, 5120)
+		run.Set(metric.LostFrames, 5120)
 	}
-	require.Equal(t, report.NoVerdict, Judge(s, 4, runs, "").Verdict, "30 kills while rendering are not to be had of 4")
+	require.Equal(t, report.NoVerdict, decide(s, 4, runs, "").Verdict, "30 kills while rendering are not to be had of 4")
 	s.Judge.MinRendering = 4
-	require.Equal(t, report.Pass, Judge(s, 4, runs, "").Verdict)
+	require.Equal(t, report.Pass, decide(s, 4, runs, "").Verdict)
 }
 
 func TestAllowancesGrowWithTheFaults(t *testing.T) {
-	s := scenario()
-	s.Judge.Allow = map[string]float64{report.LostFrames: 256}
+	s := planted()
+	s.Judge.Allow = map[string]float64{metric.LostFrames: 256}
 	runs := clean(6, 34)
-	runs[2].Set(report.LostFrames, 34*256)
-	r := Judge(s, 204, runs, "")
+	runs[2].Set(metric.LostFrames, 34*256)
+	r := decide(s, 204, runs, "")
 	require.Equal(t, report.Pass, r.Verdict)
-	require.Equal(t, map[string]float64{report.LostFrames: 34 * 256}, r.Allowed)
-	runs[2].Set(report.LostFrames, 34*256+1)
-	require.Equal(t, report.Fail, Judge(s, 204, runs, "").Verdict)
+	require.Equal(t, map[string]float64{metric.LostFrames: 34 * 256}, r.Allowed)
+	runs[2].Set(metric.LostFrames, 34*256+1)
+	require.Equal(t, report.Fail, decide(s, 204, runs, "").Verdict)
 }
 
 func TestTooFewKillsWhileRenderingAreNoVerdict(t *testing.T) {
@@ -296,21 +303,21 @@ func TestTooFewKillsWhileRenderingAreNoVerdict(t *testing.T) {
 			}
 		}
 	}
-	r := Judge(scenario(), 240, runs, "")
+	r := decide(planted(), 240, runs, "")
 	require.Equal(t, report.Pass, r.Verdict, "30 of 204, 25 are needed of 204 of 240")
-	require.True(t, Enough(scenario(), 204, runs))
-	require.True(t, Enough(scenario(), 240, runs[:5]), "25 of 170, 21 are needed of 170 of 240")
-	s := scenario()
+	require.True(t, Enough(planted(), 204, runs))
+	require.True(t, Enough(planted(), 240, runs[:5]), "25 of 170, 21 are needed of 170 of 240")
+	s := planted()
 	s.Judge.MinRendering = 40
-	r = Judge(s, 204, runs, "")
+	r = decide(s, 204, runs, "")
 	require.Equal(t, report.NoVerdict, r.Verdict)
 	require.Equal(t, "min-rendering: 30 victims were hit while they rendered, 40 are needed", r.Why)
 	require.False(t, Enough(s, 204, runs))
 	require.True(t, Enough(s, 204, append(runs, runs[:2]...)), "40 of 272")
 	require.Equal(t, 1, r.Verdict.ExitCode())
 
-	require.Equal(t, report.NoVerdict, Judge(scenario(), 204, clean(6, 0), "").Verdict, "nothing done")
-	require.Equal(t, report.NoVerdict, Judge(scenario(), 204, nil, "").Verdict)
+	require.Equal(t, report.NoVerdict, decide(planted(), 204, clean(6, 0), "").Verdict, "nothing done")
+	require.Equal(t, report.NoVerdict, decide(planted(), 204, nil, "").Verdict)
 }
 
 func TestSum(t *testing.T) {
@@ -350,11 +357,12 @@ func TestWhatIsRequiredAndNotRunFails(t *testing.T) {
 	require.Empty(t, failures)
 }
 
-// verdict.json has all that a CI asks for, and JSON has no word for a value that is none.
-func TestAResultTellsWhatFailedAndIsWritable(t *testing.T) {
+// verdict.json has all that a CI asks for, and must be writable: JSON cannot
+// hold NaN.
+func TestAResultSaysWhatFailedAndIsWritable(t *testing.T) {
 	runs := clean(6, 34)
-	runs[3].Set(report.LostFrames, math.NaN())
-	r := Judge(scenario(), 204, runs, "again")
+	runs[3].Set(metric.LostFrames, math.NaN())
+	r := decide(planted(), 204, runs, "again")
 	require.Equal(t, "lost-frames is 1, at most 0", r.Failed)
 	require.Equal(t, "again", r.Repeat)
 	require.Equal(t, report.Figure{Median: 200_000, Min: 200_000, Max: 200_000, N: 6}, r.Figures["detect-p50-ns"])

@@ -1,9 +1,11 @@
-// Package mutants plants bugs into the engine and sees each one caught by the scenario and the assertion that must catch it.
+// Package mutants plants bugs in the engine and checks that each is caught by
+// the scenario and the assertion that must catch it.
 //
-// A harness that has never failed proves nothing. Each mutant is an edit of the engine's source, applied through
-// `go build -overlay`, so that the source itself stays clean; an edit that does not match exactly once is an error, not
-// a mutant survived. The package must not know how a scenario works: it builds, runs `chronus verify` of that very build,
-// and reads its verdict.
+// A harness that has never failed proves nothing. Each mutant is an edit of the
+// engine's source, applied through `go build -overlay`, so that the source
+// itself stays clean; an edit that does not match exactly once is an error, not
+// a mutant that survived. The package must not depend on how a scenario works:
+// it builds, runs `chronus verify` of that very build, and reads its verdict.
 package mutants
 
 // Mutant is a planted bug.
@@ -12,10 +14,10 @@ type Mutant struct {
 	Edits     []Edit
 	Scenario  string // that must catch it
 	Assertion string // by which
-	Cycles    int    // faults for each of its engine processes, of which there are two
+	Cycles    int    // faults per engine process, of which there are two
 }
 
-// Edit replaces one text in one file, which has it exactly once.
+// Edit replaces a text that a file must contain exactly once.
 type Edit struct{ File, Old, New string }
 
 // All are the mutants.
@@ -41,7 +43,7 @@ var All = []Mutant{
 	},
 	{
 		Name:     "a state is restored one block late",
-		Edits:    []Edit{{"engine/worker/worker.go", "w.next, w.cutoff = have, w.header.Cutoff", "w.next, w.cutoff = have+1, w.header.Cutoff"}},
+		Edits:    []Edit{{"engine/worker/restore.go", "return s.header.Block, s.header.Cutoff, true", "return s.header.Block + 1, s.header.Cutoff, true"}},
 		Scenario: "kill-primary-sine", Assertion: "replicas-disagree", Cycles: 6,
 	},
 	{
@@ -75,8 +77,8 @@ var All = []Mutant{
 		Name: "a ring is given to a new worker before the death of its last one is certain",
 		Edits: []Edit{{
 			"engine/internal/supervisor/slot.go",
-			"(w.state != exited || !s.pool.drained(i))",
-			"w.state != down && (w.state != exited || !s.pool.drained(i))",
+			"(w.State != process.Exited || !s.pool.drained(i))",
+			"w.State != process.Down && (w.State != process.Exited || !s.pool.drained(i))",
 		}},
 		Scenario: "kill-both", Assertion: "ring-reuse", Cycles: 12,
 	},
@@ -134,8 +136,8 @@ var All = []Mutant{
 		Name: "an event is stamped early: a death was known before the kill",
 		Edits: []Edit{{
 			"engine/internal/supervisor/slot.go",
-			"control.Event{TNS: w.knownNS, Kind: control.WorkerDown,",
-			"control.Event{TNS: w.knownNS - 2e6, Kind: control.WorkerDown,",
+			"control.Event{TNS: w.KnownNS, Kind: control.WorkerDown,",
+			"control.Event{TNS: w.KnownNS - 2e6, Kind: control.WorkerDown,",
 		}},
 		Scenario: "kill-spare", Assertion: "timestamp-errors", Cycles: 6,
 	},

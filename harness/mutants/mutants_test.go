@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"chronus/harness/report"
-	"chronus/scenarios"
+	"chronus/harness/metric"
+	"chronus/harness/scenario"
 )
 
 func TestEveryMutantStillFitsTheSource(t *testing.T) {
@@ -19,7 +19,7 @@ func TestEveryMutantStillFitsTheSource(t *testing.T) {
 }
 
 func TestEveryMutantNamesAScenarioAndAnAssertionThatExist(t *testing.T) {
-	all, err := scenarios.All()
+	all, err := scenario.All()
 	require.NoError(t, err)
 	names := map[string]bool{}
 	for _, s := range all {
@@ -28,8 +28,8 @@ func TestEveryMutantNamesAScenarioAndAnAssertionThatExist(t *testing.T) {
 	for _, m := range All {
 		require.True(t, names[m.Scenario], "%s: no scenario %s", m.Name, m.Scenario)
 		found := false
-		for _, metric := range report.Metrics() {
-			found = found || metric.Name == m.Assertion && metric.Limit != report.Unlimited
+		for _, row := range metric.All() {
+			found = found || row.Name == m.Assertion && row.Judged()
 		}
 		require.True(t, found, "%s: no assertion %s", m.Name, m.Assertion)
 	}

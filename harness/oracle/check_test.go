@@ -194,7 +194,7 @@ func TestEachPlantedFaultIsFound(t *testing.T) {
 		},
 		"records that contradict each other": {
 			plant: func(f *fake) { f.blocks()[20].Prev = 30 },
-			want:  map[string]uint64{Tape: 1, Compared: 20 * frames}, first: "block 20 goes on from the later block 29",
+			want:  map[string]uint64{Tape: 1, Compared: 20 * frames}, first: "block 20 continues from block 29, which is not before it",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

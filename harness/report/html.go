@@ -13,18 +13,22 @@ import (
 	"strings"
 	"time"
 
+	"chronus/harness/metric"
+
 	"golang.org/x/perf/benchfmt"
 )
 
-// drawn are the metrics whose distribution the page draws.
-var drawn = []string{Detect, Promote, Mend}
+// drawn lists the metrics whose distributions the page draws.
+var drawn = []string{metric.Detect, metric.Promote, metric.Mend}
 
 //go:embed page.html
 var pageText string
 
 var pageForm = template.Must(template.New("page").Parse(pageText))
 
-// WriteHTML writes report.html into a folder, from the files that a verification left there: one page that needs no other file.
+// WriteHTML writes report.html into a folder, from the files that a
+// verification left there. It returns the path of the page, which needs no
+// other file.
 func WriteHTML(dir string) (file string, err error) {
 	p, err := readPage(dir)
 	if err != nil {
@@ -38,7 +42,7 @@ func WriteHTML(dir string) (file string, err error) {
 	})
 }
 
-// page is what the page shows.
+// page holds what the page shows.
 type page struct {
 	Meta
 	*Summary
@@ -58,7 +62,7 @@ type pageRow struct {
 	Figures []pageFigure
 }
 
-// pageCell is a figure and, where there is one, the most that it may be.
+// pageCell is a figure and the most that it may be, if it has a limit.
 type pageCell struct {
 	Text, Limit string
 	Bad         bool
@@ -95,9 +99,9 @@ func readPage(dir string) (*page, error) {
 	p.MemoryGB = fmt.Sprintf("%.1f GiB", float64(p.Machine.Memory)/(1<<30))
 	p.Headings = append(p.Headings, heading{"cycles", "faults, in all engine processes together"})
 	for _, g := range glance {
-		m, _ := Lookup(g.name)
+		m, _ := metric.Lookup(g.name)
 		p.Headings = append(p.Headings, heading{g.heading, m.Doc})
-		if m.Name == Detect {
+		if m.Name == metric.Detect {
 			p.Headings = append(p.Headings, heading{"x floor", "detect p50 as a multiple of the floor's"})
 		}
 	}
@@ -119,7 +123,8 @@ func readPage(dir string) (*page, error) {
 	return p, nil
 }
 
-// readCycles takes the samples of cycles.txt by scenario and metric, in seconds.
+// readCycles returns the samples of cycles.txt by scenario and metric, in
+// seconds.
 func readCycles(file string) (map[string]map[string][]float64, error) {
 	all := map[string]map[string][]float64{}
 	files := benchfmt.Files{Paths: []string{file}}
@@ -140,7 +145,7 @@ func readCycles(file string) (map[string]map[string][]float64, error) {
 			}
 			for _, v := range rec.Values {
 				name := strings.TrimSuffix(v.Unit, "-sec")
-				if v.Value > 0 && name != v.Unit { // a logarithmic axis has no other
+				if v.Value > 0 && name != v.Unit { // a logarithmic axis has no 0
 					all[scenario][name] = append(all[scenario][name], v.Value)
 				}
 			}
@@ -155,35 +160,36 @@ func readCycles(file string) (map[string]map[string][]float64, error) {
 func curvesOf(samples map[string][]float64) []curve {
 	var all []curve
 	for i, name := range drawn {
-		if m, ok := Lookup(name); ok && len(samples[name]) > 0 {
+		if m, ok := metric.Lookup(name); ok && len(samples[name]) > 0 {
 			all = append(all, curve{m, fmt.Sprintf("curve%d", i+1), samples[name]})
 		}
 	}
 	return all
 }
 
-// class is how a verdict looks.
+// class returns the style class of a verdict.
 func class(v Verdict) string { return strings.ReplaceAll(string(v), " ", "-") }
 
-// Class is that of the whole verification.
+// Class returns the style class of the whole verification's verdict.
 func (p *page) Class() string { return class(p.Summary.Verdict) }
 
 func cells(r *Result) []pageCell {
 	all := []pageCell{{Text: fmt.Sprint(r.Cycles)}}
 	for _, g := range glance {
-		m, _ := Lookup(g.name)
+		m, _ := metric.Lookup(g.name)
 		all = append(all, cell(r, m))
-		if m.Name == Detect {
-			x := pageCell{Text: ratio(median(r, Detect) / median(r, FloorPidfd))}
-			x.budget(r, Budget{Detect, TimesFloor})
+		if m.Name == metric.Detect {
+			x := pageCell{Text: ratio(median(r, metric.Detect) / median(r, metric.FloorPidfd))}
+			x.budget(r, metric.Budget{Metric: metric.Detect, Kind: metric.TimesFloor})
 			all = append(all, x)
 		}
 	}
 	return all
 }
 
-// cell is a count of the worst process, or the median process of what is sampled.
-func cell(r *Result, m Metric) pageCell {
+// cell shows the worst process of a count, or the median process of a sampled
+// metric.
+func cell(r *Result, m metric.Metric) pageCell {
 	if r.Verdict == NotRun {
 		return pageCell{Text: "-"}
 	}
@@ -199,26 +205,27 @@ func cell(r *Result, m Metric) pageCell {
 		if ok {
 			c.Text = m.Text(f.Median)
 		}
-		c.budget(r, Budget{m.Name, Absolute})
+		c.budget(r, metric.Budget{Metric: m.Name, Kind: metric.Absolute})
 	}
 	return c
 }
 
-// budget adds the scenario's own limit, where it has one.
-func (c *pageCell) budget(r *Result, b Budget) {
+// budget adds the scenario's own limit, if it has one.
+func (c *pageCell) budget(r *Result, b metric.Budget) {
 	for _, held := range r.Budgets {
-		if parsed, ok := ParseBudget(held.Budget); ok && parsed == b {
-			m, _ := Lookup(b.Metric)
+		if parsed, ok := metric.ParseBudget(held.Budget); ok && parsed == b {
+			m, _ := metric.Lookup(b.Metric)
 			c.Limit, c.Bad = m.Text(held.Limit), c.Bad || held.Value > held.Limit
-			if b.Kind == TimesFloor {
+			if b.Kind == metric.TimesFloor {
 				c.Text, c.Limit = ratio(held.Value), ratio(held.Limit)
 			}
 		}
 	}
 }
 
-// limitText is the most that one engine process of a scenario may have of a metric; empty where there is no limit.
-func limitText(r *Result, m Metric) string {
+// limitText returns the most that one engine process of a scenario may have of
+// a metric; empty: there is no limit.
+func limitText(r *Result, m metric.Metric) string {
 	limit, ok := r.Allowed[m.Name]
 	if !ok {
 		limit = m.Limit
@@ -230,7 +237,7 @@ func limitText(r *Result, m Metric) string {
 }
 
 func median(r *Result, name string) float64 {
-	m, _ := Lookup(name)
+	m, _ := metric.Lookup(name)
 	if f, ok := r.Figures[m.Units()[0]]; ok {
 		return f.Median
 	}
@@ -241,10 +248,10 @@ func fails(r *Result, assertion string) bool {
 	return slices.ContainsFunc(r.Failures, func(f Failure) bool { return f.Assertion == assertion })
 }
 
-// figures are all that was measured, in the order of the table of metrics.
+// figures returns all that was measured, in the order of the table of metrics.
 func figures(r *Result) []pageFigure {
 	var all []pageFigure
-	for _, m := range metrics {
+	for _, m := range metric.All() {
 		for _, unit := range m.Units() {
 			f, ok := r.Figures[unit]
 			if !ok {
@@ -260,8 +267,8 @@ func figures(r *Result) []pageFigure {
 	}
 	for _, held := range r.Budgets {
 		all = append(all, pageFigure{
-			Unit: held.Budget, Doc: "a budget of the scenario, held by the median engine process", Median: number(held.Value),
-			Limit: number(held.Limit), Bad: fails(r, held.Budget), N: r.Runs,
+			Unit: held.Budget, Doc: "a budget of the scenario, held by the median engine process", Median: metric.Number(held.Value),
+			Limit: metric.Number(held.Limit), Bad: fails(r, held.Budget), N: r.Runs,
 		})
 	}
 	return all

@@ -10,24 +10,27 @@ import (
 	"strings"
 	"testing"
 
+	"chronus/harness/metric"
+
 	"github.com/stretchr/testify/require"
 )
 
-// verified is a folder with the files of a verification in which everything happened.
+// verified writes the files of a verification in which everything happened into
+// a folder.
 func verified(t *testing.T) (dir string, s *Summary) {
 	t.Helper()
 	dir = t.TempDir()
 	s = junit()
-	s.Scenarios[0].Records, s.Scenarios[1].Records = bench(1)[0].Records, bench(3)[0].Records
+	s.Scenarios[0].Processes, s.Scenarios[1].Processes = bench(1)[0].Processes, bench(3)[0].Processes
 	for i, r := range s.Scenarios[:2] {
-		for _, run := range r.Records {
+		for _, run := range r.Processes {
 			run.Scenario = r.Scenario
 		}
-		s.Scenarios[i].Figures = Figures(r.Records)
+		s.Scenarios[i].Figures = Figures(r.Processes)
 		s.Scenarios[i].BlockNS = 5_804_988
 		s.Scenarios[i].Budgets = []Held{{"detect-x-floor", 0.4, 1}, {"promote-p50-ns", 616_000, 500_000}}
 	}
-	s.Scenarios[0].Allowed = map[string]float64{LostFrames: 1024}
+	s.Scenarios[0].Allowed = map[string]float64{metric.LostFrames: 1024}
 	meta := Meta{Commit: "abc123", Command: `verify --run '<script>alert(1)</script>'`, Seed: 7, Machine: benchMachine}
 	require.NoError(t, WriteDir(dir, meta, s))
 	return dir, s
@@ -71,7 +74,7 @@ func TestThePageOfFilesThatAreMissingOrBroken(t *testing.T) {
 }
 
 func TestChartsAreWellFormedAndKeepToTheirPlace(t *testing.T) {
-	m, _ := Lookup(Detect)
+	m, _ := metric.Lookup(metric.Detect)
 	many := make([]float64, 5000)
 	for i := range many {
 		many[i] = 1e-4 * math.Pow(10, float64(i)/2500)

@@ -11,38 +11,50 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/perf/benchfmt"
-	"golang.org/x/perf/benchunit"
 
+	"chronus/harness/metric"
 	"chronus/harness/oracle"
+	"chronus/harness/record"
 )
 
-// planted is a scenario of two engine processes.
+const blockNS = 5_804_988
+
+// commands returns the series of commands with some latencies (ns).
+func commands(ns ...float64) map[string][]float64 {
+	all := map[string][]float64{metric.Command: ns}
+	for _, v := range ns {
+		all[metric.CommandIn] = append(all[metric.CommandIn], v/blockNS)
+	}
+	return all
+}
+
+// planted returns a scenario of two engine processes.
 func planted() Result {
 	r := Result{Scenario: "kill-primary", Verdict: Pass, Runs: 2, Bound: Bound(0, 4)}
 	for i := range 2 {
 		run := &Run{
-			Scenario: r.Scenario, Run: i + 1, Commands: []float64{17e6, 18e6},
+			Scenario: r.Scenario, Run: i + 1, Series: commands(17e6, 18e6),
 			Engine: Engine{Sink: "wav", Frames: 256, Rate: 44100, BlockNS: 5_804_988},
 		}
 		for c := range 2 {
 			run.Cycles = append(run.Cycles, Cycle{
 				Cycle: c + 1, Phase: "rendering", KillNS: 5e9, DueNS: 5e9 - 4000,
-				Values: map[string]float64{Detect: 250_000, FloorPidfd: 500_000, Failover: 4.1e6, Mend: 31e6, InjectLate: 4e-6},
+				Values: map[string]float64{metric.Detect: 250_000, metric.FloorPidfd: 500_000, metric.Failover: 4.1e6, metric.Mend: 31e6, metric.InjectLate: 4e-6},
 			})
 			r.Cycles++
 		}
-		run.Set(LostFrames, 0)
+		run.Set(metric.LostFrames, 0)
 		run.Set(oracle.WrongFrames, 0)
 		run.Set(oracle.ReplicasDisagree, 0)
-		run.Set(XrunTime, 0)
-		r.Records = append(r.Records, run)
+		run.Set(metric.XrunTime, 0)
+		r.Processes = append(r.Processes, run)
 	}
 	return r
 }
 
-var machine = Machine{CPU: "AMD EPYC", CPUs: 2}
+var machine = record.Machine{CPU: "AMD EPYC", CPUs: 2}
 
-// readBack reads benchfmt text and fails on whatever its reader does not like.
+// readBack reads benchfmt text and fails on anything that its reader rejects.
 func readBack(t *testing.T, text []byte) (results []*benchfmt.Result, units benchfmt.UnitMetadataMap) {
 	t.Helper()
 	r := benchfmt.NewReader(bytes.NewReader(text), "test")
@@ -99,9 +111,10 @@ func TestCyclesAreReadBackWithoutAWarning(t *testing.T) {
 	require.Equal(t, []float64{2, 2}, []float64{run, cycle})
 }
 
-// A 0 in ns is left untidied, in a table of its own: what can be 0 must have another unit.
+// benchstat leaves a 0 in ns untidied, in a table of its own: what can be 0
+// must have another unit.
 func TestNoZeroIsWrittenInNanoseconds(t *testing.T) {
-	for _, m := range metrics {
+	for _, m := range metric.All() {
 		if strings.HasSuffix(m.Name, "-ns") || m.Unit == "ns" {
 			require.False(t, m.Judged() && m.Limit == 0, m.Name)
 		}
@@ -111,60 +124,25 @@ func TestNoZeroIsWrittenInNanoseconds(t *testing.T) {
 	require.NotRegexp(t, regexp.MustCompile(` 0 \S*-ns\b`), b.String())
 }
 
-// An engine process that did not get to its first cycle has no line, but does not spoil the others.
+// An engine process that did not complete its first cycle has no line, and does
+// not spoil the others.
 func TestARunWithoutCyclesHasNoLine(t *testing.T) {
 	r := planted()
-	r.Records[0].Cycles = nil
+	r.Processes[0].Cycles = nil
 	var b bytes.Buffer
 	require.NoError(t, WriteRuns(&b, machine, []Result{r}))
 	results, _ := readBack(t, b.Bytes())
 	require.Len(t, results, 1)
 }
 
-func TestMetricTable(t *testing.T) {
-	seen := map[string]bool{}
-	for _, m := range metrics {
-		require.NotEmpty(t, m.Doc, m.Name)
-		require.NotEmpty(t, m.Source, m.Name)
-		require.Contains(t, []string{"lower", "higher"}, m.Better, m.Name)
-		require.False(t, seen[m.Name], m.Name)
-		seen[m.Name] = true
-		require.False(t, m.Unit != "" && (m.Judged() || m.Found), "%s: a sampled metric is judged by budgets", m.Name)
-		for _, unit := range m.Units() {
-			_, tidy := benchunit.Tidy(1, unit)
-			require.NotRegexp(t, `(^|-)ns$`, tidy, unit)
-			require.NotContains(t, unit, " ")
-		}
-	}
+func TestWhatIsShownAtAGlanceIsMeasured(t *testing.T) {
 	for _, g := range glance {
-		_, ok := Lookup(g.name)
+		_, ok := metric.Lookup(g.name)
 		require.True(t, ok, g.name)
 	}
 	for _, name := range drawn {
-		m, ok := Lookup(name)
+		m, ok := metric.Lookup(name)
 		require.True(t, ok && m.Unit != "", name)
-	}
-	for _, a := range []string{oracle.Tape, oracle.Compared, oracle.CommandsOffEdge, oracle.RewoundBlocks, oracle.SealLead} {
-		m, ok := Lookup(a)
-		require.True(t, ok && m.Judged(), "assertion %s of the oracle", a)
-	}
-}
-
-func TestParseBudget(t *testing.T) {
-	for name, want := range map[string]Budget{
-		"detect-p50-ns":         {Detect, Absolute},
-		"floor-pidfd-p50-ns":    {FloorPidfd, Absolute},
-		"inject-late-p50-sec":   {InjectLate, Absolute},
-		"detect-x-floor":        {Detect, TimesFloor},
-		"failover-beyond-block": {Failover, BeyondBlock},
-	} {
-		b, ok := ParseBudget(name)
-		require.True(t, ok, name)
-		require.Equal(t, want, b)
-	}
-	for _, name := range []string{"", "detect", "detect-p99-ns", "detect-p50-sec", "lost-frames", "lost-frames-x-floor", "nothing-x-floor"} {
-		_, ok := ParseBudget(name)
-		require.False(t, ok, name)
 	}
 }
 
@@ -176,21 +154,12 @@ func TestBound(t *testing.T) {
 	require.Equal(t, "0/0", Bound(0, 0))
 }
 
-func TestQuantile(t *testing.T) {
-	s := []float64{5, 1, 3, 2, 4}
-	require.Equal(t, 3.0, Quantile(s, 0.5))
-	require.Equal(t, 5.0, Quantile(s, 0.99))
-	require.Equal(t, 1.0, Quantile(s, 0))
-	require.Equal(t, []float64{5, 1, 3, 2, 4}, s, "left as it was")
-	require.NotEqual(t, Quantile(nil, 0.5), Quantile(nil, 0.5), "NaN")
-}
-
 func summary() *Summary {
 	bad := planted()
 	bad.Scenario, bad.Verdict, bad.Bound = "kill-both", Fail, "1/4"
-	bad.Records[1].Set(LostFrames, 256)
+	bad.Processes[1].Set(metric.LostFrames, 256)
 	f := Failure{
-		Scenario: "kill-both", Assertion: LostFrames, Count: 256, Detail: []string{"run 2, cycle 1: block 70 to 70"},
+		Scenario: "kill-both", Assertion: metric.LostFrames, Count: 256, Detail: []string{"run 2, cycle 1: block 70 to 70"},
 		Repeat: "chronus verify --run '^kill-both$' --seed 7", Kept: []string{"results/latest/failures/kill-both-2"},
 	}
 	bad.Failures = []Failure{f}
@@ -207,7 +176,7 @@ func TestTable(t *testing.T) {
 
 func TestWriteDirWritesItsFiles(t *testing.T) {
 	dir := t.TempDir()
-	meta := NewMeta(os.Args[0], "quick", 7)
+	meta := NewMeta(record.Build{Commit: "abc123"}, record.Machine{CPU: "AMD EPYC", Kernel: "6.1"}, "quick", 7)
 	s := summary()
 	meta.Realise(s.Scenarios)
 	require.NoError(t, WriteDir(dir, meta, s))

@@ -8,21 +8,25 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"chronus/engine/quantile"
+	"chronus/harness/metric"
 	"chronus/harness/oracle"
 )
 
-// glance are the metrics that the terminal table and the page show of each scenario, and their headings there.
+// glance lists the metrics that the terminal table and the page show for each
+// scenario, and their headings there.
 var glance = []struct{ name, heading string }{
-	{LostFrames, "lost"},
+	{metric.LostFrames, "lost"},
 	{oracle.WrongFrames, "wrong"},
 	{oracle.ReplicasDisagree, "disagree"},
-	{Detect, "detect p50"},
-	{Failover, "failover p50"},
-	{Promote, "promote p50"},
-	{Mend, "mend p50"},
+	{metric.Detect, "detect p50"},
+	{metric.Failover, "failover p50"},
+	{metric.Promote, "promote p50"},
+	{metric.Mend, "mend p50"},
 }
 
-// WriteTable writes the table that a person reads at a glance, and below it what failed and how to repeat it.
+// WriteTable writes the table that a person reads at a glance, and below it
+// what failed and how to repeat it.
 func WriteTable(w io.Writer, s *Summary) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, strings.Join(headings(), "\t"))
@@ -51,7 +55,8 @@ func WriteTable(w io.Writer, s *Summary) error {
 		}
 		fmt.Fprintf(&b, "    repeat: %s\n", f.Repeat)
 	}
-	fmt.Fprintf(&b, "\n%s in %s, seed %d%s\n", strings.ToUpper(string(s.Verdict)), time.Duration(s.Seconds*1e9).Round(time.Second), s.Seed, s.Sizes())
+	took := time.Duration(s.Seconds * 1e9).Round(time.Second)
+	fmt.Fprintf(&b, "\n%s in %s, seed %d%s\n", strings.ToUpper(string(s.Verdict)), took, s.Seed, s.Sizes())
 	if s.Why != "" {
 		fmt.Fprintf(&b, "%s\n", s.Why)
 	}
@@ -61,7 +66,8 @@ func WriteTable(w io.Writer, s *Summary) error {
 	return nil
 }
 
-// Sizes says how many scenarios ended in each way, where they did not all end in the same.
+// Sizes returns how many scenarios ended in each way; empty if all ended in the
+// same way.
 func (s *Summary) Sizes() string {
 	n := map[Verdict]int{}
 	for _, r := range s.Scenarios {
@@ -83,7 +89,7 @@ func headings() []string {
 	all := []string{"scenario", "cycles"}
 	for _, g := range glance {
 		all = append(all, g.heading)
-		if g.name == Detect {
+		if g.name == metric.Detect {
 			all = append(all, "(x floor)")
 		}
 	}
@@ -92,9 +98,9 @@ func headings() []string {
 
 func row(r *Result) []string {
 	cells := []string{r.Scenario, fmt.Sprint(r.Cycles)}
-	p50 := func(name string) float64 { return Quantile(r.Samples(name), 0.5) }
+	p50 := func(name string) float64 { return quantile.Of(r.Samples(name), 0.5) }
 	for _, g := range glance {
-		m, _ := Lookup(g.name)
+		m, _ := metric.Lookup(g.name)
 		switch {
 		case r.Verdict == NotRun:
 			cells = append(cells, "-")
@@ -103,8 +109,8 @@ func row(r *Result) []string {
 		default:
 			cells = append(cells, m.Text(p50(m.Name)))
 		}
-		if m.Name == Detect {
-			cells = append(cells, ratio(p50(Detect)/p50(FloorPidfd)))
+		if m.Name == metric.Detect {
+			cells = append(cells, ratio(p50(metric.Detect)/p50(metric.FloorPidfd)))
 		}
 	}
 	return append(cells, string(r.Verdict), r.Bound)
@@ -115,11 +121,4 @@ func ratio(x float64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.2f", x)
-}
-
-func number(v float64) string {
-	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
-		return fmt.Sprintf("%.0f", v)
-	}
-	return fmt.Sprintf("%.3g", v)
 }

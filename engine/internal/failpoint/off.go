@@ -4,7 +4,7 @@ package failpoint
 
 import "sync/atomic"
 
-// Enabled says whether this build has failpoints.
+// Enabled reports whether this build has failpoints.
 const Enabled = false
 
 // Watch does nothing in this build.

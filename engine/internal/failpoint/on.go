@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Enabled says whether this build has failpoints.
+// Enabled reports whether this build has failpoints.
 const Enabled = true
 
 var (
@@ -17,10 +17,11 @@ var (
 	self uint32
 )
 
-// Watch makes w, a word in the host's region, the one that arms this process, which is that of slot.
+// Watch makes w, a word in the host's region, the one that arms this process;
+// slot is the process's slot.
 func Watch(w *atomic.Uint64, slot uint32) { word, self = w, slot }
 
-// Hit kills the process when p is armed in it.
+// Hit kills the process if p is armed in it.
 func Hit(p Point) {
 	if word == nil || word.Load() != Armed(p, self) {
 		return

@@ -1,7 +1,9 @@
 //go:build linux
 
-// Package quiet keeps the Go runtime out of the sound's way, in the processes that make it and hand it out: everything the
-// runtime would do by itself later, it does here, before the first block.
+// Package quiet keeps the Go runtime out of the sound's way, in the processes
+// that make the sound and hand it out: whatever the runtime would do by itself
+// later is done here, before the first block. It must not touch anything but
+// the runtime.
 package quiet
 
 import (
@@ -13,16 +15,22 @@ import (
 	"sync"
 )
 
-// procs is how many Ps there are: at least as many as threads that may run, so that none waits for another's.
+// procs is the number of Ps: at least as many as there are threads that may
+// run, so that none waits for another's.
 const procs = 4
 
-// Env is what such a process is to be started with: no collection but under a limit that it never reaches, no preemption signals, which
-// would interrupt its system calls, and its Ps from the beginning.
+// Env returns the environment that such a process is to be started with: no
+// garbage collection below a limit that it never reaches, no preemption
+// signals, which would interrupt its system calls, and all its Ps from the
+// beginning.
 func Env() []string {
-	return []string{"GOGC=off", "GOMEMLIMIT=1GiB", "GODEBUG=asyncpreemptoff=1", fmt.Sprintf("GOMAXPROCS=%d", procs)}
+	return []string{
+		"GOGC=off", "GOMEMLIMIT=1GiB", "GODEBUG=asyncpreemptoff=1", fmt.Sprintf("GOMAXPROCS=%d", procs),
+	}
 }
 
-// Begin does for a process that was started otherwise what can still be done: it stops the world for that, twice.
+// Begin does what can still be done for a process that was started without Env.
+// That stops the world twice.
 func Begin() {
 	if runtime.GOMAXPROCS(0) < procs {
 		runtime.GOMAXPROCS(procs)
@@ -32,13 +40,14 @@ func Begin() {
 	}
 }
 
-// Threads makes the runtime start n threads. One that it starts later allocates, and its stack is new memory to touch.
+// Threads makes the runtime start n threads. Starting one later would allocate,
+// and touch new memory for its stack.
 func Threads(n int) {
 	var ready, done sync.WaitGroup
 	ready.Add(n)
 	for range n {
 		done.Go(func() {
-			runtime.LockOSThread() // waiting, it keeps its thread, so the next one needs another
+			runtime.LockOSThread() // it keeps its thread while it waits, so the next one needs another
 			ready.Done()
 			ready.Wait()
 			runtime.UnlockOSThread()
@@ -47,8 +56,10 @@ func Threads(n int) {
 	done.Wait()
 }
 
-// Allocs counts the heap objects that the process has allocated since it settled: the first reading is the zero. To know it to the
-// object would stop the process. The runtime counts small ones when a span of them is full: of those of 16 bytes at every 512th.
+// Allocs counts the heap objects that the process has allocated since it
+// settled: the first reading is the zero. An exact count would stop the
+// process. The runtime counts small objects when a span of them is full, those
+// of 16 bytes at every 512th.
 type Allocs struct {
 	sample [2]metrics.Sample
 	zero   uint64
@@ -56,7 +67,7 @@ type Allocs struct {
 	set    bool
 }
 
-// Read is the count now.
+// Read returns the count.
 func (a *Allocs) Read() uint64 {
 	n := a.objects()
 	if !a.set {
@@ -66,14 +77,15 @@ func (a *Allocs) Read() uint64 {
 	return a.last
 }
 
-// Skip leaves out what was allocated since the last reading.
+// Skip excludes what was allocated since the last reading from the count.
 func (a *Allocs) Skip() {
 	if a.set {
 		a.zero = a.objects() - a.last
 	}
 }
 
-// Collections is how often garbage had been collected at the last reading, since the process began.
+// Collections returns how many garbage collections there had been at the last
+// reading, since the process began.
 func (a *Allocs) Collections() uint64 { return a.sample[1].Value.Uint64() }
 
 func (a *Allocs) objects() uint64 {

@@ -1,7 +1,10 @@
-// Package ring is a worker's ring of blocks: its worker publishes, the player and other workers read.
+// Package ring is a worker's ring of blocks: its worker publishes them, the
+// player and the other workers read them.
 //
-// An entry is believed by its checksum alone, computed over a private copy: copy, verify the copy, then use it. Block
-// numbers and counters are hints. So a worker may die between any two stores and leave nothing that is taken for sound.
+// A reader must believe an entry by its checksum alone: it copies the entry,
+// verifies the copy, and only then uses it. Block numbers and counters are
+// hints. A worker may therefore die between any two stores without leaving
+// anything that could be taken for sound.
 package ring
 
 import (
@@ -9,18 +12,24 @@ import (
 	"chronus/engine/internal/shm"
 )
 
-// Block is what a worker publishes besides samples and state.
+// Block is what a worker publishes in addition to samples and state.
 type Block struct {
 	Number   uint64
-	Prev     uint64 // the block whose state it goes on from, plus one; Number but after an outage
-	Cutoff   uint64 // commands below it are in the state
-	RenderNS int64
+	Prev     uint64 // the block whose state it continues, plus one: Number except after an outage
+	Cutoff   uint64 // the state contains the commands below this index
+	RenderNS int64  // time that rendering took
 }
 
-// Publish writes a block into r, which belongs to the calling worker. The entry is valid from the store of its checksum
-// on; the checksums come from the worker's own memory, not from what arrived in the ring.
+// Publish writes a block into r, which belongs to the calling worker. The entry
+// becomes valid with the store of its checksum. The checksums are computed from
+// the worker's own memory, not from what arrived in the ring.
+//
+// Each store is written out, with a failpoint behind it, so that the harness
+// can kill a worker between any two of them; see failpoint.
 func Publish(r *shm.Ring, fold uint64, b Block, samples []float32, state []uint64) {
-	whole := shm.EntryHeader{Block: b.Number + 1, Prev: b.Prev, Cutoff: b.Cutoff, Stamp: fold, StateSum: shm.StateSum(state)}
+	whole := shm.EntryHeader{
+		Block: b.Number + 1, Prev: b.Prev, Cutoff: b.Cutoff, Stamp: fold, StateSum: shm.StateSum(state),
+	}
 	whole.Sum = shm.EntrySum(&whole, samples)
 
 	e, toSamples, toState := r.Entry(b.Number)
@@ -52,8 +61,9 @@ func Publish(r *shm.Ring, fold uint64, b Block, samples []float32, state []uint6
 	failpoint.Hit(failpoint.PublishCount)
 }
 
-// Copy copies block's header and samples and says whether the copy is that block, whole and of this engine. samples has
-// the block's length. It does not allocate.
+// Copy copies a block's header and samples and reports whether the copy is that
+// block, complete and of this engine. samples has the length of a block. Copy
+// does not allocate.
 func Copy(r *shm.Ring, fold, block uint64, into *shm.EntryHeader, samples []float32) bool {
 	e, from, _ := r.Entry(block)
 	*into = *e
@@ -64,8 +74,10 @@ func Copy(r *shm.Ring, fold, block uint64, into *shm.EntryHeader, samples []floa
 	return into.Sum == shm.EntrySum(into, samples)
 }
 
-// CopyState is Copy and the state after the block, verified as well.
-func CopyState(r *shm.Ring, fold, block uint64, into *shm.EntryHeader, samples []float32, state []uint64) bool {
+// CopyState is Copy with the state after the block, which it verifies as well.
+func CopyState(
+	r *shm.Ring, fold, block uint64, into *shm.EntryHeader, samples []float32, state []uint64,
+) bool {
 	if !Copy(r, fold, block, into, samples) {
 		return false
 	}
@@ -77,7 +89,8 @@ func CopyState(r *shm.Ring, fold, block uint64, into *shm.EntryHeader, samples [
 	return into.StateSum == shm.StateSum(state)
 }
 
-// Sum is block's checksum as the ring shows it, unverified; 0 where the ring has another block or none.
+// Sum returns a block's checksum as the ring shows it, unverified; 0 if the
+// ring does not hold the block.
 func Sum(r *shm.Ring, block uint64) uint64 {
 	e, _, _ := r.Entry(block)
 	if e.Block != block+1 || r.Published.Load() <= block {
@@ -86,10 +99,10 @@ func Sum(r *shm.Ring, block uint64) uint64 {
 	return e.Sum
 }
 
-// Cursor says in one word what a worker is doing.
+// Cursor returns the word that tells other processes what a worker is doing.
 func Cursor(phase int, block uint64) uint64 { return uint64(phase)<<56 | block&(1<<56-1) }
 
-// Phase names the phase of a cursor word.
+// Phase returns the name of the phase in a cursor word.
 func Phase(cursor uint64) string {
 	switch cursor >> 56 {
 	case shm.PhaseRestoring:

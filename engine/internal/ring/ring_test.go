@@ -41,12 +41,12 @@ func TestPublishedBlockIsCopiedWholeAndOldOnesGo(t *testing.T) {
 		require.Equal(t, state, gotState)
 		require.Equal(t, 3*n, h.Cutoff)
 		require.Equal(t, h.Sum, ring.Sum(r.Rings[0], n))
-		require.False(t, ring.Copy(r.Rings[0], fold, n+1, &h, gotSamples), "not there yet")
+		require.False(t, ring.Copy(r.Rings[0], fold, n+1, &h, gotSamples), "not published yet")
 		require.Zero(t, ring.Sum(r.Rings[0], n+1))
 		if n >= uint64(g.Ring) {
 			require.False(t, ring.Copy(r.Rings[0], fold, n-uint64(g.Ring), &h, gotSamples), "overwritten")
 		}
-		require.False(t, ring.Copy(r.Rings[0], fold+1, n, &h, gotSamples), "another engine's")
+		require.False(t, ring.Copy(r.Rings[0], fold+1, n, &h, gotSamples), "of another engine")
 	}
 }
 
@@ -58,7 +58,7 @@ func TestEqualBlocksHaveEqualSumsInEveryRing(t *testing.T) {
 		ring.Publish(r.Rings[slot], fold, b, samples, state)
 		require.Equal(t, ring.Sum(r.Rings[0], 7), ring.Sum(r.Rings[slot], 7))
 	}
-	state[4]++ // a state that differs where it is not heard yet
+	state[4]++ // a state that differs where it cannot be heard yet
 	ring.Publish(r.Rings[1], fold, b, samples, state)
 	require.NotEqual(t, ring.Sum(r.Rings[0], 7), ring.Sum(r.Rings[1], 7))
 }
@@ -72,7 +72,7 @@ func TestNoFlippedBitPasses(t *testing.T) {
 	e, inSamples, inState := r.Rings[0].Entry(7)
 	var h shm.EntryHeader
 	gotSamples, gotState := make([]float32, len(samples)), make([]uint64, len(state))
-	covered := int(unsafe.Offsetof(e.RenderNS)) // the render time is for people
+	covered := int(unsafe.Offsetof(e.RenderNS)) // the render time is not covered
 	for _, part := range []struct {
 		name  string
 		bytes []byte
@@ -84,7 +84,8 @@ func TestNoFlippedBitPasses(t *testing.T) {
 	} {
 		for bit := range 8 * len(part.bytes) {
 			part.bytes[bit/8] ^= 1 << (bit % 8)
-			require.False(t, ring.CopyState(r.Rings[0], fold, 7, &h, gotSamples, gotState), "%s bit %d", part.name, bit)
+			require.False(t, ring.CopyState(r.Rings[0], fold, 7, &h, gotSamples, gotState),
+				"%s bit %d", part.name, bit)
 			if !part.state {
 				require.False(t, ring.Copy(r.Rings[0], fold, 7, &h, gotSamples), "%s bit %d", part.name, bit)
 			}

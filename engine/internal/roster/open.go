@@ -7,8 +7,10 @@ import (
 	"chronus/engine/internal/shm"
 )
 
-// Open maps the regions that a worker or a player inherits as descriptors: the host's, the player's, and those of all slots in
-// their order, from the descriptor rings on. writes says that the process is the player, which writes its own region.
+// Open maps the regions that a worker or a player inherits as descriptors: the
+// host's, the player's, and the rings of all slots in slot order, from the
+// descriptor rings on. Only the player, which writes its own region, sets
+// writes.
 func Open(host, player, rings uintptr, writes bool) (r Roster, err error) {
 	if r.Host, err = shm.OpenHost(os.NewFile(host, "host")); err != nil {
 		return r, err
@@ -18,7 +20,8 @@ func Open(host, player, rings uintptr, writes bool) (r Roster, err error) {
 	}
 	r.Rings = make([]*shm.Ring, r.Host.Geo.Slots)
 	for i := range r.Rings {
-		if r.Rings[i], err = shm.OpenRing(os.NewFile(rings+uintptr(i), fmt.Sprintf("ring %d", i)), r.Host, false); err != nil {
+		f := os.NewFile(rings+uintptr(i), fmt.Sprintf("ring %d", i))
+		if r.Rings[i], err = shm.OpenRing(f, r.Host, false); err != nil {
 			return r, err
 		}
 	}

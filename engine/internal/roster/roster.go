@@ -1,6 +1,8 @@
-// Package roster reads from shared memory who renders, who is idle and who is gone, and holds the one rule by which the
-// host and the callback pick the next spare. Both may act at any time, neither waits for the other, so both must come to
-// the same answer from the same words. But for Open it allocates nothing and makes no system call.
+// Package roster reads from shared memory which workers render, which are idle
+// and which are gone, and holds the one rule by which the host and the callback
+// pick the next spare. Either may act at any time and neither waits for the
+// other, so both must reach the same answer from the same words. Except for
+// Open, the package must not allocate or make a system call.
 package roster
 
 import "chronus/engine/internal/shm"
@@ -12,32 +14,35 @@ type Roster struct {
 	Rings  []*shm.Ring
 }
 
-// Term is the activation that holds for a slot: the greater of the host's and the player's.
+// Term returns the activation that is in force for a slot: the greater of the
+// host's and the player's.
 func (r *Roster) Term(slot int) uint32 {
 	return max(r.Host.Slots[slot].Activate.Load(), r.Player.Slots[slot].Activate.Load())
 }
 
-// Wanted says whether the slot's worker is meant to render.
+// Wanted reports whether the slot's worker is meant to render.
 func (r *Roster) Wanted(slot int) bool { return r.Term(slot) > r.Host.Slots[slot].Idle.Load() }
 
-// Activation is the word that makes the slot's worker render.
+// Activation returns the word that makes the slot's worker render.
 func (r *Roster) Activation(slot int) uint32 { return r.Host.Slots[slot].Idle.Load() + 1 }
 
-// Alive says whether the slot has a worker that is mapped, has not been seen to die and has not said that it leaves.
+// Alive reports whether the slot has a worker that is mapped, has not been seen
+// to die and has given no leave notice.
 func (r *Roster) Alive(slot int) bool {
 	ring := r.Rings[slot]
 	return shm.Alive(ring.Robust.Load()) && ring.Leave.Load() == 0
 }
 
-// Renders says whether the slot's worker is alive and meant to render.
+// Renders reports whether the slot's worker is alive and meant to render.
 func (r *Roster) Renders(slot int) bool { return r.Alive(slot) && r.Wanted(slot) }
 
-// Idle says whether the slot's worker is a ready spare.
+// Idle reports whether the slot's worker is a ready spare.
 func (r *Roster) Idle(slot int) bool {
 	return r.Alive(slot) && r.Rings[slot].State.Load() == shm.StateIdle && !r.Wanted(slot)
 }
 
-// ActivatedNS is when the slot's worker was activated: by whoever was first, where host and callback both did.
+// ActivatedNS returns when the slot's worker was activated, the earlier time if
+// both host and callback did it.
 func (r *Roster) ActivatedNS(slot int) int64 {
 	host, player, term := &r.Host.Slots[slot], &r.Player.Slots[slot], r.Term(slot)
 	switch {
@@ -49,7 +54,8 @@ func (r *Roster) ActivatedNS(slot int) int64 {
 	return min(host.AtNS.Load(), player.AtNS.Load())
 }
 
-// Spare picks the idle worker to activate next, -1 where there is none: that in the lowest slot.
+// Spare returns the slot of the idle worker to activate next, which is the
+// lowest one; -1 if no worker is idle.
 func (r *Roster) Spare() int {
 	for slot := range r.Rings {
 		if r.Idle(slot) {

@@ -13,7 +13,7 @@ func TestSpareIsTheLowestIdleOne(t *testing.T) {
 	g, err := shm.NewGeometry(44100, 16, 1, 3, 2, 2, 0, true)
 	require.NoError(t, err)
 	r := rig.New(t, g)
-	require.Equal(t, -1, r.Spare(), "nobody there")
+	require.Equal(t, -1, r.Spare(), "no worker is there")
 	for slot := range 4 {
 		r.Own(slot, shm.StateIdle)
 	}
@@ -25,14 +25,14 @@ func TestSpareIsTheLowestIdleOne(t *testing.T) {
 	r.Kill(0)
 	require.False(t, r.Renders(0))
 	r.Kill(1)
-	require.Equal(t, 2, r.Spare(), "the dead are no spares")
+	require.Equal(t, 2, r.Spare(), "a dead worker is not a spare")
 	r.Rings[2].Leave.Store(1)
-	require.Equal(t, 3, r.Spare(), "who leaves is none either")
+	require.Equal(t, 3, r.Spare(), "nor is one that leaves")
 	r.Rings[3].State.Store(shm.StateStarting)
-	require.Equal(t, -1, r.Spare(), "nor who is not ready")
+	require.Equal(t, -1, r.Spare(), "nor one that is not ready")
 }
 
-func TestIdleAgainIsASpareThatEitherMayActivate(t *testing.T) {
+func TestWorkerMadeIdleCanBeActivatedByHostAndCallback(t *testing.T) {
 	g, err := shm.NewGeometry(44100, 16, 1, 3, 2, 2, 0, false)
 	require.NoError(t, err)
 	r := rig.New(t, g)
@@ -60,9 +60,9 @@ func TestFirstActivationCounts(t *testing.T) {
 	require.EqualValues(t, 100, r.ActivatedNS(1))
 	player.AtNS.Store(150)
 	player.Activate.Store(1)
-	require.EqualValues(t, 100, r.ActivatedNS(1), "the callback did the same a moment later")
+	require.EqualValues(t, 100, r.ActivatedNS(1), "the callback did the same, but later")
 	host.Idle.Store(1)
 	player.AtNS.Store(900)
 	player.Activate.Store(2)
-	require.EqualValues(t, 900, r.ActivatedNS(1), "the host's word is of the activation before")
+	require.EqualValues(t, 900, r.ActivatedNS(1), "the host's word belongs to the previous activation")
 }

@@ -8,10 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Priorities under SCHED_FIFO. A spare stands above the renderers until it has caught up: started beside a dying worker
-// of the same priority it would wait for that worker's memory to be torn down. The other threads of a worker, which are the
-// runtime's, stand below the renderers: of a worker that was killed all threads must run once more to die, and the first must be the
-// one whose death is told, which halved the time until it is.
+// Priorities under SCHED_FIFO. A spare stands above the renderers until it has
+// caught up: at the same priority as a dying worker it would wait for that
+// worker's memory to be torn down. A worker's other threads, which are the
+// runtime's, stand below the renderers: when a worker is killed, each of its
+// threads must run once more to die, and the one whose death is announced must
+// be the first. That halved the time until a death is known.
 const (
 	PriorityPlayer   = 20
 	PriorityHost     = 15
@@ -20,27 +22,30 @@ const (
 	PriorityRuntime  = 9
 )
 
-// MaxProcessors is how many processors a renderer chooses from.
-const MaxProcessors = 64
+// MaxCPUs is how many CPUs a renderer chooses from.
+const MaxCPUs = 64
 
-// Fifo puts a thread (0: the calling one) under SCHED_FIFO; with priority 0, back under SCHED_OTHER.
+// Fifo puts a thread (0: the calling one) under SCHED_FIFO; with priority 0,
+// back under SCHED_OTHER.
 func Fifo(tid, priority int) error {
 	p, policy := int32(priority), uintptr(unix.SCHED_FIFO)
 	if priority == 0 {
 		policy = unix.SCHED_NORMAL
 	}
-	if _, _, e := unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, uintptr(tid), policy, uintptr(unsafe.Pointer(&p))); e != 0 {
+	_, _, e := unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, uintptr(tid), policy, uintptr(unsafe.Pointer(&p)))
+	if e != 0 {
 		return e
 	}
 	return nil
 }
 
-// FifoAll puts every thread of the process under SCHED_FIFO. The Go runtime's own threads do next to nothing here, but a
-// killed process is dead only when the last of its threads has run once more: at normal priority, beside somebody who
-// keeps the processors busy, that takes long.
+// FifoAll puts every thread of the process under SCHED_FIFO. The Go runtime's
+// own threads do next to nothing here, but a killed process is dead only when
+// the last of its threads has run once more, and at normal priority, beside a
+// process that keeps the CPUs busy, that takes long.
 //
-// It reads /proc by hand because this package is part of the lean executables,
-// where every import adds to the time of exec.
+// It reads /proc/self/task itself: this package is part of every worker, and
+// each import of a library would add to the time of every exec.
 func FifoAll(priority int) error {
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
@@ -58,18 +63,18 @@ func FifoAll(priority int) error {
 	return nil
 }
 
-// Processors are those that the calling thread may use.
-func Processors() (set unix.CPUSet, err error) {
+// CPUs returns the CPUs that the calling thread may use.
+func CPUs() (set unix.CPUSet, err error) {
 	err = unix.SchedGetaffinity(0, &set)
 	return set, err
 }
 
-// Prefer binds the calling thread to one processor.
-func Prefer(cpu int) error {
+// Pin pins the calling thread to one CPU.
+func Pin(cpu int) error {
 	var set unix.CPUSet
 	set.Set(cpu)
 	return unix.SchedSetaffinity(0, &set)
 }
 
-// Roam lets the calling thread use all of set again.
+// Roam lets the calling thread use all CPUs of set again.
 func Roam(set *unix.CPUSet) error { return unix.SchedSetaffinity(0, set) }

@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"testing"
 
-	"chronus/engine/clock"
-
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
+
+	"chronus/engine/clock"
 )
 
 func geometry(t testing.TB) Geometry {
@@ -21,14 +21,14 @@ func geometry(t testing.TB) Geometry {
 	return g
 }
 
-func TestGeometryHoldsWhatTheDesignAsksFor(t *testing.T) {
+func TestGeometryHasTheSizesThatTheDesignNeeds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		lead := rapid.IntRange(1, MaxLead).Draw(t, "lead")
 		g, err := NewGeometry(44100, 256, 1, lead, 2, 2, 10, false)
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, g.Ring, uint32(MinRing))
 		require.GreaterOrEqual(t, g.Ring, 2*(g.Lead+MaxBurst))
-		require.GreaterOrEqual(t, g.Ring, g.Lead+LateLook+1, "a ring must still have the block at which the callback looks late")
+		require.GreaterOrEqual(t, g.Ring, g.Lead+MaxBurst+LateLook, "the late look must find its block")
 		require.GreaterOrEqual(t, g.LogRecords, HeadRoom*(g.Ring+g.Lead))
 		require.Positive(t, g.Behind())
 		require.Less(t, uint32(g.Lead), uint32(SealCount))
@@ -38,7 +38,7 @@ func TestGeometryHoldsWhatTheDesignAsksFor(t *testing.T) {
 func TestGeometryRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		rate, frames, lead, replicas, spares, words int
-		says                                        string
+		want                                        string
 	}{
 		"no frames":          {44100, 0, 3, 2, 2, 0, "frames 0"},
 		"no rate":            {0, 256, 3, 2, 2, 0, "rate 0"},
@@ -49,7 +49,7 @@ func TestGeometryRefuses(t *testing.T) {
 		"too much state":     {44100, 256, 3, 2, 2, MaxStateWords + 1, "1 MiB"},
 	} {
 		_, err := NewGeometry(c.rate, c.frames, 1, c.lead, c.replicas, c.spares, c.words, false)
-		require.ErrorContains(t, err, c.says, name)
+		require.ErrorContains(t, err, c.want, name)
 	}
 }
 
@@ -67,7 +67,9 @@ func TestReadOnlyViewFaultsOnAStore(t *testing.T) {
 	require.EqualValues(t, 42, view.Head.Load(), "both see the same memory")
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	rate := h.Geo.Rate
-	require.Panics(t, func() { view.Geo.Rate = 1 }) // a plain store: an atomic one faults inside the race detector, where nothing recovers
+	// A plain store: an atomic one faults inside the race detector, where
+	// nothing recovers.
+	require.Panics(t, func() { view.Geo.Rate = 1 })
 	require.Equal(t, rate, h.Geo.Rate)
 	_, err = unix.Mmap(int(ro.Fd()), 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	require.ErrorIs(t, err, unix.EACCES)
@@ -109,13 +111,13 @@ func TestRegionOfAnotherPatchBuildOrLayoutIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "not a Chronus region")
 }
 
-func TestBlobIsForGood(t *testing.T) {
+func TestBlobCannotBeWritten(t *testing.T) {
 	f, err := Blob("program", []byte("abc"))
 	require.NoError(t, err)
 	defer f.Close()
 	_, err = f.WriteAt([]byte("x"), 0)
 	require.Error(t, err)
-	for range 2 { // descriptors share an offset; reading must not care
+	for range 2 { // descriptors share an offset, which reading must not use
 		b, err := ReadBlob(f)
 		require.NoError(t, err)
 		require.Equal(t, "abc", string(b))
@@ -167,7 +169,8 @@ func TestRecycledRingIsEmpty(t *testing.T) {
 	require.NoError(t, err, "and still a ring")
 }
 
-// TestKernelMarksTheRobustFutexOfAKilledProcess kills a process that holds one: this test binary, started again.
+// TestKernelMarksTheRobustFutexOfAKilledProcess kills a process that holds one:
+// this test binary, started again.
 func TestKernelMarksTheRobustFutexOfAKilledProcess(t *testing.T) {
 	if os.Getenv("CHRONUS_TEST_ROBUST") != "" {
 		holdUntilKilled(t)

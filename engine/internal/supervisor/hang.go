@@ -2,7 +2,8 @@ package supervisor
 
 import "time"
 
-// HangLimit is how long a process may make no progress while there is something for it to do; at least hangBlocks blocks.
+// HangLimit is how long a process may make no progress while there is work for
+// it, but never less than hangBlocks blocks.
 const (
 	HangLimit  = 250 * time.Millisecond
 	hangBlocks = 4
@@ -12,16 +13,19 @@ func (p *Pool) hangLimit() time.Duration {
 	return max(HangLimit, time.Duration(hangBlocks*p.Host.Geo.BlockNS()))
 }
 
-// progress watches one process's counter. Late is not dead: it reports a hang only after the limit, and time in which
-// nothing was due, or in which the observer itself did not run, does not count.
+// progress watches the counter of one process. Late is not dead: it reports a
+// hang only after the limit, and does not count time in which no work was due
+// or in which the observer itself did not run.
 type progress struct {
 	counter uint64
 	asked   uint64        // when the counter last moved
-	idle    time.Duration // since there was more to do than then
+	idle    time.Duration // since more work was requested than then
 }
 
-// observe takes the counters of work done and work asked for, dt after the last observation. late says that the observer
-// came late itself: then nothing can be concluded and the time counts anew.
+// observe takes the counters of work done and work requested, dt after the last
+// observation, and reports whether the process hangs. late means that the
+// observer itself came late: nothing can then be concluded, and the time is
+// counted anew.
 func (p *progress) observe(done, asked uint64, dt, limit time.Duration, late bool) (hung bool) {
 	if done != p.counter || done >= asked || late {
 		*p = progress{counter: done, asked: asked}

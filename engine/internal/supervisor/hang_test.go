@@ -7,21 +7,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestHangIsNoProgressWhileThereIsDemand(t *testing.T) {
+func TestHangIsNoProgressDespiteDemand(t *testing.T) {
 	const tick = 10 * time.Millisecond
 	ticks := int(HangLimit / tick)
+	always := func(n uint64) func(int) uint64 { return func(int) uint64 { return n } }
+	counting := func(from uint64) func(int) uint64 { return func(i int) uint64 { return uint64(i) + from } }
 	for name, c := range map[string]struct {
 		done, asked func(i int) uint64
 		late        func(i int) bool
-		hungAt      int // observation, -1: never
+		hungAt      int // observation; -1: never
 	}{
-		"keeps up":                {func(i int) uint64 { return uint64(i) }, func(i int) uint64 { return uint64(i) }, nil, -1},
-		"always one behind":       {func(i int) uint64 { return uint64(i) }, func(i int) uint64 { return uint64(i) + 1 }, nil, -1},
-		"stands":                  {func(int) uint64 { return 7 }, func(i int) uint64 { return uint64(i) + 8 }, nil, ticks},
-		"nothing asked":           {func(int) uint64 { return 7 }, func(int) uint64 { return 7 }, nil, -1},
-		"the seal stands too":     {func(int) uint64 { return 7 }, func(int) uint64 { return 9 }, nil, -1},
-		"the observer came late":  {func(int) uint64 { return 7 }, func(i int) uint64 { return uint64(i) + 8 }, func(i int) bool { return i%20 == 19 }, -1},
-		"once late, then it hung": {func(int) uint64 { return 7 }, func(i int) uint64 { return uint64(i) + 8 }, func(i int) bool { return i == 10 }, 10 + ticks},
+		"keeps up":                {counting(0), counting(0), nil, -1},
+		"always one behind":       {counting(0), counting(1), nil, -1},
+		"stands still":            {always(7), counting(8), nil, ticks},
+		"no work requested":       {always(7), always(7), nil, -1},
+		"the seal stands too":     {always(7), always(9), nil, -1},
+		"the observer came late":  {always(7), counting(8), func(i int) bool { return i%20 == 19 }, -1},
+		"once late, then it hung": {always(7), counting(8), func(i int) bool { return i == 10 }, 10 + ticks},
 	} {
 		var p progress
 		p.observe(c.done(0), c.asked(0), tick, HangLimit, false)
@@ -46,8 +48,8 @@ func TestRestartsBackOffAndEnd(t *testing.T) {
 		require.True(t, r.ready(now.Add(pause)))
 		pause = min(2*pause, longPause)
 	}
-	require.False(t, r.fail(now), "that was one too many")
+	require.False(t, r.fail(now), "one failure too many")
 	r.worked()
 	require.True(t, r.ready(now))
-	require.True(t, r.fail(now), "it starts anew")
+	require.True(t, r.fail(now), "the count starts anew")
 }

@@ -7,8 +7,10 @@ import (
 	"chronus/engine/internal/shm"
 )
 
-// Pool holds the memory regions of an engine: one for the host, one for the player, one ring a slot, and the compiled
-// program, each with the descriptors its processes are given. Regions outlive the processes that write them.
+// Pool holds the memory regions of an engine: one for the host, one for the
+// player, one ring per slot, and the compiled program, each with the
+// descriptors that its processes are given. Regions outlive the processes that
+// write them.
 type Pool struct {
 	roster.Roster
 	host, hostRO     *os.File
@@ -17,7 +19,7 @@ type Pool struct {
 	rings, ringsRO   []*os.File
 }
 
-// NewPool makes all regions.
+// NewPool makes all regions. On an error it leaves nothing behind.
 func NewPool(g shm.Geometry, stamp shm.Stamp, program []byte) (*Pool, error) {
 	p := &Pool{}
 	if err := p.fill(g, stamp, program); err != nil {
@@ -58,18 +60,20 @@ func (p *Pool) fill(g shm.Geometry, stamp shm.Stamp, program []byte) (err error)
 	return nil
 }
 
-// workerFiles are a worker's descriptors from 3 on, in the order of worker.FDHost and its like.
+// workerFiles returns a worker's descriptors from 3 on, in the order of
+// worker.FDHost and the constants that follow it.
 func (p *Pool) workerFiles(slot int) []*os.File {
 	return append([]*os.File{p.hostRO, p.playerRO, p.program, p.rings[slot]}, p.ringsRO...)
 }
 
-// playerFiles are a player's descriptors from 3 on.
+// playerFiles returns a player's descriptors from 3 on.
 func (p *Pool) playerFiles(control *os.File) []*os.File {
 	return append([]*os.File{p.hostRO, p.player, control}, p.ringsRO...)
 }
 
-// drained says whether the ring of a process that is dead can be given to another: every block in it was played, and
-// somebody else's goes on from at least as far, so that no state is lost with it.
+// drained reports whether a dead process's ring can be given to another: every
+// block in it was played, and another ring is at least as far, so that no state
+// is lost with it.
 func (p *Pool) drained(slot int) bool {
 	mine := p.Rings[slot].Published.Load()
 	if mine == 0 {
@@ -79,21 +83,21 @@ func (p *Pool) drained(slot int) bool {
 		return false
 	}
 	for other, r := range p.Rings {
-		if other != slot && p.Host.Slots[other].Condemned.Load() == 0 && r.Published.Load() >= mine {
+		if other != slot && r.Published.Load() >= mine {
 			return true
 		}
 	}
 	return false
 }
 
-// recycle makes the slot new for the worker of a generation. The process that owned it has been reaped.
+// recycle makes the slot new for the worker of a generation. The process that
+// owned it has been reaped.
 func (p *Pool) recycle(slot int, generation uint32) error {
 	s := &p.Host.Slots[slot]
-	s.Idle.Store(p.Term(slot)) // whatever activated the dead one is over
+	s.Idle.Store(p.Term(slot)) // the dead worker's activation is over
 	if err := shm.ZeroRing(p.rings[slot], p.Rings[slot]); err != nil {
 		return err
 	}
-	s.Condemned.Store(0)
 	s.Generation.Store(generation)
 	return nil
 }
@@ -109,7 +113,8 @@ func (p *Pool) Close() {
 	for _, r := range p.Rings {
 		_ = r.Close()
 	}
-	for _, f := range append(append([]*os.File{p.host, p.hostRO, p.player, p.playerRO, p.program}, p.rings...), p.ringsRO...) {
+	files := append([]*os.File{p.host, p.hostRO, p.player, p.playerRO, p.program}, p.rings...)
+	for _, f := range append(files, p.ringsRO...) {
 		if f != nil {
 			_ = f.Close()
 		}

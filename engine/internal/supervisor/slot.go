@@ -9,38 +9,20 @@ import (
 	"chronus/engine/clock"
 	"chronus/engine/control"
 	"chronus/engine/internal/failpoint"
+	"chronus/engine/internal/process"
 	"chronus/engine/internal/ring"
 )
 
-// slotState is how far the process in a slot has come.
-type slotState int
-
-const (
-	free slotState = iota
-	starting
-	live
-	down   // known to be dead or leaving, not reaped
-	exited // reaped; its ring may still be needed
-)
-
-// slot is what the loop knows of the process that owns a ring.
+// slot is what the loop holds about the worker that owns a ring. Since of its
+// Info is when its state last changed.
 type slot struct {
-	state      slotState
-	proc       *os.Process
-	pid        int
-	generation uint32
-	begun      time.Time // the process
-	since      time.Time // state
-	knownNS    int64     // when its end was known
-	reported   bool      // its end is
-	cause      string
-	phase      string
-	ordered    bool
-	hung       bool
-	leaving    bool
-	role       string // when its end was known
-	promoted   int64  // activation that was reported
-	progress   progress
+	process.Info
+	proc     *os.Process
+	reported bool   // its end was
+	ordered  bool   // its end was ordered by the host
+	role     string // when its end became known
+	promoted int64  // the activation whose first block was reported
+	progress progress
 }
 
 // exit is a wait status.
@@ -51,11 +33,12 @@ type exit struct {
 	ns         int64
 }
 
-// start puts a new worker into a slot whose ring nobody needs. False: there is none yet.
+// start starts a worker in a slot whose ring is no longer needed. It reports
+// false if there is no such slot yet.
 func (s *Supervisor) start() bool {
 	for i := range s.slots {
 		w := &s.slots[i]
-		if w.state != free && (w.state != exited || !s.pool.drained(i)) {
+		if w.State != process.Free && (w.State != process.Exited || !s.pool.drained(i)) {
 			continue
 		}
 		if s.generation >= uint32(int(s.pool.Host.Geo.Replicas)+s.cfg.Spares) {
@@ -68,10 +51,13 @@ func (s *Supervisor) start() bool {
 			return false
 		}
 		now := time.Now()
-		*w = slot{state: starting, generation: gen, begun: now, since: now}
+		*w = slot{Info: process.Info{State: process.Starting, Generation: gen, Begun: now, Since: now}}
 		s.look()
 		s.spawn.jobs <- job{
-			path: s.cfg.Worker, args: []string{fmt.Sprint(i), fmt.Sprint(gen)}, files: s.pool.workerFiles(i), env: s.childEnv(),
+			path:   s.cfg.Worker,
+			args:   []string{fmt.Sprint(i), fmt.Sprint(gen)},
+			files:  s.pool.workerFiles(i),
+			env:    s.childEnv(),
 			stderr: newStderr(s.cfg.Log, "role", "worker", "slot", i, "generation", gen),
 			done:   func(p *os.Process, err error) { s.spawned(i, gen, p, err) },
 		}
@@ -80,11 +66,12 @@ func (s *Supervisor) start() bool {
 	return false
 }
 
-// spawned runs on the spawning thread. The event comes first, so that none of the process's own can precede it.
+// spawned runs on the spawning thread. It publishes the event before anything
+// else, so that no event of the new process can precede it.
 func (s *Supervisor) spawned(i int, gen uint32, p *os.Process, err error) {
 	if err != nil {
 		s.asks <- func() {
-			s.slots[i].state = free
+			s.slots[i].State = process.Free
 			s.fail(err)
 		}
 		return
@@ -92,8 +79,8 @@ func (s *Supervisor) spawned(i int, gen uint32, p *os.Process, err error) {
 	s.publishAs(i, gen, p.Pid, control.Event{TNS: clock.Now(), Kind: control.WorkerSpawned})
 	s.asks <- func() {
 		w := &s.slots[i]
-		w.proc, w.pid = p, p.Pid
-		if w.hung || s.stopping {
+		w.proc, w.PID = p, p.Pid
+		if w.Hung || s.stopping {
 			_ = p.Kill()
 		}
 	}
@@ -103,32 +90,32 @@ func (s *Supervisor) spawned(i int, gen uint32, p *os.Process, err error) {
 func (s *Supervisor) reap(i int, gen uint32, p *os.Process) {
 	st, err := p.Wait()
 	if err != nil {
-		s.cfg.Log.Error("wait for a process", "slot", i, "pid", p.Pid, "generation", gen, "error", err)
+		s.cfg.Log.Error("cannot wait for a process", "slot", i, "pid", p.Pid, "generation", gen, "error", err)
 	}
 	s.exits <- exit{slot: i, generation: gen, state: st, ns: clock.Now()}
 }
 
-// note takes what the watching thread saw.
+// note handles what the watching thread saw.
 func (s *Supervisor) note(n note) {
 	if n.kind == notePlayer {
 		s.playerEvents()
 		return
 	}
 	w := &s.slots[n.slot]
-	if w.generation != n.owner {
+	if w.Generation != n.owner {
 		return
 	}
 	switch n.kind {
 	case noteDied:
 		s.end(n.slot, n.ns)
 		if w.proc != nil {
-			_ = w.proc.Kill() // the thread is gone; whatever is left of the process must go too
+			_ = w.proc.Kill() // the thread is gone; the rest of the process must go too
 		}
 	case noteLeave:
 		s.leave(n.slot, n.ns)
 	case noteReady:
-		if w.state == starting {
-			w.state, w.since = live, time.Now()
+		if w.State == process.Starting {
+			w.State, w.Since = process.Live, time.Now()
 			s.publish(n.slot, control.Event{TNS: n.ns, Kind: control.WorkerReady})
 			s.log(n.slot, slog.LevelDebug, "ready")
 		}
@@ -137,11 +124,11 @@ func (s *Supervisor) note(n note) {
 	}
 }
 
-// promoted reports that a spare has published its first block, once an activation.
+// promoted reports that a spare published its first block, once per activation.
 func (s *Supervisor) promoted(i int) {
 	w, r := &s.slots[i], s.pool.Rings[i]
 	at := s.pool.ActivatedNS(i)
-	if w.promoted == at || w.state == free || w.state == exited {
+	if w.promoted == at || w.State == process.Free || w.State == process.Exited {
 		return
 	}
 	w.promoted = at
@@ -152,34 +139,38 @@ func (s *Supervisor) promoted(i int) {
 	if r.FirstAt.Load() == 0 {
 		by = "start"
 	} else {
-		s.figures.PromoteNS = r.FirstNS.Load() - at
+		s.failover.PromoteNS = r.FirstNS.Load() - at
 	}
-	s.publish(i, control.Event{TNS: clock.Now(), Kind: control.WorkerPromoted, KnownNS: at, FirstNS: r.FirstNS.Load(), By: by})
-	s.log(i, slog.LevelInfo, "renders", "first_block", r.FirstAt.Load(), "after_us", (r.FirstNS.Load()-at)/1000, "restored_us", (r.ActiveNS.Load()-at)/1000)
+	s.publish(i, control.Event{
+		TNS: clock.Now(), Kind: control.WorkerPromoted, KnownNS: at, FirstNS: r.FirstNS.Load(), By: by,
+	})
+	s.log(i, slog.LevelInfo, "renders", "first_block", r.FirstAt.Load(),
+		"after_us", (r.FirstNS.Load()-at)/1000, "restored_us", (r.ActiveNS.Load()-at)/1000)
 }
 
-// end notes that a worker's end is known. It is reported with its wait status, as soon as there is one.
+// end records that a worker's end became known. The end is reported together
+// with its wait status, as soon as there is one.
 func (s *Supervisor) end(i int, ns int64) {
 	w := &s.slots[i]
-	if w.state != starting && w.state != live {
+	if w.State != process.Starting && w.State != process.Live {
 		return
 	}
 	w.role = s.role(i)
-	w.phase = ring.Phase(s.pool.Rings[i].Cursor.Load())
-	w.state, w.since, w.knownNS = down, time.Now(), ns
-	if !w.ordered && !s.stopping && !s.mending {
-		s.mending, s.mendFrom = true, ns
+	w.Phase = ring.Phase(s.pool.Rings[i].Cursor.Load())
+	w.State, w.Since, w.KnownNS = process.Down, time.Now(), ns
+	if !w.ordered && !s.stopping && !s.failover.Mending {
+		s.failover.Mending, s.mendFrom = true, ns
 	}
 	s.disarm(uint32(i))
 }
 
-// leave notes a worker's leave notice, once.
+// leave records a worker's leave notice, once.
 func (s *Supervisor) leave(i int, ns int64) {
 	w := &s.slots[i]
-	if w.leaving || w.ordered || s.stopping {
+	if w.Leaving || w.ordered || s.stopping {
 		return
 	}
-	w.leaving = true
+	w.Leaving = true
 	s.end(i, ns)
 	s.publish(i, control.Event{TNS: ns, Kind: control.WorkerLeaving, Cause: "signal: terminated"})
 }
@@ -190,56 +181,60 @@ func (s *Supervisor) report(i int, cause string) {
 	if w.reported {
 		return
 	}
-	w.reported, w.cause = true, cause
+	w.reported, w.Cause = true, cause
 	if w.ordered {
 		return
 	}
-	s.publish(i, control.Event{TNS: w.knownNS, Kind: control.WorkerDown, Cause: cause, Phase: w.phase})
+	s.publish(i, control.Event{TNS: w.KnownNS, Kind: control.WorkerDown, Cause: cause, Phase: w.Phase})
 	if s.stopping {
-		return // whoever stops everything needs no line for each
+		return // a user who stops the engine needs no line per worker
 	}
-	s.cfg.Log.Warn("worker down", "role", w.role, "slot", i, "pid", w.pid, "generation", w.generation, "cause", cause,
-		"while", w.phase, "lost_frames", s.cost())
+	s.cfg.Log.Warn("worker down", "role", w.role, "slot", i, "pid", w.PID, "generation", w.Generation,
+		"cause", cause, "while", w.Phase, "lost_frames", s.cost())
 }
 
-// exit takes a wait status: the sure path, after which a ring has no writer any more.
+// exit handles a wait status: the sure path, after which a ring has no writer
+// any more.
 func (s *Supervisor) exit(e exit) {
 	if e.slot < 0 {
 		s.playerExit(e)
 		return
 	}
 	w := &s.slots[e.slot]
-	if w.generation != e.generation {
+	if w.Generation != e.generation {
 		return
 	}
-	early := w.state == starting
+	early := w.State == process.Starting
 	s.fill()
 	if s.pool.Rings[e.slot].Leave.Load() != 0 {
-		s.leave(e.slot, e.ns) // gone before the watching thread had read its notice
+		s.leave(e.slot, e.ns) // the worker exited before the watching thread read its notice
 	}
 	s.end(e.slot, e.ns)
 	cause := describe(e.state)
-	if w.leaving && cause == "exit status 0" {
+	if w.Leaving && cause == "exit status 0" {
 		cause = "signal: terminated"
 	}
 	s.report(e.slot, cause)
 	if !w.ordered {
 		s.publish(e.slot, control.Event{TNS: e.ns, Kind: control.WorkerExited, Cause: cause})
 	}
-	w.state, w.since, w.proc = exited, time.Now(), nil
+	w.State, w.Since, w.proc = process.Exited, time.Now(), nil
 	if early && !w.ordered && !s.stopping && !s.restarts.fail(time.Now()) {
-		s.fail(fmt.Errorf("supervisor: %d workers in a row died before they were ready, the last (pid %d) with %s", maxFailed, w.pid, cause))
+		s.fail(fmt.Errorf(
+			"supervisor: %d workers in a row died before they were ready, the last (pid %d) with %s",
+			maxFailed, w.PID, cause))
 	}
 }
 
 func describe(st *os.ProcessState) string {
 	if st == nil {
-		return "unknown" // somebody else reaped it
+		return "unknown" // something else reaped the process
 	}
 	return st.String()
 }
 
-// disarm forgets a failpoint that has done its work, before anybody else owns the slot.
+// disarm clears a failpoint that has done its work, before another process owns
+// the slot.
 func (s *Supervisor) disarm(slot uint32) {
 	if failpoint.Enabled && s.pool.Host.Failpoint.Load()>>32 == uint64(slot) {
 		s.pool.Host.Failpoint.Store(0)

@@ -9,8 +9,9 @@ import (
 	"chronus/engine/internal/quiet"
 )
 
-// spawner starts processes from one thread that lives as long as the host: PR_SET_PDEATHSIG follows the thread that
-// forked, so a child of a thread that the Go runtime retires would die with it.
+// spawner starts processes from one thread that lives as long as the host.
+// PR_SET_PDEATHSIG follows the thread that forked, so a child of a thread that
+// the Go runtime retires would die with that thread.
 type spawner struct {
 	jobs  chan job
 	ended chan struct{}
@@ -23,7 +24,8 @@ type job struct {
 	env   []string
 	// stderr is the child's, and closed here; nil: /dev/null. See newStderr.
 	stderr *os.File
-	// orphan: the child outlives the host for as long as it takes to fade out; all others die with the host.
+	// orphan is set for a child that outlives the host for as long as it takes
+	// to fade out; all others die with the host.
 	orphan bool
 	done   func(*os.Process, error)
 }
@@ -34,7 +36,8 @@ func newSpawner() *spawner {
 	return s
 }
 
-// close ends the thread, and with it every child but orphans. Nothing may be started any more.
+// close ends the thread, and with it every child except orphans. Nothing may be
+// started afterwards.
 func (s *spawner) close() {
 	close(s.jobs)
 	<-s.ended
@@ -42,7 +45,7 @@ func (s *spawner) close() {
 
 func (s *spawner) run() {
 	defer close(s.ended)
-	runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	for j := range s.jobs {
 		if err != nil {
@@ -79,7 +82,7 @@ func start(j job, null *os.File) (*os.Process, error) {
 	return p, nil
 }
 
-// childEnv is what the real-time processes run with.
+// childEnv returns the environment of the real-time processes.
 func (s *Supervisor) childEnv() []string {
 	return append(append(os.Environ(), s.cfg.Env...), quiet.Env()...)
 }

@@ -1,27 +1,28 @@
-// Package supervisor starts and watches the workers and the player, activates spares, replaces what dies, and gives up
-// with a clear error when nothing helps. It never blocks and is never in the sound's way: while it does nothing at all,
-// the callback and the spares carry on by themselves.
+// Package supervisor starts and watches the workers and the player, activates
+// spares, replaces processes that die, and gives up with a clear error when
+// nothing helps. It must never block or be in the sound's way: while it does
+// nothing at all, the callback and the spares carry on by themselves.
 //
-// Three goroutines: a spawning thread (spawn.go), a watching thread that waits for deaths in shared memory and activates
-// spares at once (watch.go), and the loop, which owns all other state: it takes what they and the processes' ends tell it
-// (slot.go, player.go), and looks for what nobody tells (tick.go).
+// It has three goroutines: a spawning thread (spawn.go); a watching thread that
+// waits for deaths in shared memory and activates spares at once (watch.go);
+// and the loop, which owns all other state. The loop handles what these two and
+// the ends of processes report (slot.go, player.go, device.go), looks for what
+// no event announces (tick.go), and starts what is missing (mend.go).
 package supervisor
 
 import (
 	"errors"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"chronus/engine/clock"
 	"chronus/engine/control"
-	"chronus/engine/internal/shm"
+	"chronus/engine/internal/process"
 	"chronus/engine/sink"
 )
 
-// Config is what a supervisor needs.
+// Config configures a Supervisor.
 type Config struct {
 	Pool   *Pool
 	Spares int
@@ -30,12 +31,12 @@ type Config struct {
 	Sink   sink.Spec
 	// PlayerArgs are the player's arguments.
 	PlayerArgs []string
-	Env        []string // of all processes, beside the host's own
+	Env        []string // of all processes, in addition to the host's own
 	// AnyRate is set if the user named a device and no rate: the engine is to be
 	// started again at the device's.
 	AnyRate bool
 	Publish func(control.Event)
-	Log        *slog.Logger
+	Log     *slog.Logger
 }
 
 // Supervisor runs the processes of one engine.
@@ -45,47 +46,48 @@ type Supervisor struct {
 	spawn *spawner
 
 	nudge   atomic.Uint32
-	closed  atomic.Bool // the watching thread ends
-	halting atomic.Bool // nobody is activated any more
-	// overslept: the watching thread came late since the last tick. The loop itself does not count: of normal priority, it is late
-	// whenever the machine is busy, while the workers are not.
+	closed  atomic.Bool // the watching thread is to end
+	halting atomic.Bool // no worker is activated any more
+	// overslept is set when the watching thread has come late since the last
+	// tick. Lateness of the loop itself does not count: it has normal priority
+	// and is late whenever the machine is busy, while the workers are not.
 	overslept atomic.Bool
-	roll      sync.Mutex // who is activated and who is made idle, by this process
+	roll      sync.Mutex // held while this process activates a worker or makes one idle
 	notes     chan note
 	exits     chan exit
 	asks      chan func()
-	playing   chan struct{} // the first block was handed out
-	ended     chan struct{} // the loop has returned
-	watched   chan struct{} // the watching thread has
+	playing   chan struct{} // closed when the first block was handed out
+	ended     chan struct{} // closed when the loop has returned
+	watched   chan struct{} // closed when the watching thread has returned
 	failed    chan error    // holds the error that ended the engine
 
-	mu         sync.Mutex // slots and player, for Status
+	mu         sync.Mutex // guards everything below, for Inspect
 	slots      []slot
 	player     playerProc
 	generation uint32
 	restarts   restarts
-	mending    bool
-	mendFrom   int64            // the first death of those being mended was known, ns
-	calmLost   uint64           // frames lost when everything was whole last
-	figures    control.Failover // last of each kind
+	mendFrom   int64            // when the first death of those being mended became known, ns
+	calmLost   uint64           // frames lost when everything was last whole
+	failover   control.Failover // the last of each kind
 	stopping   bool
 	aborted    bool
 	halted     time.Time
-	events     uint64 // of the callback, read
-	xruns      int    // since the last line about them
+	events     uint64 // of the callback, read so far
+	xruns      int    // since the last log line about them
 	xrunSaid   time.Time
 	played     bool // playing is closed
-	heardOf    bool // a device has played
+	audible    bool // a device has played
 	restarted  uint64
-	surplus    uint64 // sealed blocks when more than the replicas were first seen to keep up
+	surplus    uint64 // sealed blocks when more workers than replicas were first seen to keep up
 }
 
-// New is a supervisor whose processes are not started yet.
+// New returns a supervisor whose processes are not started yet.
 func New(cfg Config) *Supervisor {
 	s := &Supervisor{
 		cfg: cfg, pool: cfg.Pool, slots: make([]slot, len(cfg.Pool.Rings)),
 		notes: make(chan note, 4096), exits: make(chan exit, 64), asks: make(chan func(), 64),
-		playing: make(chan struct{}), ended: make(chan struct{}), watched: make(chan struct{}), failed: make(chan error, 1),
+		playing: make(chan struct{}), ended: make(chan struct{}), watched: make(chan struct{}),
+		failed: make(chan error, 1),
 		events: cfg.Pool.Player.Events.Load(),
 	}
 	if cfg.Sink.Device {
@@ -94,18 +96,19 @@ func New(cfg Config) *Supervisor {
 	return s
 }
 
-// ErrStopped is what Await returns when Stop came first.
+// ErrStopped is what Await returns if Stop came first.
 var ErrStopped = errors.New("supervisor: stopped before the first block")
 
-// Start starts the workers and, once the replicas render and the spares are ready, the player. It does not wait for them.
-// Call it once.
+// Start starts the workers and, once the replicas render and the spares are
+// ready, the player. It does not wait for them. Call it once.
 func (s *Supervisor) Start() {
 	s.spawn = newSpawner()
 	go s.watch()
 	go s.loop()
 }
 
-// Await returns when the first block was handed out, or with what ended the engine before that.
+// Await returns nil when the first block was handed out, or the error that
+// ended the engine before that.
 func (s *Supervisor) Await() error {
 	select {
 	case <-s.playing:
@@ -121,10 +124,12 @@ func (s *Supervisor) Await() error {
 	}
 }
 
-// Failed holds the error that ends the engine, if one does.
+// Failed returns a channel that holds the error that ends the engine, if one
+// does.
 func (s *Supervisor) Failed() <-chan error { return s.failed }
 
-// Stop lets the player fade out, ends all processes and waits for them and for the threads that Start began. Call it once.
+// Stop lets the player fade out, ends all processes and waits for them and for
+// the threads that Start began. Call it once.
 func (s *Supervisor) Stop() {
 	select {
 	case s.asks <- s.halt:
@@ -135,7 +140,7 @@ func (s *Supervisor) Stop() {
 	s.look()
 	for over := false; !over; {
 		select {
-		case <-s.notes: // so that the watching thread never waits for somebody to read them
+		case <-s.notes: // so that the watching thread never blocks on a full channel
 		case <-s.watched:
 			over = true
 		}
@@ -143,7 +148,8 @@ func (s *Supervisor) Stop() {
 	s.spawn.close()
 }
 
-// Abort kills every process now: nothing fades. For a Stop that takes too long, which then returns.
+// Abort kills every process now, without a fade. It is for a Stop that takes
+// too long, which then returns.
 func (s *Supervisor) Abort() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,7 +198,8 @@ func (s *Supervisor) loop() {
 	}
 }
 
-// catchUp takes the notes there are: what was seen of a process before it was reaped comes first.
+// catchUp handles the notes that are waiting, because what was seen of a
+// process before it was reaped comes first.
 func (s *Supervisor) catchUp() {
 	for {
 		select {
@@ -204,7 +211,8 @@ func (s *Supervisor) catchUp() {
 	}
 }
 
-// halt begins the end: the player fades out, then the workers go. Nothing is started any more.
+// halt begins the end: the player fades out, then the workers are killed. No
+// process is started any more.
 func (s *Supervisor) halt() {
 	if s.stopping {
 		return
@@ -214,18 +222,18 @@ func (s *Supervisor) halt() {
 	s.stopPlayer()
 }
 
-// gone says whether the end has begun and every process has been reaped; on the way there it ends the workers when the player
-// has gone.
+// gone reports whether the end has begun and every process has been reaped. As
+// soon as the player has gone, it kills the workers.
 func (s *Supervisor) gone() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.stopping || s.player.state != free {
+	if !s.stopping || s.player.State != process.Free {
 		return false
 	}
 	all := true
 	for i := range s.slots {
 		w := &s.slots[i]
-		if w.state == free || w.state == exited {
+		if w.State == process.Free || w.State == process.Exited {
 			continue
 		}
 		all = false
@@ -235,60 +243,6 @@ func (s *Supervisor) gone() bool {
 		}
 	}
 	return all
-}
-
-// reconcile starts what is missing and notices when nothing is.
-func (s *Supervisor) reconcile() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopping {
-		return
-	}
-	geo := &s.pool.Host.Geo
-	want := int(geo.Replicas) + s.cfg.Spares
-	have, rendering, idle, stuck := 0, 0, 0, false
-	for i := range s.slots {
-		stuck = stuck || s.slots[i].progress.idle > 0
-		if st := s.slots[i].state; st == starting || st == live {
-			have++
-		}
-		switch {
-		case s.slots[i].state != live:
-		case s.pool.Idle(i):
-			idle++
-		case s.pool.Renders(i) && (s.pool.Rings[i].State.Load() == shm.StateRendering || s.player.state == free):
-			rendering++
-		}
-	}
-	for ; have < want && s.restarts.ready(time.Now()); have++ {
-		if !s.start() {
-			break
-		}
-	}
-	whole := rendering >= int(geo.Replicas) && rendering+idle >= want
-	if whole && s.player.state == free {
-		s.startPlayer()
-	}
-	if whole && s.mending {
-		s.mended()
-	}
-	if whole && !stuck {
-		s.calmLost = s.pool.Player.Lost.Load()
-	}
-}
-
-// cost is how many frames were lost since everything was whole last.
-func (s *Supervisor) cost() uint64 { return s.pool.Player.Lost.Load() - s.calmLost }
-
-// ms is a time for people, to a hundredth of a millisecond.
-func ms(ns int64) float64 { return float64(ns/1e4) / 100 }
-
-// mended reports that there are as many workers and spares as before the deaths that were being mended.
-func (s *Supervisor) mended() {
-	now := clock.Now()
-	s.mending, s.figures.MendNS = false, now-s.mendFrom
-	s.publish(-1, control.Event{TNS: now, Kind: control.RedundancyRestored})
-	s.cfg.Log.Info("redundancy restored", "role", "host", "pid", os.Getpid(), "took_ms", ms(s.figures.MendNS), "lost_frames", s.cost())
 }
 
 // fail ends the engine with err, unless it is ending already.

@@ -7,11 +7,11 @@ import (
 	"chronus/engine/internal/shm"
 )
 
-// noteKind says what the watching thread has seen.
+// noteKind is what the watching thread saw.
 type noteKind int
 
 const (
-	noteDied   noteKind = iota // the kernel marked the robust futex: the process is on its way out
+	noteDied   noteKind = iota // the kernel marked the robust futex: the process is exiting
 	noteLeave                  // the leave notice
 	noteReady                  // mapped and idle
 	noteRender                 // published its first block since it was activated
@@ -19,27 +19,34 @@ const (
 )
 
 type note struct {
-	kind  noteKind
-	slot  int
-	owner uint32 // generation of the process meant: by the time the note is read, the slot may have another
+	kind noteKind
+	slot int
+	// owner is the generation of the process meant: the slot may have another
+	// one by the time the note is read.
+	owner uint32
 	ns    int64
 }
 
 const (
-	// watchWait is the longest that the watching thread waits, ns, so that it is known when it comes late.
+	// watchWait is the longest that the watching thread waits, in ns, so that
+	// it can be seen when it comes late.
 	watchWait = 50e6
-	// watchLate is how much later than that it may look, ns, before nothing can be concluded about others: whatever kept it, which
-	// stands above every worker, may have kept them.
+	// watchLate is how much later than that it may look, in ns, before nothing
+	// can be concluded about other threads: it runs above every worker, so
+	// what kept it may have kept them.
 	watchLate = 50e6
 )
 
-// watch waits, on a thread of its own above the renderers, for the words that say a worker died, leaves, is ready or
-// renders, and for the callback's events. It does at once what cannot wait, activating a spare, and leaves the rest to
-// the loop. It waits through read-only mappings, all words in one futex_waitv.
+// watch waits for the words that announce that a worker died, leaves, is ready
+// or renders, and for the callback's events. It runs on a thread of its own
+// above the renderers. It does at once what cannot wait, which is to activate a
+// spare, and leaves the rest to the loop. It waits through read-only mappings,
+// on all words in one futex_waitv.
 //
-// The wait is one that the Go scheduler sees. With the thread's P kept, each time that a garbage collection stops the world had to
-// wait for the thread to come back, and so had everything else in the host: commands were up to 45 ms late, a death was known up to
-// 4 ms late, once in a hundred.
+// The Go scheduler can see this wait. While the thread kept its P instead, each
+// garbage collection had to wait for the thread to come back before it could
+// stop the world, and so had everything else in the host: commands were up to
+// 45 ms late, and once in a hundred times a death was known up to 4 ms late.
 func (s *Supervisor) watch() {
 	defer close(s.watched)
 	runtime.LockOSThread()
@@ -59,16 +66,19 @@ func (s *Supervisor) watch() {
 		}
 		last = now
 		for slot, r := range s.pool.Rings {
-			is := seen{s.pool.Host.Slots[slot].Generation.Load(), r.Robust.Load(), r.Leave.Load(), r.State.Load()}
+			is := seen{
+				s.pool.Host.Slots[slot].Generation.Load(), r.Robust.Load(), r.Leave.Load(), r.State.Load(),
+			}
 			was := known[slot]
 			if is.owner != was.owner {
-				was = seen{} // another process: that its words look like its predecessor's means nothing
+				was = seen{} // another process: its words are not compared with its predecessor's
 			}
 			known[slot] = is
 			set.Add(&r.Robust, is.robust)
 			set.Add(&r.Leave, is.leave)
 			set.Add(&r.State, is.state)
-			// The notice first: whoever leaves is often gone by the time it is read.
+			// The notice comes first: by the time it is read, the worker that
+			// gave it has often exited.
 			if is.leave != 0 && was.leave == 0 {
 				s.fill()
 				s.notes <- note{noteLeave, slot, is.owner, now}
@@ -80,7 +90,7 @@ func (s *Supervisor) watch() {
 			if is.state == was.state {
 				continue
 			}
-			if was.state == shm.StateStarting { // it may be activated, and restoring, by the time this is read
+			if was.state == shm.StateStarting { // it may already be activated and restoring
 				s.fill()
 				s.notes <- note{noteReady, slot, is.owner, now}
 			}
@@ -97,14 +107,16 @@ func (s *Supervisor) watch() {
 	}
 }
 
-// look makes the watching thread look again: a ring's words were rewritten without a wake.
+// look makes the watching thread look again, because a ring's words were
+// rewritten without a wake.
 func (s *Supervisor) look() {
 	s.nudge.Add(1)
 	shm.Wake(&s.nudge)
 }
 
-// fill activates spares until as many workers are meant to render as there should be replicas. Who is late is the
-// callback's to judge; here only the dead are missing.
+// fill activates spares until as many workers are meant to render as there are
+// replicas. It replaces dead workers only; the callback judges which ones are
+// late.
 func (s *Supervisor) fill() {
 	s.roll.Lock()
 	defer s.roll.Unlock()

@@ -37,6 +37,9 @@ func (d *driver) look() error {
 		list, err := listed()
 		if err == nil {
 			_, err = sink.Find(list, d.Name)
+			if why := cards("/proc", "/dev/snd"); errors.Is(err, sink.ErrNotThere) && why != "" {
+				err = fmt.Errorf("%w (%s)", err, why)
+			}
 		}
 		result <- err
 	}()

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// File is a WAV file being written. Not safe for concurrent use.
+// File is a WAV file that is being written. It is not safe for concurrent use.
 type File struct {
 	f      *os.File
 	format format
@@ -17,16 +17,16 @@ type File struct {
 	buf    []byte // one block, reused
 }
 
-// Open creates the file, replacing one of that name, and writes the header of
-// an empty one. Every block is frames long.
+// Open creates the file, replacing any file of that name, and writes the header
+// of an empty one. rate is in Hz, and every block has that many frames.
 func Open(path string, rate, channels, frames int) (*File, error) {
 	return open(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, rate, channels, frames)
 }
 
-// Reopen goes on with a file that another process has begun with the same rate,
-// channels and frames: its samples stay, and WriteBlock adds to them or
-// overwrites them. A file that does not exist or holds another format is an
-// error.
+// Reopen continues a file that another process began with the same rate,
+// channels and frames. Its samples stay, and WriteBlock adds to them or
+// overwrites them. It is an error if the file does not exist or has a different
+// format.
 func Reopen(path string, rate, channels, frames int) (*File, error) {
 	return open(path, os.O_RDWR, rate, channels, frames)
 }
@@ -37,7 +37,7 @@ func open(path string, flag, rate, channels, frames int) (*File, error) {
 		return nil, fmt.Errorf("wavfile: %s: %w", path, err)
 	}
 	if frames < 1 || frames > math.MaxInt32/w.format.frameSize() {
-		return nil, fmt.Errorf("wavfile: %s: blocks of %d frames are not supported", path, frames)
+		return nil, fmt.Errorf("wavfile: %s: cannot write blocks of %d frames", path, frames)
 	}
 	w.buf = make([]byte, frames*w.format.frameSize())
 	f, err := os.OpenFile(path, flag, 0o644)
@@ -57,16 +57,16 @@ func open(path string, flag, rate, channels, frames int) (*File, error) {
 	return w, nil
 }
 
-// resume checks the existing header and takes the end of the samples from the
-// file's length: the header may be older than the last block, and the last
-// block may be incomplete.
+// resume checks the existing header and takes the end from the length of the
+// file, because the header may be older than the last block. An incomplete last
+// frame is left out.
 func (w *File) resume() error {
 	have, at, err := parse(w.f)
 	if err != nil {
 		return err
 	}
 	if have != w.format || at != HeaderSize {
-		return fmt.Errorf("holds %d channels at %d Hz from byte %d, not %d at %d Hz from byte %d",
+		return fmt.Errorf("the file has %d channels at %d Hz from byte %d, not %d at %d Hz from byte %d",
 			have.channels, have.rate, at, w.format.channels, w.format.rate, HeaderSize)
 	}
 	st, err := w.f.Stat()
@@ -79,13 +79,14 @@ func (w *File) resume() error {
 }
 
 var (
-	errLength = errors.New("wavfile: write: the samples are not exactly one block")
-	errBlock  = errors.New("wavfile: write: the block lies beyond the largest possible file")
+	errLength = errors.New("wavfile: the number of samples is not that of a block")
+	errBlock  = errors.New("wavfile: the block is beyond the largest possible file")
 )
 
-// WriteBlock writes the samples of one block, frames x channels interleaved, at
-// the place of that block: blocks that were left out read as silence. It does
-// not allocate. The header does not count the block until Flush.
+// WriteBlock writes one block, frames*channels interleaved samples, at the
+// position that follows from its number; blocks that are left out read as
+// silence. It does not allocate. The header does not include the block until
+// Flush.
 func (w *File) WriteBlock(block uint64, samples []float32) error {
 	n := uint64(len(w.buf))
 	if len(samples)*sampleSize != len(w.buf) {
@@ -104,8 +105,8 @@ func (w *File) WriteBlock(block uint64, samples []float32) error {
 	return nil
 }
 
-// Flush brings the sizes in the header up to what was written, so that any
-// program can read the file if its writer is killed afterwards. It does not
+// Flush updates the sizes in the header to what has been written, so that any
+// program can play the file if its writer is killed afterwards. It does not
 // allocate.
 func (w *File) Flush() error {
 	w.format.put(w.head, w.end)
@@ -113,11 +114,7 @@ func (w *File) Flush() error {
 	return err
 }
 
-// Frames returns the length of the file in frames, up to the end of the last
-// block.
-func (w *File) Frames() int64 { return int64(w.end / uint64(w.format.frameSize())) }
-
-// Close brings the header up to date and closes the file.
+// Close updates the header and closes the file.
 func (w *File) Close() error {
 	return errors.Join(w.Flush(), w.f.Close())
 }

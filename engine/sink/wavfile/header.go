@@ -1,8 +1,9 @@
 // Package wavfile writes and reads the engine's sound as 32-bit float WAV files
-// that survive their writer: a block goes to the place that its number gives
-// it, so a new process can go on with the file of a killed one, and a reader
-// goes by the file's length and not by the sizes in its header. It must not
-// grow into a general WAV library: it refuses other sample formats.
+// that survive their writer: a block is written at the position that follows
+// from its number, so that a new process can continue the file of a killed one,
+// and a reader goes by the length of the file rather than the sizes in its
+// header. It must not become a general WAV library: other sample formats are
+// refused.
 package wavfile
 
 import (
@@ -13,18 +14,22 @@ import (
 	"math"
 )
 
-// Layout of the header. The format is RIFF/WAVE (Microsoft, "Multimedia
-// Programming Interface and Data Specifications 1.0"; fmt tag 3 with its fact
-// chunk: "New Multimedia Data Types and Data Techniques", 1994). The JUNK chunk
-// reserves the place of the ds64 chunk, so that a file that outgrows 32-bit
-// sizes becomes RF64 with a header of the same length (EBU Tech 3306).
+// Layout of the header. The format is RIFF/WAVE (IBM and Microsoft, "Multimedia
+// Programming Interface and Data Specifications 1.0", 1991; fmt tag 3 with its
+// fact chunk: Microsoft, "New Multimedia Data Types and Data Techniques",
+// 1994). The JUNK chunk reserves the space of a ds64 chunk, so that a file that
+// outgrows 32-bit sizes becomes RF64 with a header of the same length (EBU Tech
+// 3306).
 //
-//	0   RIFF size WAVE          RF64 -1 WAVE
-//	12  JUNK 28                 ds64 28: riff size, data size, frames (64 bits each), table length 0
-//	48  fmt  18                 tag 3, channels, rate, bytes per second, bytes per frame, bits, extension 0
-//	74  fact 4: frames          -1
-//	86  data size               -1
-//	94  samples
+//	byte  RIFF              RF64
+//	0     RIFF size WAVE    RF64 -1 WAVE
+//	12    JUNK 28           ds64 28: RIFF size, data size, frames (64 bits
+//	                        each), table length 0
+//	48    fmt 18: tag 3, channels, rate, bytes per second, bytes per frame,
+//	      bits per sample, extension 0
+//	74    fact 4: frames    -1
+//	86    data size         -1
+//	94    samples
 const (
 	junkAt = 12
 	fmtAt  = 48
@@ -44,23 +49,24 @@ const (
 
 var le = binary.LittleEndian
 
-// format is the header's description of the samples.
+// format is the format of the samples, as in the header.
 type format struct {
 	rate     int // Hz
 	channels int
 }
 
+// frameSize returns the size of a frame in bytes.
 func (f format) frameSize() int { return sampleSize * f.channels }
 
 func (f format) validate() error {
 	if f.rate < 1 || f.rate > maxRate || f.channels < 1 || f.channels > maxChannels {
-		return fmt.Errorf("%d channels at %d Hz are not supported", f.channels, f.rate)
+		return fmt.Errorf("%d channels at %d Hz are out of range", f.channels, f.rate)
 	}
 	return nil
 }
 
-// put writes the header of a file with data bytes of samples into h, which is
-// HeaderSize bytes long. It does not allocate.
+// put writes the header of a file with that many bytes of samples into h, which
+// has HeaderSize bytes. It does not allocate.
 func (f format) put(h []byte, data uint64) {
 	frames := data / uint64(f.frameSize())
 	riff := data + HeaderSize - 8
@@ -96,12 +102,12 @@ func (f format) put(h []byte, data uint64) {
 	}
 }
 
-// errTruncated reports that the file ends within the header: its writer may not
-// have got further yet.
-var errTruncated = errors.New("the header is cut off")
+// errTruncated is returned if the file ends within the header; its writer may
+// not have finished the header yet.
+var errTruncated = errors.New("the header is truncated")
 
-// parse walks the chunks up to the data chunk. It returns the format and the
-// offset of the first sample.
+// parse walks the chunks up to the data chunk. data is the offset of the first
+// sample in bytes.
 func parse(src io.ReaderAt) (f format, data int64, err error) {
 	var b [24]byte
 	read := func(at int64, n int) error {
@@ -119,8 +125,8 @@ func parse(src io.ReaderAt) (f format, data int64, err error) {
 	if id := string(b[:4]); id != "RIFF" && id != "RF64" || string(b[8:12]) != "WAVE" {
 		return f, 0, errors.New("not a RIFF or RF64 WAVE file")
 	}
-	// Few chunks come before the samples; the bound keeps a file of nothing but
-	// empty chunks from being walked to its end.
+	// Few chunks come before the samples. The bound keeps parse from walking
+	// a file of empty chunks forever.
 	for at, chunks := int64(12), 0; chunks < 64; chunks++ {
 		if err := read(at, 8); err != nil {
 			return f, 0, err
@@ -130,7 +136,7 @@ func parse(src io.ReaderAt) (f format, data int64, err error) {
 		switch id {
 		case "fmt ":
 			if size < 16 {
-				return f, 0, fmt.Errorf("a fmt chunk of %d bytes, not 16 or more", size)
+				return f, 0, fmt.Errorf("the fmt chunk has only %d bytes", size)
 			}
 			if err := read(at, 16); err != nil {
 				return f, 0, err
@@ -138,21 +144,21 @@ func parse(src io.ReaderAt) (f format, data int64, err error) {
 			tag, bits := le.Uint16(b[0:]), le.Uint16(b[14:])
 			f = format{rate: int(le.Uint32(b[4:])), channels: int(le.Uint16(b[2:]))}
 			if tag != tagFloat || bits != 8*sampleSize {
-				return f, 0, fmt.Errorf("format tag %d with %d bits, not 32-bit float", tag, bits)
+				return f, 0, fmt.Errorf("the samples are not 32-bit float: format tag %d, %d bits", tag, bits)
 			}
 			if err := f.validate(); err != nil {
 				return f, 0, err
 			}
 			if n := int(le.Uint16(b[12:])); n != f.frameSize() {
-				return f, 0, fmt.Errorf("%d bytes per frame with %d channels", n, f.channels)
+				return f, 0, fmt.Errorf("%d bytes per frame for %d channels", n, f.channels)
 			}
 		case "data":
 			if f.channels == 0 {
-				return f, 0, errors.New("no fmt chunk before the samples")
+				return f, 0, errors.New("there is no fmt chunk before the samples")
 			}
 			return f, at, nil
 		}
 		at += size + size&1 // chunks are padded to even lengths
 	}
-	return f, 0, errors.New("no data chunk")
+	return f, 0, errors.New("there is no data chunk")
 }

@@ -7,23 +7,24 @@ import (
 	"os"
 )
 
-// readSize is the size of a Reader's buffer in bytes.
+// readSize is the Reader's buffer in bytes.
 const readSize = 64 << 10
 
 // Reader reads the samples of a file, which may still be growing. It goes by
-// the file's length, whatever the sizes in its header, and takes everything
-// after the data chunk's header for samples. It is not safe for concurrent use.
+// the length of the file, whatever the sizes in the header, and treats
+// everything after the header of the data chunk as samples. It is not safe for
+// concurrent use.
 type Reader struct {
 	f      *os.File
 	format format
-	data   int64 // offset of the first sample
+	data   int64 // offset of the first sample in bytes
 	buf    []byte
-	at     int64 // offset of buf's content from the first sample, bytes
-	n      int   // length of that content, bytes
+	at     int64 // offset of the contents of buf, in bytes from the first sample
+	n      int   // length of the contents of buf, in bytes
 }
 
-// OpenReader opens a file and checks its header, which must be that of a RIFF
-// or RF64 file of 32-bit float samples.
+// OpenReader opens a file and checks its header. It is an error if that is not
+// one of a RIFF or RF64 file with 32-bit float samples.
 func OpenReader(path string) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -31,19 +32,19 @@ func OpenReader(path string) (*Reader, error) {
 	}
 	have, data, err := parse(f)
 	if err != nil {
-		_ = f.Close() // it was only read from
+		_ = f.Close() // only read from
 		return nil, fmt.Errorf("wavfile: %s: %w", path, err)
 	}
 	return &Reader{f: f, format: have, data: data, buf: make([]byte, readSize-readSize%have.frameSize())}, nil
 }
 
-// Rate returns the sampling rate in Hz.
+// Rate returns the sample rate in Hz.
 func (r *Reader) Rate() int { return r.format.rate }
 
 // Channels returns the number of interleaved channels.
 func (r *Reader) Channels() int { return r.format.channels }
 
-// Frames returns how many whole frames the file holds at this moment.
+// Frames returns how many whole frames the file holds at the moment.
 func (r *Reader) Frames() (int64, error) {
 	st, err := r.f.Stat()
 	if err != nil {
@@ -52,13 +53,14 @@ func (r *Reader) Frames() (int64, error) {
 	return max(st.Size()-r.data, 0) / int64(r.format.frameSize()), nil
 }
 
-// ReadFrames reads into dst, whose length is a multiple of the channels, from
-// frame atFrame of the file on. It returns the number of frames read. Fewer
-// than asked for come with io.EOF, and a later call may find more.
+// ReadFrames reads interleaved samples into dst, whose length must be a
+// multiple of the number of channels, starting at frame atFrame of the file. It
+// returns the number of frames read. If the file has fewer than requested, the
+// error is io.EOF, and a later call may find more.
 func (r *Reader) ReadFrames(dst []float32, atFrame int64) (int, error) {
 	size := int64(r.format.frameSize())
 	if len(dst)%r.format.channels != 0 || atFrame < 0 || atFrame > (math.MaxInt64-r.data)/size-int64(len(dst)) {
-		return 0, fmt.Errorf("wavfile: cannot read %d samples of %d channels from frame %d on",
+		return 0, fmt.Errorf("wavfile: cannot read %d samples of %d channels from frame %d",
 			len(dst), r.format.channels, atFrame)
 	}
 	frames := len(dst) / r.format.channels
@@ -79,7 +81,8 @@ func (r *Reader) ReadFrames(dst []float32, atFrame int64) (int, error) {
 	return frames, nil
 }
 
-// fill reads whole frames into buf, from the offset at of the samples on.
+// fill fills the buffer with whole frames from offset at, in bytes from the
+// first sample.
 func (r *Reader) fill(at int64) error {
 	n, err := r.f.ReadAt(r.buf, r.data+at)
 	n -= n % r.format.frameSize()

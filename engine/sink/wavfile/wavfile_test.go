@@ -6,14 +6,15 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
 
-// header builds the header of a file of that many frames, field by field from
-// the specifications.
+// header returns the header of a file of that many frames, built field by field
+// from the specifications.
 func header(rate, channels, frames uint32) []byte {
 	var b bytes.Buffer
 	u16 := func(v uint16) { b.Write(le.AppendUint16(nil, v)) }
@@ -42,14 +43,17 @@ func header(rate, channels, frames uint32) []byte {
 	return b.Bytes()
 }
 
+// create opens a new file at 44,100 Hz.
 func create(t *testing.T, channels, frames int) (*File, string) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "a.wav")
 	w, err := Open(path, 44100, channels, frames)
 	require.NoError(t, err)
 	return w, path
 }
 
-// block returns samples that differ by block and by place within the block.
+// block returns samples that differ from those of any other block and from each
+// other.
 func block(n uint64, samples int) []float32 {
 	out := make([]float32, samples)
 	for i := range out {
@@ -58,12 +62,36 @@ func block(n uint64, samples int) []float32 {
 	return out
 }
 
-func readAll(t *testing.T, path string) []float32 {
+// write writes the blocks of those numbers.
+func write(t *testing.T, w *File, numbers ...uint64) {
+	t.Helper()
+	for _, n := range numbers {
+		require.NoError(t, w.WriteBlock(n, block(n, w.frames*w.format.channels)))
+	}
+}
+
+// openReader opens a reader that is closed when the test ends.
+func openReader(t *testing.T, path string) *Reader {
+	t.Helper()
 	r, err := OpenReader(path)
 	require.NoError(t, err)
-	defer r.Close()
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+// frames returns how many frames r has at the moment.
+func frames(t *testing.T, r *Reader) int64 {
+	t.Helper()
 	n, err := r.Frames()
 	require.NoError(t, err)
+	return n
+}
+
+// readAll returns all samples of a file.
+func readAll(t *testing.T, path string) []float32 {
+	t.Helper()
+	r := openReader(t, path)
+	n := frames(t, r)
 	out := make([]float32, n*int64(r.Channels()))
 	m, err := r.ReadFrames(out, 0)
 	require.NoError(t, err)
@@ -71,15 +99,22 @@ func readAll(t *testing.T, path string) []float32 {
 	return out
 }
 
-func TestHeaderIsByteForByteTheSpecification(t *testing.T) {
+// raw returns the bytes of a file.
+func raw(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return b
+}
+
+func TestHeaderMatchesTheSpecificationByteForByte(t *testing.T) {
 	for _, c := range []struct{ channels, frames, blocks int }{{1, 256, 0}, {1, 256, 3}, {2, 64, 5}} {
 		w, path := create(t, c.channels, c.frames)
 		for b := range uint64(c.blocks) {
-			require.NoError(t, w.WriteBlock(b, block(b, c.frames*c.channels)))
+			write(t, w, b)
 		}
 		require.NoError(t, w.Close())
-		got, err := os.ReadFile(path)
-		require.NoError(t, err)
+		got := raw(t, path)
 		want := header(44100, uint32(c.channels), uint32(c.blocks*c.frames))
 		require.Len(t, want, HeaderSize)
 		require.Equal(t, want, got[:HeaderSize])
@@ -88,7 +123,7 @@ func TestHeaderIsByteForByteTheSpecification(t *testing.T) {
 }
 
 func TestHeaderBecomesRF64BeyondFourGiB(t *testing.T) {
-	const limit = math.MaxUint32 - (HeaderSize - 8) // bytes of samples that a RIFF size can still hold
+	const limit = math.MaxUint32 - (HeaderSize - 8) // bytes of samples that fit a RIFF size
 	h := make([]byte, HeaderSize)
 	f := format{44100, 1}
 
@@ -108,7 +143,7 @@ func TestHeaderBecomesRF64BeyondFourGiB(t *testing.T) {
 	require.EqualValues(t, math.MaxUint32, le.Uint32(h[82:]), "fact")
 	require.Equal(t, "data\xff\xff\xff\xff", string(h[86:]))
 
-	f.put(h, 8) // a shorter file's header leaves nothing of it
+	f.put(h, 8) // a RIFF header again leaves nothing of it
 	require.Equal(t, header(44100, 1, 2), h)
 }
 
@@ -116,23 +151,18 @@ func TestHeaderBecomesRF64BeyondFourGiB(t *testing.T) {
 func TestFileBeyondFourGiBReadsBack(t *testing.T) {
 	w, path := create(t, 1, 256)
 	const far = 5 << 30 / 1024
-	require.NoError(t, w.WriteBlock(0, block(1, 256)))
-	require.NoError(t, w.WriteBlock(far, block(2, 256)))
+	write(t, w, 0, far)
 	require.NoError(t, w.Close())
-	r, err := OpenReader(path)
-	require.NoError(t, err)
-	defer r.Close()
-	n, err := r.Frames()
-	require.NoError(t, err)
-	require.EqualValues(t, (far+1)*256, n)
+	r := openReader(t, path)
+	require.EqualValues(t, (far+1)*256, frames(t, r))
 	got := make([]float32, 256)
-	_, err = r.ReadFrames(got, far*256)
+	_, err := r.ReadFrames(got, far*256)
 	require.NoError(t, err)
-	require.Equal(t, block(2, 256), got)
+	require.Equal(t, block(far, 256), got)
 
-	w, err = Reopen(path, 44100, 1, 256) // an RF64 file is resumed like any other
+	w, err = Reopen(path, 44100, 1, 256) // an RF64 file is continued like any other
 	require.NoError(t, err)
-	require.EqualValues(t, (far+1)*256, w.Frames())
+	require.EqualValues(t, (far+1)*256*4, w.end)
 	require.NoError(t, w.Close())
 }
 
@@ -143,7 +173,7 @@ func TestSamplesComeBackBitForBit(t *testing.T) {
 		defer os.RemoveAll(dir)
 		channels := rapid.IntRange(1, 3).Draw(t, "channels")
 		frames := rapid.IntRange(1, 40).Draw(t, "frames")
-		bits := rapid.SliceOfN(rapid.Uint32(), frames*channels, frames*channels) // NaNs and denormals too
+		bits := rapid.SliceOfN(rapid.Uint32(), frames*channels, frames*channels) // also NaNs and denormals
 		path := filepath.Join(dir, "a.wav")
 		w, err := Open(path, 48000, channels, frames)
 		require.NoError(t, err)
@@ -163,7 +193,7 @@ func TestSamplesComeBackBitForBit(t *testing.T) {
 		require.NoError(t, err)
 		defer r.Close()
 		require.Equal(t, 48000, r.Rate())
-		// In pieces of any size, from any place.
+		// In pieces of any size, from any frame on.
 		total := len(want) / channels
 		at := rapid.IntRange(0, total).Draw(t, "at")
 		dst := make([]float32, channels*rapid.IntRange(1, 50).Draw(t, "piece"))
@@ -188,50 +218,43 @@ func TestSamplesComeBackBitForBit(t *testing.T) {
 
 func TestLeftOutBlocksAreSilence(t *testing.T) {
 	w, path := create(t, 1, 4)
-	require.NoError(t, w.WriteBlock(3, block(3, 4)))
-	require.NoError(t, w.WriteBlock(1, block(1, 4)))
+	write(t, w, 3, 1)
 	require.NoError(t, w.Close())
-	require.Equal(t, append(append(make([]float32, 4), block(1, 4)...), append(make([]float32, 4), block(3, 4)...)...), readAll(t, path))
+	silence := make([]float32, 4)
+	require.Equal(t, slices.Concat(silence, block(1, 4), silence, block(3, 4)), readAll(t, path))
 }
 
-func TestFileOfAKilledWriterIsReadAndResumed(t *testing.T) {
+func TestKilledWritersFileIsReadAndContinued(t *testing.T) {
 	w, path := create(t, 2, 8)
-	require.NoError(t, w.WriteBlock(0, block(0, 16)))
+	write(t, w, 0)
 	require.NoError(t, w.Flush())
-	require.NoError(t, w.WriteBlock(1, block(1, 16)))
-	require.NoError(t, w.f.Close()) // killed: no Flush
+	write(t, w, 1)
+	require.NoError(t, w.f.Close()) // killed, without Flush
 
-	raw, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, header(44100, 2, 8), raw[:HeaderSize], "the header is that of the last Flush")
-	require.Equal(t, append(block(0, 16), block(1, 16)...), readAll(t, path), "the reader has all")
+	have := raw(t, path)
+	require.Equal(t, header(44100, 2, 8), have[:HeaderSize], "the header is that of the last Flush")
+	require.Equal(t, slices.Concat(block(0, 16), block(1, 16)), readAll(t, path), "the reader returns every sample")
 
 	// Killed in the middle of a sample.
-	require.NoError(t, os.WriteFile(path, append(raw, 1, 2, 3, 4, 5, 6, 7, 8, 9), 0o644))
-	w, err = Reopen(path, 44100, 2, 8)
+	require.NoError(t, os.WriteFile(path, append(have, 1, 2, 3, 4, 5, 6, 7, 8, 9), 0o644))
+	w, err := Reopen(path, 44100, 2, 8)
 	require.NoError(t, err)
-	require.EqualValues(t, 17, w.Frames())
-	require.NoError(t, w.WriteBlock(2, block(2, 16)))
+	require.EqualValues(t, 17*8, w.end, "17 whole frames")
+	write(t, w, 2)
 	require.NoError(t, w.Close())
-	require.Equal(t, append(append(block(0, 16), block(1, 16)...), block(2, 16)...), readAll(t, path))
-	raw, err = os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, header(44100, 2, 24), raw[:HeaderSize])
+	require.Equal(t, slices.Concat(block(0, 16), block(1, 16), block(2, 16)), readAll(t, path))
+	require.Equal(t, header(44100, 2, 24), raw(t, path)[:HeaderSize])
 }
 
 func TestReaderFollowsAGrowingFile(t *testing.T) {
 	w, path := create(t, 1, 4)
-	r, err := OpenReader(path)
-	require.NoError(t, err)
-	defer r.Close()
+	r := openReader(t, path)
 	dst := make([]float32, 4)
 	for b := range uint64(5) {
-		_, err = r.ReadFrames(dst, int64(b)*4)
+		_, err := r.ReadFrames(dst, int64(b)*4)
 		require.ErrorIs(t, err, io.EOF)
-		require.NoError(t, w.WriteBlock(b, block(b, 4)))
-		n, err := r.Frames()
-		require.NoError(t, err)
-		require.EqualValues(t, 4*(b+1), n)
+		write(t, w, b)
+		require.EqualValues(t, 4*(b+1), frames(t, r))
 		_, err = r.ReadFrames(dst, int64(b)*4)
 		require.NoError(t, err)
 		require.Equal(t, block(b, 4), dst)
@@ -252,10 +275,11 @@ func TestWritingDoesNotAllocate(t *testing.T) {
 	}))
 }
 
-func TestMistakesAreRefused(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "a.wav")
-	for _, c := range []struct{ rate, channels, frames int }{{0, 1, 1}, {44100, 0, 1}, {44100, 1, 0}, {44100, 1 << 20, 1}, {44100, 1, math.MaxInt32}} {
+func TestInvalidArgumentsAreRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.wav")
+	for _, c := range []struct{ rate, channels, frames int }{
+		{0, 1, 1}, {44100, 0, 1}, {44100, 1, 0}, {44100, 1 << 20, 1}, {44100, 1, math.MaxInt32},
+	} {
 		_, err := Open(path, c.rate, c.channels, c.frames)
 		require.Error(t, err)
 		require.NoFileExists(t, path)
@@ -269,19 +293,14 @@ func TestMistakesAreRefused(t *testing.T) {
 	require.ErrorIs(t, w.WriteBlock(math.MaxUint64, make([]float32, 4)), errBlock)
 	require.ErrorIs(t, w.WriteBlock(math.MaxInt64/16, make([]float32, 4)), errBlock)
 	require.NoError(t, w.Close())
-	before, err := os.ReadFile(path)
-	require.NoError(t, err)
+	before := raw(t, path)
 	for _, c := range []struct{ rate, channels int }{{48000, 1}, {44100, 2}} {
 		_, err = Reopen(path, c.rate, c.channels, 4)
-		require.ErrorContains(t, err, "holds 1 channels at 44100 Hz")
+		require.ErrorContains(t, err, "has 1 channels at 44100 Hz")
 	}
-	after, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, before, after, "a refused file is left alone")
+	require.Equal(t, before, raw(t, path), "a refused file is left alone")
 
-	r, err := OpenReader(path)
-	require.NoError(t, err)
-	defer r.Close()
+	r := openReader(t, path)
 	for _, at := range []int64{-1, math.MaxInt64, math.MaxInt64 / 4} {
 		_, err = r.ReadFrames(make([]float32, 4), at)
 		require.Error(t, err)
@@ -298,17 +317,17 @@ func TestOtherFilesAreRefused(t *testing.T) {
 		file []byte
 		want string
 	}{
-		"empty":          {nil, "cut off"},
-		"half a header":  {good[:60], "cut off"},
-		"no RIFF":        {edit(0, 'X'), "not a RIFF"},
-		"no WAVE":        {edit(8, 'X'), "not a RIFF"},
-		"PCM":            {edit(56, 1), "format tag 1 with 32 bits"},
-		"64 bits":        {edit(70, 64), "format tag 3 with 64 bits"},
-		"no channels":    {edit(58, 0), "0 channels at"},
-		"odd frame size": {edit(68, 3), "3 bytes per frame"},
-		"no fmt":         {edit(48, 'X'), "no fmt chunk"},
-		"no data":        {append(edit(86, 'X'), bytes.Repeat([]byte("LIST\x00\x00\x00\x00"), 100)...), "no data chunk"},
-		"short fmt":      {edit(52, 4), "fmt chunk of 4 bytes"},
+		"empty":            {nil, "truncated"},
+		"half a header":    {good[:60], "truncated"},
+		"no RIFF":          {edit(0, 'X'), "not a RIFF"},
+		"no WAVE":          {edit(8, 'X'), "not a RIFF"},
+		"PCM":              {edit(56, 1), "format tag 1, 32 bits"},
+		"64 bits":          {edit(70, 64), "format tag 3, 64 bits"},
+		"no channels":      {edit(58, 0), "0 channels"},
+		"wrong frame size": {edit(68, 3), "3 bytes per frame"},
+		"no fmt":           {edit(48, 'X'), "no fmt chunk"},
+		"no data":          {append(edit(86, 'X'), bytes.Repeat([]byte("LIST\x00\x00\x00\x00"), 100)...), "no data chunk"},
+		"short fmt":        {edit(52, 4), "the fmt chunk has only 4 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "b.wav")

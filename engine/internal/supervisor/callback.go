@@ -1,0 +1,70 @@
+package supervisor
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"chronus/engine/control"
+	"chronus/engine/internal/shm"
+)
+
+// playerEvents publishes the events that the callback left since the last call.
+func (s *Supervisor) playerEvents() {
+	region := s.pool.Player
+	for newest := region.Events.Load(); s.events < newest; {
+		if newest-s.events > shm.EventCount {
+			s.events = newest - shm.EventCount
+		}
+		s.events++
+		q := &region.Queue[(s.events-1)%shm.EventCount]
+		if q.Index.Load() != s.events {
+			continue
+		}
+		e := control.Event{
+			TNS: q.EntryNS, Block: q.Block, Slot: int(q.Slot), EntryNS: q.EntryNS, ReturnNS: q.ReturnNS,
+		}
+		kind, from, value := q.Kind, int(q.From), q.Value
+		if q.Index.Load() != s.events {
+			continue // overwritten while it was read
+		}
+		s.playerEvent(e, kind, from, value)
+	}
+}
+
+// playerEvent publishes e, to which it adds what its kind needs.
+func (s *Supervisor) playerEvent(e control.Event, kind uint32, from int, value int64) {
+	log := func(level slog.Level, msg string, args ...any) {
+		about := append(s.player.about(), "block", e.Block)
+		s.cfg.Log.Log(context.Background(), level, msg, append(about, args...)...)
+	}
+	switch kind {
+	case shm.EventSwitched:
+		e.Kind, e.FromSlot = control.Switched, &from
+		f := &s.failover
+		f.TNS, f.Block, f.FromSlot, f.Slot, f.SwitchNS = e.TNS, e.Block, from, e.Slot, e.ReturnNS-e.EntryNS
+		level := slog.LevelInfo
+		if s.pool.Alive(from) {
+			level = slog.LevelDebug // it was only late, and on a device with large bursts often is
+		}
+		log(level, "switched", "from", from, "to", e.Slot, "took_us", f.SwitchNS/1000)
+	case shm.EventLost:
+		e.Kind, e.Frames = control.FramesLost, uint64(value)
+		log(slog.LevelError, "frames lost", "frames", value)
+	case shm.EventXrun:
+		e.Kind, e.DurNS = control.Xrun, value
+		// Each xrun is an event, but there is at most one line per second: a
+		// sound server that starves causes hundreds.
+		s.xruns++
+		if now := time.Now(); now.Sub(s.xrunSaid) >= time.Second {
+			log(slog.LevelWarn, "xrun: the machine called back late", "late_ms", ms(value), "xruns", s.xruns)
+			s.xrunSaid, s.xruns = now, 0
+		}
+	default:
+		return // a spare that the callback activated: reported when it renders
+	}
+	if e.Slot >= 0 {
+		e.PID, e.Generation = s.slots[e.Slot].PID, s.slots[e.Slot].Generation
+	}
+	s.cfg.Publish(e)
+}
