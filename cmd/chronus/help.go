@@ -56,7 +56,7 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 	fmt.Fprintf(&b, "Usage: %s %s\n", ctx.Model.Name, c.Usage)
 	intro := c.Help
 	if len(c.Flags) > 1 {
-		intro += " Every flag has an environment variable, as CHRONUS_OSC_PORT for --osc-port."
+		intro += " Flags are environment variables too: CHRONUS_OSC_PORT=5005."
 	}
 	for _, line := range outline.Wrap(intro, helpWidth) {
 		fmt.Fprintln(&b, line)

@@ -24,7 +24,7 @@ import (
 type runCmd struct {
 	Patch       string        `help:"Patch to play: ${patches} or a TOML file." default:"sine" placeholder:"FILE" complete:"sine,voice,steps,noise,heavy"`
 	Sink        string        `help:"Where the sound goes: ${sinks}." default:"auto" placeholder:"SINK" complete:"auto,clock,wav:,portaudio"`
-	Rate        *int          `help:"Sample rate in Hz; 44100, or the device's." placeholder:"HZ"`
+	Rate        *int          `help:"Sample rate in Hz; a device may set another." placeholder:"44100"`
 	Frames      int           `help:"Frames per block." default:"256"`
 	Lead        int           `help:"Blocks to seal ahead; 3, or more without SCHED_FIFO." placeholder:"BLOCKS"`
 	Replicas    int           `help:"Workers that render in lockstep." default:"2"`

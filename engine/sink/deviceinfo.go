@@ -104,7 +104,7 @@ var (
 	ErrNoDevice  = errors.New("no output device")      // at all
 	ErrNotThere  = errors.New("no such output device") // but others
 	ErrAmbiguous = errors.New("several output devices have that in their names")
-	ErrNoPlayer  = errors.New("there is no player for sound devices: make deps && make build builds it")
+	ErrNoPlayer  = errors.New("chronus-portaudio is not there: make deps && make build builds it")
 	ErrCrashed   = errors.New("the libraries of the sound system crash")
 )
 
