@@ -17,9 +17,9 @@ const dialLimit = time.Second
 
 // unreachable returns why none of the PulseAudio servers in a string like
 // PULSE_SERVER's can be connected to, for the last of them: it tells an address
-// that is mistyped from one at which nothing listens, from a server that refuses
-// or does not answer. nil means that one accepts connections, which is not to
-// say that it lets the user play.
+// that is mistyped from one at which nothing listens, from a server that
+// refuses or does not answer. nil means that one accepts connections, which is
+// not to say that it lets the user play.
 func unreachable(servers string) error {
 	why := errors.New("no server named")
 	for _, server := range strings.Fields(servers) {

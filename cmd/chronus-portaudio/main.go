@@ -45,8 +45,8 @@ func run(args []string) int {
 	return player.Main(args, portaudio.Drive, log)
 }
 
-// devices prints a JSON array of the output devices. If there is none, it writes
-// the reason to log, as far as one is known.
+// devices prints a JSON array of the output devices. If there is none, it
+// writes the reason to log, as far as one is known.
 func devices(log io.Writer) int {
 	list, err := portaudio.Devices()
 	if err != nil {

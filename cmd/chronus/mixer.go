@@ -66,8 +66,8 @@ func serverSinks(server string) (sinks []serverSink, err error) {
 	return sinks, err
 }
 
-// place adds to a status which output of the sound server the player's stream is
-// on now, if it is on one: it may have been moved since it was opened.
+// place adds to a status which output of the sound server the player's stream
+// is on now, if it is on one: it may have been moved since it was opened.
 func place(st *control.Status) {
 	if st.Device == nil || st.Device.State != control.DevicePlaying {
 		return

@@ -27,9 +27,10 @@ const (
 )
 
 // Main is a player executable, with the descriptors above. args are the name of
-// a sink, such as "clock" or "wav:FILE", and those of sink.Options. drive opens the device of a sink
-// that has one; nil in an executable without devices. Error messages go to log.
-// Main returns the exit code: 0 after an ordered stop or the host's end.
+// a sink, such as "clock" or "wav:FILE", and those of sink.Options. drive opens
+// the device of a sink that has one; nil in an executable without devices.
+// Error messages go to log. Main returns the exit code: 0 after an ordered stop
+// or the host's end.
 func Main(args []string, drive sink.Driver, log *os.File) int {
 	runtime.LockOSThread()
 	quiet.Begin()

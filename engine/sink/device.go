@@ -45,8 +45,8 @@ const (
 // over because the device was silent. The hand-over is at the edge of a block:
 // no block is asked for twice, and none is left out.
 //
-// Opened, Closed, Playing, Over, Silent and Wrong are for the driver that opens the
-// device; Call is for the device.
+// Opened, Closed, Playing, Over, Silent and Wrong are for the driver that opens
+// the device; Call is for the device.
 type Device struct {
 	src      Source
 	geo      shm.Geometry

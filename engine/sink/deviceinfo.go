@@ -98,8 +98,8 @@ func Find(devices []DeviceInfo, name string) (DeviceInfo, error) {
 	return DeviceInfo{}, found(ErrAmbiguous, "%q is part of the names of several output devices: %s", name, names(like))
 }
 
-// Errors of looking for a device. Only ErrNoPlayer and ErrAmbiguous are mistakes
-// that waiting does not mend.
+// Errors of looking for a device. Only ErrNoPlayer and ErrAmbiguous are
+// mistakes that waiting does not mend.
 var (
 	ErrNoDevice  = errors.New("no output device")      // at all
 	ErrNotThere  = errors.New("no such output device") // but others
@@ -133,9 +133,9 @@ func names(devices []DeviceInfo) string {
 }
 
 // latency returns the latency to ask a device for: what the user named, or four
-// blocks, or the lowest that the device can do if that is more. With two blocks, a PulseAudio server
-// ran dry one to six times in two seconds while a compiler kept both CPUs busy;
-// with four, never.
+// blocks, or the lowest that the device can do if that is more. With two
+// blocks, a PulseAudio server ran dry one to six times in two seconds while a
+// compiler kept both CPUs busy; with four, never.
 func (o Options) latency(d DeviceInfo, block time.Duration) time.Duration {
 	if o.Latency > 0 {
 		return max(o.Latency, Possible(d.LowLatency))

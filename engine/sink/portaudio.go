@@ -18,9 +18,9 @@ var portAudio = &Kind{
 }
 
 // settlePortAudio takes the latency and, where the user named none, the rate
-// that the device needs. A device that is not there or cannot be opened may come
-// later, as the sound server does that a machine starts after the engine: the
-// player waits for it, as it does after a loss. What can never be played is
+// that the device needs. A device that is not there or cannot be opened may
+// come later, as the sound server does that a machine starts after the engine:
+// the player waits for it, as it does after a loss. What can never be played is
 // refused.
 func settlePortAudio(s Spec, m Machine) (Setting, error) {
 	device, err := findDevice(s, m)

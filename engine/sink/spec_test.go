@@ -54,7 +54,8 @@ func TestEveryKindCanBePlayedOrSettlesOnOneThatCan(t *testing.T) {
 }
 
 // settle settles the sink on a machine with those devices, where listing them
-// fails with cannot. rate is what the user named. said is what the user was told.
+// fails with cannot. rate is what the user named. said is what the user was
+// told.
 func settle(t *testing.T, name string, rate int, o Options, list []DeviceInfo, cannot error) (
 	to Setting, said string, err error,
 ) {

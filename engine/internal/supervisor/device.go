@@ -70,9 +70,9 @@ func (s *Supervisor) refused(err *sink.RateError) {
 	s.halt()
 }
 
-// covers warns of a device whose buffer holds more than the lead. It may ask for
-// that much at once, and a block that is not rendered by then is late. The lead
-// cannot follow: the regions are made for it.
+// covers warns of a device whose buffer holds more than the lead. It may ask
+// for that much at once, and a block that is not rendered by then is late. The
+// lead cannot follow: the regions are made for it.
 func (s *Supervisor) covers(latency int64) {
 	geo := &s.pool.Host.Geo
 	block := geo.BlockNS()

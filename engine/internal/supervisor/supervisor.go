@@ -32,8 +32,8 @@ type Config struct {
 	// PlayerArgs are the player's arguments.
 	PlayerArgs []string
 	Env        []string // of all processes, in addition to the host's own
-	// AnyRate is set if the user named a device and no rate: the engine is to be
-	// started again at the device's.
+	// AnyRate is set if the user named a device and no rate: the engine is to
+	// be started again at the device's.
 	AnyRate bool
 	Publish func(control.Event)
 	Log     *slog.Logger

@@ -10,8 +10,9 @@ import (
 	"chronus/engine/sink"
 )
 
-// Devices lists the output devices as PortAudio sees them now. If there is none,
-// the error is sink.ErrNoDevice with the reason, as far as a library gave one.
+// Devices lists the output devices as PortAudio sees them now. If there is
+// none, the error is sink.ErrNoDevice with the reason, as far as a library gave
+// one.
 func Devices() ([]sink.DeviceInfo, error) {
 	if err := pa.Initialize(); err != nil {
 		return nil, fmt.Errorf("portaudio: initialize: %w", err)

@@ -51,8 +51,8 @@ const Stuck = 75
 //
 // A device that could not be opened is looked for in a process of its own,
 // which may hang or crash without harm, until it is there. The player is left
-// alone meanwhile: each one that has to be replaced delays the music by the time
-// that its successor takes to start.
+// alone meanwhile: each one that has to be replaced delays the music by the
+// time that its successor takes to start.
 func Drive(s sink.Stream) {
 	d := &driver{Stream: s}
 	look := s.Options.Wait

@@ -12,10 +12,10 @@ import (
 
 // Hush keeps what the libraries write out of stderr: ALSA's stock configuration
 // alone causes 80 lines, and nothing silences libjack but pointing descriptor 2
-// elsewhere. What they write is kept in memory instead, since it often holds the
-// only reason why a device cannot be opened: see said. Hush returns the former
-// stderr, which Go's crash reports go to as well. With verbose set it changes
-// nothing.
+// elsewhere. What they write is kept in memory instead, since it often holds
+// the only reason why a device cannot be opened: see said. Hush returns the
+// former stderr, which Go's crash reports go to as well. With verbose set it
+// changes nothing.
 func Hush(verbose bool) (*os.File, error) {
 	if verbose {
 		return os.Stderr, nil
@@ -42,8 +42,8 @@ func Hush(verbose bool) (*os.File, error) {
 	return log, nil
 }
 
-// libraries holds what the libraries have written to stderr; nil if Hush has not
-// taken it.
+// libraries holds what the libraries have written to stderr; nil if Hush has
+// not taken it.
 var libraries *os.File
 
 // maxSaid bounds what is kept of it, in bytes.
