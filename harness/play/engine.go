@@ -18,6 +18,9 @@ type engine struct {
 	log   *eventLog
 	heaps *heaps
 	block time.Duration
+	// deaf is set if the engine's device is one that it must not play on: what
+	// became of it is no part of being whole.
+	deaf bool
 }
 
 // subject is what a fault sees of the engine.
@@ -79,7 +82,7 @@ func (e *engine) awaitWhole(ctx context.Context, victims []record.Victim) (*cont
 			first = status
 		}
 		switch {
-		case err == nil && whole(status) && first != nil && (!hitsPlayer(victims) || status.Block > first.Block):
+		case err == nil && (e.deaf && whole(withoutDevice(status)) || whole(status)) && first != nil && (!hitsPlayer(victims) || status.Block > first.Block):
 			return status, nil
 		case err == nil:
 			last = fmt.Sprintf("%s, %v", status.State, workers(status))
@@ -122,6 +125,13 @@ func whole(s *control.Status) bool {
 	}
 	heard := s.Device == nil || s.Device.State == control.DevicePlaying
 	return s.State == control.StatePlaying && heard && s.Player.PID != 0 && rendering == s.Replicas && idle == s.Spares
+}
+
+// withoutDevice returns the status as if the engine's sink were none.
+func withoutDevice(s *control.Status) *control.Status {
+	without := *s
+	without.Device = nil
+	return &without
 }
 
 func workers(s *control.Status) []string {

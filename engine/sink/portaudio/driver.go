@@ -75,6 +75,7 @@ func Drive(s sink.Stream) {
 		}
 		d.told = false
 		runtime.GC() // garbage collection is off, and this may go on for days
+		d.Busy.Store(true)
 		pause := retryEvery
 		switch {
 		case isNotAClock(err):
