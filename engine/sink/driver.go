@@ -26,8 +26,8 @@ type Stream struct {
 	Log      *os.File // what stderr was when the process began
 	// Report tells the host what became of the device: see DevicePlaying.
 	Report func(state, detail string, latency time.Duration)
-	// Busy is set by the driver when it has allocated or collected. What it does
-	// so while no device plays is not counted against the callback.
+	// Busy is set by the driver when it has allocated or collected. What it
+	// does so while no device plays is not counted against the callback.
 	Busy *atomic.Bool
 }
 

@@ -29,6 +29,10 @@ const (
 // the machine, or the pause that PulseAudio makes once it has filled a buffer,
 // does not make a device slow; a slow device has gaps everywhere.
 //
+// A stream that has kept time is slow only after two windows in a row: a server
+// that is starved of CPU time for a second, as PulseAudio is by a compiler,
+// would not be better off for being opened again.
+//
 // call belongs to the device's thread; the verdict may be read from any.
 type speed struct {
 	period int64        // of a block, ns
@@ -38,6 +42,7 @@ type speed struct {
 	last  int64  // time of the last call
 	gap   int64  // longest time between two calls of the window
 	count uint64 // calls since the window began
+	slow  bool   // the last window was too slow, the first after good ones
 
 	whole atomic.Bool  // a whole window went by at the right speed
 	wrong atomic.Int64 // speed of a window that did not, permille; 0: none yet
@@ -46,7 +51,7 @@ type speed struct {
 // restart begins anew for a stream with blocks of period ns.
 func (s *speed) restart(period int64) {
 	s.period = period
-	s.begun = 0
+	s.begun, s.slow = 0, false
 	s.whole.Store(false)
 	s.wrong.Store(0)
 }
@@ -67,9 +72,13 @@ func (s *speed) call(now int64) {
 	if s.active() < max(windowNS, windowSlacks*s.slack.Load()) {
 		return
 	}
-	if s.fits() {
+	switch {
+	case s.fits():
 		s.whole.Store(true)
-	} else {
+		s.slow = false
+	case s.asked() < s.active() && s.whole.Load() && !s.slow:
+		s.slow = true
+	default:
 		s.judge(1000 * s.asked() / s.elapsed())
 	}
 	s.begun, s.gap, s.count = now, 0, 0

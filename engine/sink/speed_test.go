@@ -98,6 +98,33 @@ func TestDeviceThatKeepsTimeIsBelieved(t *testing.T) {
 	})
 }
 
+func TestDeviceThatKeptTimeMayBeStarvedForASecond(t *testing.T) {
+	c := newCaller(bufferNS)
+	keep := func(until int64, wait int64) {
+		for from := c.after(); c.after()-from < until && c.wrong.Load() == 0; {
+			c.burst(1, wait)
+		}
+	}
+	keep(3e9, blockNS)
+	require.True(t, c.whole.Load())
+	for range 5 {
+		keep(0.9e9, blockNS*2)
+		keep(2.2e9, blockNS)
+		require.Zero(t, c.wrong.Load(), "it has recovered")
+	}
+	slow := c.after()
+	keep(10e9, blockNS*2)
+	require.InDelta(t, 500, c.wrong.Load(), 50)
+	require.Less(t, c.after()-slow, int64(3.1e9), "the window in which it began, and two")
+
+	c = newCaller(bufferNS)
+	keep(3e9, blockNS)
+	fast := c.after()
+	keep(10e9, blockNS/2)
+	require.Positive(t, c.wrong.Load())
+	require.Less(t, c.after()-fast, int64(2.1e9), "nothing starves a device into haste")
+}
+
 func TestDeviceWithALargeBufferIsWatchedForLonger(t *testing.T) {
 	c := newCaller(740e6)
 	for c.after() < 20e9 {
