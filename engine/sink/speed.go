@@ -29,7 +29,7 @@ const (
 // the machine, or the pause that PulseAudio makes once it has filled a buffer,
 // does not make a device slow; a slow device has gaps everywhere.
 //
-// A stream that has kept time is slow only after two windows in a row: a server
+// A device that has kept time is slow only after two windows in a row: a server
 // that is starved of CPU time for a second, as PulseAudio is by a compiler,
 // would not be better off for being opened again.
 //
@@ -42,6 +42,7 @@ type speed struct {
 	last  int64  // time of the last call
 	gap   int64  // longest time between two calls of the window
 	count uint64 // calls since the window began
+	kept  bool   // the device has kept time, in this stream or in one before
 	slow  bool   // the last window was too slow, the first after good ones
 
 	whole atomic.Bool  // a whole window went by at the right speed
@@ -75,8 +76,8 @@ func (s *speed) call(now int64) {
 	switch {
 	case s.fits():
 		s.whole.Store(true)
-		s.slow = false
-	case s.asked() < s.active() && s.whole.Load() && !s.slow:
+		s.kept, s.slow = true, false
+	case s.asked() < s.active() && s.kept && !s.slow:
 		s.slow = true
 	default:
 		s.judge(1000 * s.asked() / s.elapsed())
@@ -87,7 +88,7 @@ func (s *speed) call(now int64) {
 // judge records the speed of a window that does not fit, and begins anew.
 func (s *speed) judge(permille int64) {
 	s.wrong.CompareAndSwap(0, max(permille, 1))
-	s.begun = 0
+	s.begun, s.kept = 0, false
 }
 
 // asked is the sound that was asked for in the window, elapsed the time that

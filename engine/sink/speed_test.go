@@ -112,6 +112,11 @@ func TestDeviceThatKeptTimeMayBeStarvedForASecond(t *testing.T) {
 		keep(2.2e9, blockNS)
 		require.Zero(t, c.wrong.Load(), "it has recovered")
 	}
+	c.restart(blockNS) // it fell silent and was opened again
+	keep(0.9e9, blockNS*2)
+	keep(2.2e9, blockNS)
+	require.Zero(t, c.wrong.Load(), "it has recovered")
+
 	slow := c.after()
 	keep(10e9, blockNS*2)
 	require.InDelta(t, 500, c.wrong.Load(), 50)
