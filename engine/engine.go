@@ -67,9 +67,10 @@ type Engine struct {
 	queue   *cmdlog.Queue
 	rec     *recorder
 	options sink.Options
-	burst   int            // blocks that the device may ask for back to back
-	made    []string       // files that New created: removed again if nothing is played
-	dropped atomic.Uint64  // commands refused for want of room
+	burst   int           // blocks that the device may ask for back to back
+	made    []string      // files that New created: removed again if nothing is played
+	dropped atomic.Uint64 // commands refused for want of room
+	route   *osc.Router
 	phrase  *phrase.Phrase // nil: none
 
 	stopRequest chan struct{}
@@ -174,9 +175,8 @@ func (e *Engine) receive() error {
 		return ErrStopped
 	}
 	e.hub.Publish(control.Event{TNS: clock.Now(), Kind: control.EngineStarted, Slot: -1, PID: os.Getpid()})
-	route := e.router()
-	e.osc.OnBad = func(line string) { e.cfg.Log.Warn("OSC: " + line) }
-	e.done.Go(func() { e.osc.Serve(route) })
+	e.done.Go(func() { e.osc.Serve(e.route) })
+	e.done.Go(e.complain)
 	e.done.Go(e.drain)
 	if e.phrase != nil {
 		e.done.Go(func() { e.phrase.Run(e.closing) })

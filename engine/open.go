@@ -120,6 +120,7 @@ func (e *Engine) open() (err error) {
 		Pool: e.pool, Spares: c.Spares, Worker: e.worker(), Player: playerExe, PlayerArgs: playerArgs,
 		Sink: e.spec, AnyRate: named == 0 && c.Sink != "auto", Env: pulseEnv(c.PulseServer), Publish: e.hub.Publish, Log: c.Log,
 	})
+	e.route = e.router()
 	e.sources = e.statusSources()
 	return nil
 }

@@ -24,7 +24,7 @@ func (e *Engine) Status() control.Status {
 // been opened.
 func (e *Engine) statusSources() *control.Sources {
 	s := &control.Sources{
-		Roster: e.pool.Roster, Program: e.code.Program, OSC: e.osc, Dropped: &e.dropped,
+		Roster: e.pool.Roster, Program: e.code.Program, OSC: e.osc, Dropped: &e.dropped, Router: e.route, Waiting: e.queue.Waiting,
 		Inspect: e.sup.Inspect, Sink: e.spec.String(), Patch: e.patch.Name(), Tape: e.cfg.Tape,
 	}
 	if e.rec != nil {

@@ -103,7 +103,10 @@ func (e *fakeEngine) run(flags map[string]string) (err error) {
 	go e.server.Serve(e.status, &e.hub)
 	go e.osc.Serve(&osc.Router{Sink: e.take, Routes: []osc.Route{{
 		Address: "/mod/<id>/<param>", Arg: osc.NumberArg,
-		Word: func(names []string) (uint32, error) { return code.Address(names[0], names[1]) },
+		Param: func(names []string) (osc.Param, error) {
+			word, err := code.Address(names[0], names[1])
+			return osc.Param{Word: word}, err
+		},
 	}}})
 	if err := e.play(flags, p, code, signals); err != nil {
 		return err

@@ -199,7 +199,10 @@ func (r *runCmd) once(cfg engine.Config, log *slog.Logger, signals <-chan os.Sig
 	st := e.Status()
 	log.Info("stopped", "role", "host", "pid", os.Getpid(),
 		"blocks", st.Block, "failovers", st.Failovers, "restarts", st.Restarts, "lost_frames", st.LostFrames,
-		"xruns", st.Xruns, "commands", st.Commands, "bad_packets", st.BadPackets)
+		"xruns", st.Xruns, "commands", st.Commands, "bad_packets", st.BadPackets, "packets", st.Packets,
+		"kernel_drops", st.KernelDrops, "waiting_commands", st.WaitingCommands, "late_commands", st.LateCommands,
+		"dropped_commands", st.DroppedCommands, "coalesced_commands", st.CoalescedCommands,
+		"clamped_commands", st.ClampedCommands, "withheld_answers", st.WithheldAnswers)
 	return err
 }
 

@@ -29,8 +29,8 @@ func writeStatus(w io.Writer, st *control.Status) {
 	fmt.Fprintf(w, "faults    lost frames %d  failovers %d (%d only late)  restarts %d  divergences %d\n",
 		st.LostFrames, st.Failovers, st.LateFailovers, st.Restarts, st.Divergences)
 	writeFailover(w, st.LastFailover)
-	fmt.Fprintf(w, "input     commands %d (%d late, %d dropped)  bad packets %d  OSC at %s\n",
-		st.Commands, st.LateCommands, st.DroppedCommands, st.BadPackets, st.OSC)
+	fmt.Fprintf(w, "input     commands %d (%d late, %d dropped)  packets %d (%d bad, %d lost)  OSC at %s\n",
+		st.Commands, st.LateCommands, st.DroppedCommands, st.Packets, st.BadPackets, st.KernelDrops, st.OSC)
 	fmt.Fprintf(w, "output    xruns %d (%s, %d heard)  limited frames %d  drift %.1f ppm  allocations %d\n",
 		st.Xruns, short(int64(st.XrunNS)), st.HeardXruns, st.LimitedFrames, st.DriftPPM, st.CallbackAllocs)
 	if st.Tape != "" {

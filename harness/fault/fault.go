@@ -110,6 +110,10 @@ var kinds = map[string]Kind{
 		Doc:     "one bit is flipped in every finished block of the victim's sound; the victim lives on",
 		Targets: survivorTargets, New: newFlip,
 	},
+	"flood": {
+		Doc:   "8192 inaudible commands at once, twice what can wait, and then one that is heard",
+		Sends: true, New: newFlood,
+	},
 	"kill": {
 		Doc:     "SIGKILL",
 		Targets: workerTargets, New: newSignal(unix.SIGKILL),

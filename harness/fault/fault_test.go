@@ -3,6 +3,7 @@ package fault
 import (
 	"context"
 	"errors"
+	"net"
 	"os/exec"
 	"regexp"
 	"testing"
@@ -30,6 +31,10 @@ const hostSlot = -2
 
 func newFake(t *testing.T) *fakeEngine {
 	e := &fakeEngine{t: t, procs: map[int]*exec.Cmd{}}
+	port, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = port.Close() })
+	e.status.OSC = port.LocalAddr().String()
 	e.status.PID = e.spawn(hostSlot)
 	e.status.Player.PID = e.spawn(PlayerSlot)
 	for slot, role := range []string{control.RoleStandby, control.RolePrimary, control.RoleSpare, control.RoleSpare} {
@@ -101,6 +106,7 @@ func TestFaultsHitExactlyTheirVictims(t *testing.T) {
 		{"crash spare", Spec{Kind: "crash", Target: "spare"}, false, map[int]string{1: "Z", 2: "Z"}},
 		{"none", Spec{Kind: "none"}, false, map[int]string{}},
 		{"command", Spec{Kind: "command"}, false, map[int]string{}},
+		{"flood", Spec{Kind: "flood"}, false, map[int]string{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e, ctx := newFake(t), context.Background()
@@ -122,7 +128,8 @@ func TestFaultsHitExactlyTheirVictims(t *testing.T) {
 			require.NoError(t, s.Recover(ctx))
 			s.Close()
 			require.Equal(t, tc.want, e.states())
-			require.Equal(t, tc.spec.Kind == "command", e.sent == 1 && e.heard == 1)
+			sends := tc.spec.Kind == "command" || tc.spec.Kind == "flood"
+			require.Equal(t, sends, e.sent == 1 && e.heard == 1)
 		})
 	}
 }

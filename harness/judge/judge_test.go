@@ -344,14 +344,22 @@ func TestAPointThatNoScenarioArmsIsFound(t *testing.T) {
 	require.Equal(t, []record.Point{unknown}, uncovered(all, append(known, unknown)))
 }
 
-func TestJudgingIsDeterministicAndLeavesTheRecordAsItIs(t *testing.T) {
+// checkAny checks a property of judging with clean records of one to three
+// cycles. The property may edit the record that it is given.
+func checkAny(t *testing.T, property func(*rapid.T, clean, *record.Record)) {
+	t.Helper()
 	var records []clean
 	for n := range 3 {
 		records = append(records, newClean(t, n+1))
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		c := rapid.SampledFrom(records).Draw(t, "record")
-		rec := c.record(t)
+		property(t, c, c.record(t))
+	})
+}
+
+func TestJudgingIsDeterministicAndLeavesTheRecordAsItIs(t *testing.T) {
+	checkAny(t, func(t *rapid.T, c clean, rec *record.Record) {
 		for range rapid.IntRange(0, 4).Draw(t, "edits") { // whatever: it is judged all the same
 			e := &rec.Events[rapid.IntRange(0, len(rec.Events)-1).Draw(t, "event")]
 			e.Kind = rapid.SampledFrom(control.Kinds()).Draw(t, "kind").Name
@@ -376,13 +384,7 @@ func encode(t require.TestingT, rec *record.Record) []byte {
 }
 
 func TestAnUnorderedDeathIsAlwaysFoundAndNothingElse(t *testing.T) {
-	var records []clean
-	for n := range 3 {
-		records = append(records, newClean(t, n+1))
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		c := rapid.SampledFrom(records).Draw(t, "record")
-		rec := c.record(t)
+	checkAny(t, func(t *rapid.T, c clean, rec *record.Record) {
 		i := rapid.IntRange(0, len(rec.Events)-1).Draw(t, "before event")
 		e := record.Event{Event: control.Event{
 			Kind: rapid.SampledFrom([]string{control.WorkerDown, control.WorkerHung, control.PlayerDown}).Draw(t, "kind"),
@@ -397,13 +399,7 @@ func TestAnUnorderedDeathIsAlwaysFoundAndNothingElse(t *testing.T) {
 }
 
 func TestAnEventThatIsMissingIsAlwaysFound(t *testing.T) {
-	var records []clean
-	for n := range 3 {
-		records = append(records, newClean(t, n+1))
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		c := rapid.SampledFrom(records).Draw(t, "record")
-		rec := c.record(t)
+	checkAny(t, func(t *rapid.T, c clean, rec *record.Record) {
 		i := rapid.IntRange(0, len(rec.Events)-1).Filter(func(i int) bool { return rec.Events[i].Cycle > 0 }).Draw(t, "event")
 		kind := rec.Events[i].Kind
 		rec.Events = slices.Delete(rec.Events, i, i+1)
@@ -412,13 +408,7 @@ func TestAnEventThatIsMissingIsAlwaysFound(t *testing.T) {
 }
 
 func TestATimeAfterItsReceiptIsAlwaysFound(t *testing.T) {
-	var records []clean
-	for n := range 3 {
-		records = append(records, newClean(t, n+1))
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		c := rapid.SampledFrom(records).Draw(t, "record")
-		rec := c.record(t)
+	checkAny(t, func(t *rapid.T, c clean, rec *record.Record) {
 		e := &rec.Events[rapid.IntRange(0, len(rec.Events)-1).Draw(t, "event")]
 		ahead := rapid.Int64Range(1, int64(time.Hour)).Draw(t, "ns ahead")
 		e.TNS = e.AtNS + ahead

@@ -3,6 +3,7 @@ package metric
 import (
 	"chronus/engine/control"
 	"chronus/harness/expect"
+	"chronus/harness/listener"
 )
 
 // sum adds up a figure of all windows of events: of every cycle, and of the
@@ -54,30 +55,12 @@ func floorLateMax(j *Judged) (float64, bool) {
 	return float64(f.MaxNS) / 1e9, f.Ticks > 0
 }
 
-func listenerLost(j *Judged) (float64, bool) {
-	if j.Heard == nil {
-		return 0, false
+// heard takes a number of frames from what the listener heard.
+func heard(frames func(*listener.Heard) int) func(*Judged) (float64, bool) {
+	return func(j *Judged) (float64, bool) {
+		if j.Heard == nil {
+			return 0, false
+		}
+		return float64(frames(j.Heard)), true
 	}
-	return float64(j.Heard.Missing), true
-}
-
-func listenerWrong(j *Judged) (float64, bool) {
-	if j.Heard == nil {
-		return 0, false
-	}
-	return float64(j.Heard.Faults()), true
-}
-
-func listenerDry(j *Judged) (float64, bool) {
-	if j.Heard == nil {
-		return 0, false
-	}
-	return float64(j.Heard.Dry), true
-}
-
-func listenerCompared(j *Judged) (float64, bool) {
-	if j.Heard == nil {
-		return 0, false
-	}
-	return float64(j.Heard.Compared), true
 }

@@ -25,28 +25,27 @@ func slowest(times []int64) (float64, bool) {
 	return float64(max(0, slices.Max(times))), true
 }
 
-// seen returns the outer bound that some events give.
-func seen(c *Cycle, events []record.Event) (float64, bool) {
+// fromKill returns the longest time from just before the kill to the events,
+// each at the time that at returns for it.
+func fromKill(c *Cycle, events []record.Event, at func(record.Event) int64) (float64, bool) {
 	if !c.Outcome.Moment.Exact {
 		return 0, false
 	}
 	var times []int64
 	for _, e := range events {
-		times = append(times, e.AtNS-c.Outcome.Moment.Before)
+		times = append(times, at(e)-c.Outcome.Moment.Before)
 	}
 	return slowest(times)
 }
 
+// seen returns the outer bound that some events give.
+func seen(c *Cycle, events []record.Event) (float64, bool) {
+	return fromKill(c, events, func(e record.Event) int64 { return e.AtNS })
+}
+
 // since returns the time from just before the kill to the events' own times.
 func since(c *Cycle, events []record.Event) (float64, bool) {
-	if !c.Outcome.Moment.Exact {
-		return 0, false
-	}
-	var times []int64
-	for _, e := range events {
-		times = append(times, e.TNS-c.Outcome.Moment.Before)
-	}
-	return slowest(times)
+	return fromKill(c, events, func(e record.Event) int64 { return e.TNS })
 }
 
 // known returns, for each victim, the event that first reported its fault.

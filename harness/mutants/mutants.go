@@ -74,6 +74,15 @@ var All = []Mutant{
 		Scenario: "kill-primary-steps", Assertion: "commands-duplicated", Cycles: 12,
 	},
 	{
+		Name: "a full queue refuses the newest value instead of leaving out the older ones",
+		Edits: []Edit{{
+			"engine/internal/cmdlog/queue.go",
+			"if !q.room(bundles, 0, 0) && !q.supersede(bundles) {",
+			"if !q.room(bundles, 0, 0) {",
+		}},
+		Scenario: "osc-flood", Assertion: "commands-lost", Cycles: 6,
+	},
+	{
 		Name: "a ring is given to a new worker before the death of its last one is certain",
 		Edits: []Edit{{
 			"engine/internal/supervisor/slot.go",

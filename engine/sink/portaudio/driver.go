@@ -162,6 +162,7 @@ func (d *driver) play() error {
 	playing, limit := false, closeLimit
 	for err == nil && !d.Device.Over() && !d.done() {
 		time.Sleep(lookEvery)
+		bound()
 		switch {
 		case d.Device.Silent():
 			err = errSilent

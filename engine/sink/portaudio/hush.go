@@ -56,6 +56,15 @@ func forget() {
 	}
 }
 
+// bound keeps what the libraries write while a stream plays from filling the
+// memory.
+func bound() {
+	var st unix.Stat_t
+	if libraries != nil && unix.Fstat(int(libraries.Fd()), &st) == nil && st.Size > maxSaid {
+		forget()
+	}
+}
+
 // said returns what the libraries have written since forget.
 func said() string {
 	if libraries == nil {
