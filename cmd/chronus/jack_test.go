@@ -14,7 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"chronus/engine"
 	"chronus/engine/control"
+	"chronus/engine/sink"
 )
 
 // jack is a JACK server without hardware, which plays at 48,000 Hz.
@@ -104,6 +106,28 @@ func TestJackAtARateOfItsOwn(t *testing.T) {
 		require.Equal(t, exitPass, h.end(), h.log)
 	})
 
+	t.Run("another rate is refused in one line, which names the right one", func(t *testing.T) {
+		dir := bin(t)
+		require.NoError(t, os.Symlink(exe, filepath.Join(dir, "chronus-portaudio")))
+		runBin = dir
+		defer func() { runBin = "" }()
+		files := t.TempDir()
+		for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) { // the server is done with the engine before
+			list, err := engine.Devices(dir, "")
+			if d, miss := sink.Find(list, "system"); err == nil && miss == nil && d.FixedRate {
+				break
+			}
+			require.Less(t, time.Since(begin), patience, err)
+		}
+		code, out, errOut := call("run", "--sink", "portaudio:system", "--rate", "44100", "--osc-port", "0",
+			"--duration", "5s", "--control", filepath.Join(files, "s"), "--tape", filepath.Join(files, "a.tape"))
+		require.Equal(t, exitUsage, code)
+		require.Empty(t, out)
+		require.Equal(t, 1, strings.Count(errOut, "\n"), errOut)
+		require.Contains(t, errOut, "system plays at 48000 Hz only, and the engine at 44100 Hz: start it with --rate 48000")
+		require.Empty(t, names(t, files), "nothing is left behind")
+	})
+
 	t.Run("a name with the signs of a regular expression is found and connected", func(t *testing.T) {
 		const name = "amp (L+R) [2] *x"
 		client := filepath.Join(t.TempDir(), "client")
@@ -126,20 +150,5 @@ func TestJackAtARateOfItsOwn(t *testing.T) {
 		require.Contains(t, j.connections(), name+":in 2\n   chronus:out_1\n")
 		h.signal(unix.SIGTERM)
 		require.Equal(t, exitPass, h.end(), h.log) // ports without hardware have no latency to wait for
-	})
-
-	t.Run("another rate is refused in one line, which names the right one", func(t *testing.T) {
-		dir := bin(t)
-		require.NoError(t, os.Symlink(exe, filepath.Join(dir, "chronus-portaudio")))
-		runBin = dir
-		defer func() { runBin = "" }()
-		files := t.TempDir()
-		code, out, errOut := call("run", "--sink", "portaudio:system", "--rate", "44100", "--osc-port", "0",
-			"--duration", "5s", "--control", filepath.Join(files, "s"), "--tape", filepath.Join(files, "a.tape"))
-		require.Equal(t, exitUsage, code)
-		require.Empty(t, out)
-		require.Equal(t, 1, strings.Count(errOut, "\n"), errOut)
-		require.Contains(t, errOut, "system plays at 48000 Hz only, and the engine at 44100 Hz: start it with --rate 48000")
-		require.Empty(t, names(t, files), "nothing is left behind")
 	})
 }

@@ -205,7 +205,11 @@ func TestSoundDevice(t *testing.T) {
 					kinds = append(kinds, e.Kind)
 				}
 			}
-			require.Equal(t, []string{control.SinkLost, control.SinkRestored}, kinds[:2])
+			if name != "auto" { // which has lost nothing
+				require.Equal(t, control.SinkLost, kinds[0])
+				kinds = kinds[1:]
+			}
+			require.Equal(t, control.SinkRestored, kinds[0])
 			quietly(t, h)
 			late.Kill()
 		}

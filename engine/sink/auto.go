@@ -24,6 +24,10 @@ func settleAuto(s Spec, m Machine) (Setting, error) {
 	return wait(s, m), nil
 }
 
+// Content reports whether a sink without a device is as good as one with it,
+// until a device has played.
+func (s Spec) Content() bool { return s.Kind == auto }
+
 // Playing returns what a sink comes to while its device plays, or does not.
 func (s Spec) Playing(device bool) Spec {
 	switch {

@@ -87,6 +87,10 @@ func (s *Supervisor) covers(latency int64) {
 func (s *Supervisor) loseDevice(why string) {
 	before := s.player.device
 	s.player.device = control.Device{State: control.DeviceWaiting, Why: why}
+	if s.cfg.Sink.Content() && !s.audible {
+		s.cfg.Log.Debug("no device yet", append(s.player.about(), "cause", why)...)
+		return
+	}
 	if before.State == control.DeviceWaiting && before.Why != "" {
 		if before.Why != why {
 			s.cfg.Log.Info("still no device", append(s.player.about(), "cause", why)...)
