@@ -70,6 +70,7 @@ type Engine struct {
 	sources *control.Sources
 	queue   *cmdlog.Queue
 	rec     *recorder
+	options sink.Options
 	burst   int           // blocks that the device may ask for back to back
 	made    []string      // files that New created: removed again if nothing is played
 	dropped atomic.Uint64 // commands refused for want of room

@@ -12,7 +12,12 @@ func (e *Engine) Status() control.Status {
 	if e.final != nil {
 		return *e.final
 	}
-	return e.sources.Status()
+	st := e.sources.Status()
+	if st.Device != nil {
+		st.Device.Server = e.cfg.PulseServer
+	}
+	st.Sink = e.spec.Playing(st.Device != nil && st.Device.State == control.DevicePlaying).String()
+	return st
 }
 
 // statusSources returns the sources of the engine's status. All of them have

@@ -53,10 +53,10 @@ peak      -6.0 dBFS    |###########################   |
 rms       -9.0 dBFS    |#########################     |
 lead      3 blocks, 17.4 ms
 callback  p50 12.3 us, p99 40.0 us, max 1.2 ms; late p99 61.0 us, max 99.0 us
-faults    lost frames 0  failovers 12  restarts 25  divergences 0
+faults    lost frames 0  failovers 12 (0 only late)  restarts 25  divergences 0
 the last  block 120000, slot 2 to 1, in 15.0 us; spare up in 210.0 us; mended in 14.9 ms
 input     commands 1002 (0 late, 2 dropped)  packets 1004 (1 bad, 3 lost)  OSC at 127.0.0.1:5005
-output    xruns 1 (21.4 ms)  limited frames 0  drift 37.5 ppm  allocations 0
+output    xruns 1 (21.4 ms, 0 heard)  limited frames 0  drift 37.5 ppm  allocations 0
 `, b.String())
 }
 

@@ -21,32 +21,39 @@ import (
 // checks from outside the project rely on them. Every number in it is also a
 // metric, unless its tag says metric:"-".
 type Status struct {
-	State           string   `json:"state"`
-	Rate            int      `json:"rate"`   // Hz
-	Frames          int      `json:"frames"` // frames per block
-	Channels        int      `json:"channels"`
-	Lead            int      `json:"lead"` // blocks
-	Replicas        int      `json:"replicas"`
-	Spares          int      `json:"spares"`
-	Block           uint64   `json:"block"` // next block to be played: every block below it has been
-	Sealed          uint64   `json:"sealed"`
-	Sink            string   `json:"sink"` // "clock", "wav:FILE", "portaudio", "portaudio:DEVICE"
-	Device          *Device  `json:"device,omitempty"`
-	OSC             string   `json:"osc"` // host:port as bound
-	Patch           string   `json:"patch"`
-	PID             int      `json:"pid" metric:"-"` // of the host; Prometheus' process collector covers it
-	UptimeNS        int64    `json:"uptime_ns"`
-	Workers         []Worker `json:"workers"` // by role (primary, standby, spare), then slot
-	Failovers       uint64   `json:"failovers"`
-	Restarts        uint64   `json:"restarts"` // workers started in place of one that died
-	LostFrames      uint64   `json:"lost_frames"`
-	Xruns           uint64   `json:"xruns"`
-	XrunNS          uint64   `json:"xrun_ns"` // time skipped when the grid was re-anchored
-	Commands        uint64   `json:"commands"`
-	LateCommands    uint64   `json:"late_commands"`
-	DroppedCommands uint64   `json:"dropped_commands"` // refused because the queue was full
-	LimitedFrames   uint64   `json:"limited_frames"`   // frames in which the limiter at the output had to act
-	BadPackets      uint64   `json:"bad_packets"`      // malformed, unknown address, bad argument
+	State     string   `json:"state"`
+	Rate      int      `json:"rate"`   // Hz
+	Frames    int      `json:"frames"` // frames per block
+	Channels  int      `json:"channels"`
+	Lead      int      `json:"lead"` // blocks
+	Replicas  int      `json:"replicas"`
+	Spares    int      `json:"spares"`
+	Block     uint64   `json:"block"` // next block to be played: every block below it has been
+	Sealed    uint64   `json:"sealed"`
+	Sink      string   `json:"sink"` // "clock", "wav:FILE", "portaudio", "portaudio:DEVICE"
+	Device    *Device  `json:"device,omitempty"`
+	OSC       string   `json:"osc"` // host:port as bound
+	Patch     string   `json:"patch"`
+	PID       int      `json:"pid" metric:"-"` // of the host; Prometheus' process collector covers it
+	UptimeNS  int64    `json:"uptime_ns"`
+	Workers   []Worker `json:"workers"` // by role (primary, standby, spare), then slot
+	Failovers uint64   `json:"failovers"`
+	// LateFailovers are those of Failovers in which the worker that was read
+	// until then was alive, only later than another: nothing died, and nothing
+	// was heard.
+	LateFailovers uint64 `json:"late_failovers"`
+	Restarts      uint64 `json:"restarts"` // workers started in place of one that died
+	LostFrames    uint64 `json:"lost_frames"`
+	Xruns         uint64 `json:"xruns"`
+	XrunNS        uint64 `json:"xrun_ns"` // time skipped when the grid was re-anchored
+	// HeardXruns counts the gaps that a listener heard: the device reported
+	// that it had nothing left to play. Other xruns were only late.
+	HeardXruns      uint64 `json:"heard_xruns"`
+	Commands        uint64 `json:"commands"`
+	LateCommands    uint64 `json:"late_commands"`
+	DroppedCommands uint64 `json:"dropped_commands"` // refused because the queue was full
+	LimitedFrames   uint64 `json:"limited_frames"`   // frames in which the limiter at the output had to act
+	BadPackets      uint64 `json:"bad_packets"`      // malformed, unknown address, bad argument
 	// Every datagram sent to the OSC port is in Packets or in KernelDrops, and
 	// every command in one in Commands, WaitingCommands, CoalescedCommands or
 	// DroppedCommands.
@@ -136,6 +143,12 @@ type Device struct {
 	Name      string `json:"name,omitempty"`
 	LatencyNS int64  `json:"latency_ns,omitempty"` // of its buffer, as the device reports it
 	Why       string `json:"why,omitempty"`        // why there is no device
+	// Server is the PulseAudio server that the engine was told to play on.
+	Server string `json:"server,omitempty"`
+	// Sink and Description are the names of the server's output that the stream
+	// is on. `chronus status` asks the server for them; GET /status lacks them.
+	Sink        string `json:"sink,omitempty"`
+	Description string `json:"description,omitempty"`
 }
 
 // State of the sound device, in Device.State.
@@ -240,6 +253,8 @@ func (s *Sources) Status() Status {
 		LostFrames:        player.Lost.Load(),
 		Xruns:             player.Xruns.Load(),
 		XrunNS:            player.XrunNS.Load(),
+		LateFailovers:     player.Late.Load(),
+		HeardXruns:        player.Dry.Load(),
 		Commands:          s.Host.Head.Load(),
 		LateCommands:      m.late,
 		DroppedCommands:   s.Dropped.Load(),
@@ -333,6 +348,8 @@ var metricsOfStatus = []metric{
 		func(st *Status) uint64 { return st.LimitedFrames }),
 	counter("failovers_total", "Times that the callback began to read another worker's ring first.",
 		func(st *Status) uint64 { return st.Failovers }),
+	counter("late_failovers_total", "Failovers from a worker that was alive, only later than another.",
+		func(st *Status) uint64 { return st.LateFailovers }),
 	counter("restarts_total", "Workers started in place of one that died.",
 		func(st *Status) uint64 { return st.Restarts }),
 	counter("player_restarts_total", "Players started in place of one that died.",
@@ -341,6 +358,8 @@ var metricsOfStatus = []metric{
 		func(st *Status) uint64 { return st.Divergences }),
 	counter("xruns_total", "Callbacks later than the lead, after which the grid was anchored anew.",
 		func(st *Status) uint64 { return st.Xruns }),
+	counter("heard_xruns_total", "Gaps that the sound device reported: it had nothing left to play.",
+		func(st *Status) uint64 { return st.HeardXruns }),
 	counterOf("xrun_seconds_total", "Time skipped by xruns.",
 		func(st *Status) float64 { return float64(st.XrunNS) / 1e9 }),
 	counter("commands_total", "Commands taken into the log.",

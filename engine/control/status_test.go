@@ -73,6 +73,8 @@ func TestStatusShowsItsSources(t *testing.T) {
 	r.Player.Xruns.Store(50)
 	r.Player.XrunNS.Store(51)
 	r.Player.Diverged.Store(52)
+	r.Player.Late.Store(56)
+	r.Player.Dry.Store(57)
 	r.Player.Allocs.Store(53)
 	r.Player.Collected.Store(54)
 	r.Player.Unwritten.Store(55)
@@ -87,7 +89,8 @@ func TestStatusShowsItsSources(t *testing.T) {
 		State: StatePlaying, Rate: 48000, Frames: 128, Channels: 2, Lead: 4, Replicas: 2, Spares: 3,
 		Block: 43, Sealed: 47, Sink: "clock", Patch: "sine", OSC: s.OSC.Addr(), PID: os.Getpid(),
 		Device: &Device{State: DevicePlaying, Name: "hall", LatencyNS: 30}, Workers: []Worker{},
-		Failovers: 48, Restarts: 32, LostFrames: 49, Xruns: 50, XrunNS: 51, Commands: 42, DroppedCommands: 40,
+		Failovers: 48, Restarts: 32, LostFrames: 49, LateFailovers: 56, Xruns: 50, XrunNS: 51,
+		HeardXruns: 57, Commands: 42, DroppedCommands: 40,
 		BadPackets: 41, Packets: 62, WithheldAnswers: 63, ClampedCommands: 64, WaitingCommands: 60,
 		CoalescedCommands: 61, OSCBuffer: st.OSCBuffer, Divergences: 52, CallbackAllocs: 53, PlayerGCs: 54,
 		Player: Player{PID: os.Getpid(), Sched: "fifo", Generation: 2},

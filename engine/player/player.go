@@ -104,6 +104,9 @@ func (p *Player) Xrun(ns int64) {
 	p.emit(event{kind: shm.EventXrun, block: p.next, entry: now, ret: now, value: ns, slot: -1, from: -1})
 }
 
+// Dry counts a call before which the device had nothing left to play.
+func (p *Player) Dry() { p.Player.Dry.Add(1) }
+
 // Callback hands out the next block; len(out) is frames x channels. It returns
 // false if that was the last.
 func (p *Player) Callback(out []float32) bool {
@@ -125,6 +128,9 @@ func (p *Player) Callback(out []float32) bool {
 		if slot != int(primary) && (p.Alive(slot) || primary < 0) {
 			if primary >= 0 {
 				flags |= shm.FlagSwitched
+				if p.Alive(int(primary)) {
+					p.Player.Late.Add(1)
+				}
 				p.pending = event{kind: shm.EventSwitched, block: n, entry: entry, slot: int32(slot), from: primary}
 			}
 			primary = int32(slot)

@@ -18,6 +18,9 @@ type engine struct {
 	log   *eventLog
 	heaps *heaps
 	block time.Duration
+	// deaf is set if the engine's device is one that it must not play on: what
+	// became of it is no part of being whole.
+	deaf bool
 }
 
 // subject is what a fault sees of the engine.
@@ -85,7 +88,8 @@ func (e *engine) awaitWhole(ctx context.Context, victims []record.Victim) (*cont
 			}
 		}
 		switch {
-		case err == nil && whole(status) && first != nil && status.Block >= first.Block+after:
+		case err == nil && (e.deaf && whole(withoutDevice(status)) || whole(status)) &&
+			first != nil && status.Block >= first.Block+after:
 			return status, nil
 		case err == nil:
 			last = fmt.Sprintf("%s, %v", status.State, workers(status))
@@ -128,6 +132,13 @@ func whole(s *control.Status) bool {
 	}
 	heard := s.Device == nil || s.Device.State == control.DevicePlaying
 	return s.State == control.StatePlaying && heard && s.Player.PID != 0 && rendering == s.Replicas && idle == s.Spares
+}
+
+// withoutDevice returns the status as if the engine's sink were none.
+func withoutDevice(s *control.Status) *control.Status {
+	without := *s
+	without.Device = nil
+	return &without
 }
 
 func workers(s *control.Status) []string {

@@ -132,7 +132,7 @@ func (cfg *Config) play(ctx context.Context, rec *record.Record) (err error) {
 		return nil
 	}
 	defer stream.Close()
-	e := &engine{Target: t, log: newEventLog(), heaps: newHeaps(), block: block}
+	e := &engine{Target: t, log: newEventLog(), heaps: newHeaps(), block: block, deaf: cfg.Scenario.Sink == scenario.SinkNull}
 	followed := make(chan struct{})
 	go func() { e.log.follow(stream); close(followed) }()
 	defer func() { rec.Events, rec.Heaps = e.log.events(), e.heaps.readings() }()

@@ -129,7 +129,7 @@ func (f source) check(s *Scenario) error {
 		{!slices.Contains(Sinks, s.Sink), "sink", "unknown sink (known: " + strings.Join(Sinks, ", ") + ")"},
 		{s.Commands && s.Sink != SinkWAV, "commands", "they are only heard in the file of sink wav"},
 		{s.Sink == SinkPortAudio && s.Patch != "noise", "patch", "only noise gives what a listener hears one place on the tape"},
-		{s.Sink == SinkPortAudio && !slices.Contains(s.Needs, NeedPortAudio), "needs", "must contain portaudio for that sink"},
+		{s.Sink != SinkWAV && slices.Contains(Sinks, s.Sink) && !slices.Contains(s.Needs, NeedPortAudio), "needs", "must contain portaudio for that sink"},
 		{s.Engine.Replicas < 1, "engine.replicas", "must be 1 or more"},
 		{s.Engine.Spares < 0, "engine.spares", "must be 0 or more"},
 		{s.Engine.Lead < 0, "engine.lead", "must be 0 or more"},

@@ -110,6 +110,7 @@ const (
 const (
 	SinkWAV       = "wav"       // a file
 	SinkPortAudio = "portaudio" // the device of a sound server of the scenario's own, of which every frame is recorded
+	SinkNull      = "null"      // a device that is no clock: ALSA's null takes sound as fast as it comes
 )
 
 // The engine's blocks, as every scenario has them.
@@ -119,7 +120,7 @@ const (
 )
 
 // Sinks are the names of all sinks.
-var Sinks = []string{SinkWAV, SinkPortAudio}
+var Sinks = []string{SinkWAV, SinkPortAudio, SinkNull}
 
 // Needs are the names of all that a scenario can need.
 var Needs = []string{NeedFifo, NeedPortAudio}

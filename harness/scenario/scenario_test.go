@@ -209,7 +209,7 @@ func TestEveryMistakeIsOneLineWithThePlace(t *testing.T) {
 		{`sink = "wav"`, `sink = "wav"` + "\n" + `needs = ["fifo", "fifo"]`, `scenario: my.toml:6: "needs": "fifo" is listed twice`},
 		{`sink = "wav"`, `sink = "wav"` + "\n" + `needs = "fifo"`, `scenario: my.toml:6: "needs": incompatible types: TOML value has type string; destination has type slice`},
 		{`patch = "heavy"`, `patch = "sine"`, `scenario: my.toml:4: "commands": the sound of patch "sine" does not show them (steps and heavy do)`},
-		{`sink = "wav"`, `sink = "tape"`, `scenario: my.toml:5: "sink": unknown sink (known: wav, portaudio)`},
+		{`sink = "wav"`, `sink = "tape"`, `scenario: my.toml:5: "sink": unknown sink (known: wav, portaudio, null)`},
 		{`sink = "wav"`, `sink = "portaudio"`, `scenario: my.toml:4: "commands": they are only heard in the file of sink wav`},
 		{"commands = true\nsink = \"wav\"", `sink = "portaudio"`, `scenario: my.toml:3: "patch": only noise gives what a listener hears one place on the tape`},
 		{"\"heavy\"\ncommands = true\nsink = \"wav\"", "\"noise\"\nsink = \"portaudio\"", `scenario: my.toml: "needs": must contain portaudio for that sink`},

@@ -82,6 +82,8 @@ type Allocs struct {
 	zero   uint64
 	last   uint64
 	set    bool
+	// Collections that are excluded, and those at the last reading.
+	skipped, collected uint64
 }
 
 // Read returns the count.
@@ -90,20 +92,21 @@ func (a *Allocs) Read() uint64 {
 	if !a.set {
 		a.zero, a.set = n, true
 	}
-	a.last = n - a.zero
+	a.last, a.collected = n-a.zero, a.sample[1].Value.Uint64()
 	return a.last
 }
 
-// Skip excludes what was allocated since the last reading from the count.
+// Skip excludes what was allocated and collected since the last reading from
+// the counts.
 func (a *Allocs) Skip() {
-	if a.set {
-		a.zero = a.objects() - a.last
-	}
+	a.zero, a.set = a.objects()-a.last, true
+	a.skipped += a.sample[1].Value.Uint64() - a.collected
+	a.collected = a.sample[1].Value.Uint64()
 }
 
 // Collections returns how many garbage collections there had been at the last
-// reading, since the process began.
-func (a *Allocs) Collections() uint64 { return a.sample[1].Value.Uint64() }
+// reading, since the process began, except those that Skip excluded.
+func (a *Allocs) Collections() uint64 { return a.collected - a.skipped }
 
 func (a *Allocs) objects() uint64 {
 	a.sample[0].Name, a.sample[1].Name = "/gc/heap/allocs:objects", "/gc/cycles/total:gc-cycles"

@@ -3,6 +3,7 @@
 package quiet
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,4 +21,22 @@ func TestEnvironmentIsTheUsersWithoutWhatIsOurs(t *testing.T) {
 		"GOGC=off", "GOMEMLIMIT=1GiB", "GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=4", "GOTRACEBACK=single",
 	}, got)
 	require.Equal(t, before, user, "the user's stays as it was")
+}
+
+func TestSkipExcludesWhatWasCollected(t *testing.T) {
+	var a Allocs
+	runtime.GC()
+	a.Skip() // before the first reading, too
+	a.Read()
+	require.Zero(t, a.Collections())
+	runtime.GC()
+	a.Read()
+	require.EqualValues(t, 1, a.Collections())
+	runtime.GC()
+	a.Skip()
+	a.Read()
+	require.EqualValues(t, 1, a.Collections())
+	runtime.GC()
+	a.Read()
+	require.EqualValues(t, 2, a.Collections())
 }

@@ -184,8 +184,10 @@ type PlayerRegion struct {
 	Switches  atomic.Uint64
 	Xruns     atomic.Uint64
 	XrunNS    atomic.Uint64
-	anchor    anchor       // of the grid that blocks are due on
-	OriginNS  atomic.Int64 // CLOCK_MONOTONIC at which OriginAt was due: the grid's origin
+	Dry       atomic.Uint64 // calls before which the device had nothing left to play
+	Late      atomic.Uint64 // of Switches: the worker read until then was alive, and late
+	anchor    anchor        // of the grid that blocks are due on
+	OriginNS  atomic.Int64  // CLOCK_MONOTONIC at which OriginAt was due: the grid's origin
 	OriginAt  atomic.Uint64
 	EntryNS   atomic.Int64 // of the last call
 	Allocs    atomic.Uint64

@@ -42,7 +42,11 @@ func (s *Supervisor) playerEvent(e control.Event, kind uint32, from int, value i
 		e.Kind, e.FromSlot = control.Switched, &from
 		f := &s.failover
 		f.TNS, f.Block, f.FromSlot, f.Slot, f.SwitchNS = e.TNS, e.Block, from, e.Slot, e.ReturnNS-e.EntryNS
-		log(slog.LevelInfo, "switched", "from", from, "to", e.Slot, "took_us", f.SwitchNS/1000)
+		level := slog.LevelInfo
+		if s.pool.Alive(from) {
+			level = slog.LevelDebug // it was only late, and on a device with large bursts often is
+		}
+		log(level, "switched", "from", from, "to", e.Slot, "took_us", f.SwitchNS/1000)
 	case shm.EventLost:
 		e.Kind, e.Frames = control.FramesLost, uint64(value)
 		s.lost.addSum(s.observed, value, func(n int, frames int64) {

@@ -55,7 +55,7 @@ func (s *Supervisor) startPlayer() {
 	p.progress, p.ticks = progress{}, 0
 	s.spawn.jobs <- job{
 		exe: s.cfg.Player, args: s.cfg.PlayerArgs, files: s.pool.playerFiles(theirs), env: s.childEnv(),
-		orphan: true,
+		orphan: true, stderr: newStderr(s.cfg.Log, "role", "player", "generation", gen),
 		done: func(proc *os.Process, err error) {
 			_ = theirs.Close()
 			if err != nil {

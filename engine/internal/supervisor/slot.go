@@ -51,11 +51,12 @@ func (s *Supervisor) start(i int) {
 	s.slots[i] = slot{Info: process.Info{State: process.Starting, Generation: gen, Begun: now, Since: now}}
 	s.look()
 	s.spawn.jobs <- job{
-		exe:   s.cfg.Worker,
-		args:  []string{fmt.Sprint(i), fmt.Sprint(gen)},
-		files: s.pool.workerFiles(i),
-		env:   s.childEnv(),
-		done:  func(p *os.Process, err error) { s.spawned(i, gen, p, err) },
+		exe:    s.cfg.Worker,
+		args:   []string{fmt.Sprint(i), fmt.Sprint(gen)},
+		files:  s.pool.workerFiles(i),
+		env:    s.childEnv(),
+		stderr: newStderr(s.cfg.Log, "role", "worker", "slot", i, "generation", gen),
+		done:   func(p *os.Process, err error) { s.spawned(i, gen, p, err) },
 	}
 }
 

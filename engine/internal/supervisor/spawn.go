@@ -25,6 +25,8 @@ type job struct {
 	args  []string
 	files []*os.File // from descriptor 3 on
 	env   []string
+	// stderr is the child's, and closed here; nil: /dev/null. See newStderr.
+	stderr *os.File
 	// orphan is set for a child that outlives the host for as long as it takes
 	// to fade out; all others die with the host.
 	orphan bool
@@ -50,6 +52,9 @@ func (s *spawner) run() {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	for j := range s.jobs {
 		if err != nil {
+			if j.stderr != nil {
+				_ = j.stderr.Close()
+			}
 			j.done(nil, err)
 			continue
 		}
@@ -65,8 +70,14 @@ func start(j job, null *os.File) (*os.Process, error) {
 	if !j.orphan {
 		attr.Pdeathsig = syscall.SIGKILL
 	}
+	said := j.stderr
+	if said == nil {
+		said = null
+	} else {
+		defer said.Close()
+	}
 	p, err := os.StartProcess(j.exe.name(), append([]string{j.exe.path}, j.args...), &os.ProcAttr{
-		Env: j.env, Files: append([]*os.File{null, null, os.Stderr}, j.files...), Sys: attr,
+		Env: j.env, Files: append([]*os.File{null, null, said}, j.files...), Sys: attr,
 	})
 	if err == nil {
 		return p, nil

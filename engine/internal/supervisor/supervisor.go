@@ -34,8 +34,11 @@ type Config struct {
 	// PlayerArgs are the player's arguments.
 	PlayerArgs []string
 	Env        []string // of all processes, in addition to the user's; see quiet.Environ
-	Publish    func(control.Event)
-	Log        *slog.Logger
+	// AnyRate is set if the user named a device and no rate: the engine is to
+	// be started again at the device's.
+	AnyRate bool
+	Publish func(control.Event)
+	Log     *slog.Logger
 }
 
 // Supervisor runs the processes of one engine.
@@ -79,6 +82,7 @@ type Supervisor struct {
 	unstarted  tally // processes
 	unready    int   // workers that could not be started, since everything was last whole
 	played     bool  // playing is closed
+	audible    bool  // a device has played
 	restarted  uint64
 	surplus    uint64 // sealed blocks when more workers than replicas were first seen to keep up
 }
