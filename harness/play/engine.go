@@ -39,13 +39,15 @@ func (e *engine) Status(ctx context.Context) (*control.Status, error) {
 }
 
 // settle waits for a started engine to play with all its redundancy, on its
-// device if it has one. It returns the status that showed it, also beside an
+// device if it has one, or, if it must not play on that, until it has refused
+// it. It returns the status that showed it, also beside an
 // error about what it plays.
 func (e *engine) settle(ctx context.Context, want record.Engine, device bool) (*control.Status, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, 2*mendLimit, fmt.Errorf("not whole within %s", 2*mendLimit))
 	defer cancel()
 	err := e.log.wait(ctx, func(window []record.Event) bool {
-		return contains(window, control.EngineStarted) && (!device || contains(window, control.SinkRestored))
+		return contains(window, control.EngineStarted) && (!device || contains(window, control.SinkRestored)) &&
+			(!e.deaf || contains(window, control.SinkLost))
 	})
 	if err != nil {
 		return nil, err

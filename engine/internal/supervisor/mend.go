@@ -122,6 +122,7 @@ func (s *Supervisor) mended() {
 	s.cfg.Log.Info("redundancy restored", "role", "host", "pid", os.Getpid(),
 		"took_ms", ms(s.failover.MendNS), "lost_frames", s.cost(), "failed_starts", s.unready)
 	s.unready = 0
+	s.unstarted.drop()
 }
 
 // cost returns how many frames were lost since everything was last whole.
