@@ -3,67 +3,44 @@
 package engine
 
 import (
-	"os"
-	"regexp"
+	"fmt"
+	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"chronus/engine/control"
 	"chronus/engine/patch"
+	"chronus/engine/rig"
+	"chronus/engine/rig/document"
 )
 
-// TestREADMEListsEveryAddress compares the first column of the README's table
-// with the engine's own.
-func TestREADMEListsEveryAddress(t *testing.T) {
-	text, err := os.ReadFile("../README.md")
-	require.NoError(t, err)
-	var want, got []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `(/[^`]*)` \\|").FindAllStringSubmatch(string(text), -1) {
-		got = append(got, m[1])
-	}
+func TestReadmeHasTheTableOfAddresses(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("| address | argument | what it does |\n| --- | --- | --- |\n")
 	for _, route := range OSCAddresses() {
-		want = append(want, route.Address)
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", route.Address, route.Arg.Doc, route.Doc)
 	}
-	require.Equal(t, want, got)
+	document.Table(t, "../README.md", "engine/addresses.go, by go generate ./engine", b.String())
 }
 
 func TestEveryAddressIsDocumentedAndDoesOneThing(t *testing.T) {
 	for _, route := range OSCAddresses() {
 		require.NotEmpty(t, route.Arg.Doc, route.Address)
 		require.NotEmpty(t, route.Doc, route.Address)
-		require.NotEqual(t, route.Word != nil, route.Do != nil, route.Address)
+		require.NotEqual(t, route.Param != nil, route.Do != nil, route.Address)
 	}
 }
 
-func compile(t *testing.T, text string) *patch.Compiled {
-	p, err := patch.Parse("test", []byte(text))
-	require.NoError(t, err)
-	code, err := p.Compile(44100, 256)
-	require.NoError(t, err)
-	return code
-}
-
 const voice = `out = "low"
-[[module]]
-id = "low"
-kind = "gain"
-in = "both"
-gain = 0.5
-[[module]]
-id = "both"
-kind = "mix"
-in = ["loud", "b"]
-[[module]]
-id = "loud"
-kind = "gain"
-in = "a"
-[[module]]
-id = "a"
-kind = "sine"
-[[module]]
-id = "b"
-kind = "sine"
+module = [
+	{ id = "low", kind = "gain", in = "both", gain = 0.5 },
+	{ id = "both", kind = "mix", in = ["loud", "b"] },
+	{ id = "loud", kind = "gain", in = "a" },
+	{ id = "a", kind = "sine" },
+	{ id = "b", kind = "sine" },
+]
 `
 
 func TestEngineFreqAndGain(t *testing.T) {
@@ -72,7 +49,7 @@ func TestEngineFreqAndGain(t *testing.T) {
 		require.NoError(t, err)
 		return a
 	}
-	code := compile(t, voice)
+	code := rig.Compile(t, voice)
 	freq, err := mainFreq(code)
 	require.NoError(t, err)
 	require.Equal(t, address(code, "a", "freq"), freq, "the first sine")
@@ -81,12 +58,12 @@ func TestEngineFreqAndGain(t *testing.T) {
 	require.Equal(t, address(code, "low", "gain"), gain, "the gain nearest to the output")
 
 	// A gain that cannot be heard is not a volume.
-	code = compile(t, "out = \"s\"\n[[module]]\nid = \"s\"\nkind = \"sine\"\n[[module]]\nid = \"g\"\nkind = \"gain\"\nin = \"s\"\n")
+	code = rig.Compile(t, "out = \"s\"\n[[module]]\nid = \"s\"\nkind = \"sine\"\n[[module]]\nid = \"g\"\nkind = \"gain\"\nin = \"s\"\n")
 	gain, err = mainGain(code)
 	require.NoError(t, err)
 	require.Equal(t, address(code, "s", "amp"), gain)
 
-	code = compile(t, "out = \"c\"\n[[module]]\nid = \"c\"\nkind = \"const\"\n")
+	code = rig.Compile(t, "out = \"c\"\n[[module]]\nid = \"c\"\nkind = \"const\"\n")
 	_, err = mainFreq(code)
 	require.EqualError(t, err, "the patch has no sine")
 	_, err = mainGain(code)
@@ -96,7 +73,8 @@ func TestEngineFreqAndGain(t *testing.T) {
 func TestStatusFitsItsNames(t *testing.T) {
 	st := control.Status{
 		State: control.StateStarting, Block: 1, Rate: 2, Frames: 3, Failovers: 6, Restarts: 7, LostFrames: 8, Xruns: 9, Commands: 10,
-		LateCommands: 11, DroppedCommands: 12, BadPackets: 13,
+		LateCommands: 11, DroppedCommands: 12, BadPackets: 13, KernelDrops: 14, WaitingCommands: 15, CoalescedCommands: 16,
+		ClampedCommands: 17, WithheldAnswers: 1 << 40,
 		Workers: []control.Worker{
 			{State: control.WorkerRendering},
 			{State: control.WorkerRendering},
@@ -111,9 +89,30 @@ func TestStatusFitsItsNames(t *testing.T) {
 		},
 	}
 	args := oscStatus(st)
-	require.Equal(t, []any{
-		"starting", int64(1), int32(2), int32(3), int32(4), int32(5),
-		int64(6), int64(7), int64(8), int64(9), int64(10), int64(11), int64(12), int64(13),
-	}, args)
+	want := []any{"starting"}
+	for i := range int32(17) {
+		want = append(want, i+1)
+	}
+	require.Equal(t, append(want, int32(math.MaxInt32)), args, "only s and i, saturated")
 	require.Len(t, args, len(OSCStatus))
+}
+
+func TestMistypedNamesListWhatThereIsNearestFirst(t *testing.T) {
+	p := newParams(rig.Compile(t, voice))
+	_, err := p.find("lo", "gain")
+	require.EqualError(t, err, `no module "lo" (the patch has: low, a, loud, b, both)`)
+	_, err = p.find("low", "gian")
+	require.EqualError(t, err, `module "low" has no parameter "gian" (it has: gain, gate)`)
+	_, err = p.gate("lowd")
+	require.EqualError(t, err, `no module "lowd" (the patch has: loud, low, both, a, b)`)
+	_, err = p.gate("a")
+	require.EqualError(t, err, `module "a" has no gate (with one: low, loud)`)
+	low, err := p.gate("low")
+	require.NoError(t, err)
+	require.True(t, low.Gate)
+	same, err := p.find("low", "gate")
+	require.NoError(t, err)
+	require.Equal(t, low, same, "a gate is the same gate wherever it is addressed")
+	_, err = p.find(strings.Repeat("x", 1000), "y")
+	require.Less(t, len(err.Error()), 200)
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"chronus/engine/control"
 )
@@ -16,7 +17,7 @@ import (
 type Config struct {
 	Patch    string // name of a built-in patch or path of a TOML file; default "sine"
 	Sink     string // a name for sink.Parse; a file is replaced; default "auto"
-	Rate     int    // Hz; default 44100
+	Rate     int    // Hz; default: that of the device, 44100 without one
 	Frames   int    // per block; default 256
 	Lead     int    // blocks sealed ahead of playout; default 3, more without SCHED_FIFO or on a device
 	Replicas int    // workers that render; default 2
@@ -29,6 +30,14 @@ type Config struct {
 
 	PulseServer string // the PulseAudio server to play on, as in PULSE_SERVER; "": any device
 	Verbose     bool   // let the device's libraries write to stderr
+	// Latency is what a device is asked for; default: four blocks, or the least
+	// that it can do if that is more.
+	Latency time.Duration
+	// Channels of the device's stream; default: 2. ChannelMap holds those that
+	// play the engine's channels in their order, from 0; default: the first.
+	Channels   int
+	ChannelMap []int
+	Name       string // what a sound server's mixer calls the engine; default "chronus"
 	// IdlePhrase plays a few notes while no commands come, on a patch that has
 	// an envelope and a sine.
 	IdlePhrase bool
@@ -44,7 +53,6 @@ func (c Config) Defaults() (Config, error) {
 			*v = to
 		}
 	}
-	set(&c.Rate, 44100)
 	set(&c.Frames, 256)
 	set(&c.Replicas, 2)
 	set(&c.Spares, 2)
@@ -55,6 +63,9 @@ func (c Config) Defaults() (Config, error) {
 	}
 	if c.Sink == "" {
 		c.Sink = "auto"
+	}
+	if c.Name == "" {
+		c.Name = "chronus"
 	}
 	if c.OSCHost == "" {
 		c.OSCHost = "127.0.0.1"

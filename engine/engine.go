@@ -54,21 +54,27 @@ var (
 // Engine is one run of the engine. Its methods may be called from any
 // goroutine, in any order, any number of times.
 type Engine struct {
-	cfg     Config
-	spec    sink.Spec // of the sink that plays: "auto" is settled by New
-	patch   *patch.Patch
-	code    *patch.Compiled
-	pool    *supervisor.Pool
-	sup     *supervisor.Supervisor
+	cfg   Config
+	spec  sink.Spec // of the sink that plays: "auto" is settled by New
+	patch *patch.Patch
+	code  *patch.Compiled
+	pool  *supervisor.Pool
+	sup   *supervisor.Supervisor
+	// What is started: held open, so that a running engine does not care what
+	// becomes of the files.
+	workerExe, playerExe *supervisor.Executable
+
 	osc     *osc.Server
 	ctl     *control.Server
 	hub     *control.Hub
 	sources *control.Sources
 	queue   *cmdlog.Queue
 	rec     *recorder
-	burst   int            // blocks that the device may ask for back to back
-	made    []string       // files that New created: removed again if nothing is played
-	dropped atomic.Uint64  // commands refused for want of room
+	options sink.Options
+	burst   int           // blocks that the device may ask for back to back
+	made    []string      // files that New created: removed again if nothing is played
+	dropped atomic.Uint64 // commands refused for want of room
+	route   *osc.Router
 	phrase  *phrase.Phrase // nil: none
 
 	stopRequest chan struct{}
@@ -173,9 +179,8 @@ func (e *Engine) receive() error {
 		return ErrStopped
 	}
 	e.hub.Publish(control.Event{TNS: clock.Now(), Kind: control.EngineStarted, Slot: -1, PID: os.Getpid()})
-	route := e.router()
-	e.osc.OnBad = func(line string) { e.cfg.Log.Warn("OSC: " + line) }
-	e.done.Go(func() { e.osc.Serve(route) })
+	e.done.Go(func() { e.osc.Serve(e.route) })
+	e.done.Go(e.complain)
 	e.done.Go(e.drain)
 	if e.phrase != nil {
 		e.done.Go(func() { e.phrase.Run(e.closing) })
@@ -214,7 +219,7 @@ func (e *Engine) Stop() {
 		st.State = control.StateStopped
 		e.final = &st
 		if ran {
-			e.pool.Close()
+			e.release()
 		} else {
 			e.close()
 		}
@@ -264,8 +269,18 @@ func (e *Engine) close() {
 	for _, path := range slices.Backward(e.made) {
 		_ = os.Remove(path)
 	}
+	e.release()
+}
+
+// release frees the regions and the executables.
+func (e *Engine) release() {
 	if e.pool != nil {
 		e.pool.Close()
+	}
+	for _, exe := range []*supervisor.Executable{e.workerExe, e.playerExe} {
+		if exe != nil {
+			exe.Close()
+		}
 	}
 }
 

@@ -41,14 +41,28 @@ func (e *Engine) open() (err error) {
 	if probe == 0 {
 		probe = 1
 	}
-	if _, err := shm.NewGeometry(c.Rate, c.Frames, 1, probe, c.Replicas, c.Spares, 0, fifo); err != nil {
+	compile := func(rate int) (err error) {
+		if _, err := shm.NewGeometry(rate, c.Frames, 1, probe, c.Replicas, c.Spares, 0, fifo); err != nil {
+			return err
+		}
+		e.code, err = e.patch.Compile(rate, c.Frames)
 		return err
 	}
-	if e.code, err = e.patch.Compile(c.Rate, c.Frames); err != nil {
+	named := c.Rate
+	if named == 0 {
+		c.Rate = sink.DefaultRate
+	}
+	if err := compile(c.Rate); err != nil {
 		return err
 	}
-	if err := e.settleSink(); err != nil {
+	was := c.Rate
+	if err := e.settleSink(named); err != nil {
 		return err
+	}
+	if c.Rate != was {
+		if err := compile(c.Rate); err != nil {
+			return err
+		}
 	}
 	if c.Tape != "" {
 		if err := e.reserve("tape", c.Tape); err != nil {
@@ -59,10 +73,11 @@ func (e *Engine) open() (err error) {
 		}
 	}
 	playerExe, playerArgs := e.player()
-	for _, exe := range []string{e.worker(), playerExe} {
-		if _, err := os.Stat(exe); err != nil {
-			return fmt.Errorf("engine: %w", err)
-		}
+	if e.workerExe, err = supervisor.OpenExecutable(e.worker()); err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	if e.playerExe, err = supervisor.OpenExecutable(playerExe); err != nil {
+		return fmt.Errorf("engine: %w", err)
 	}
 	if c.Lead == 0 {
 		c.Lead = min(chooseLead(fifo, e.code.Program)+e.burst-1, shm.MaxLead)
@@ -103,9 +118,10 @@ func (e *Engine) open() (err error) {
 		}
 	}
 	e.sup = supervisor.New(supervisor.Config{
-		Pool: e.pool, Spares: c.Spares, Worker: e.worker(), Player: playerExe, PlayerArgs: playerArgs,
-		Sink: e.spec, Env: pulseEnv(c.PulseServer), Publish: e.hub.Publish, Log: c.Log,
+		Pool: e.pool, Spares: c.Spares, Worker: e.workerExe, Player: e.playerExe, PlayerArgs: playerArgs,
+		Sink: e.spec, AnyRate: named == 0 && c.Sink != "auto", Env: pulseEnv(c.PulseServer), Publish: e.hub.Publish, Log: c.Log,
 	})
+	e.route = e.router()
 	e.sources = e.statusSources()
 	return nil
 }
@@ -115,30 +131,38 @@ func (e *Engine) worker() string { return filepath.Join(e.cfg.Bin, "chronus-work
 // player returns the player's executable and its arguments.
 func (e *Engine) player() (exe string, args []string) {
 	args = []string{e.spec.String()}
-	if e.spec.Device && e.cfg.Verbose {
-		args = append(args, "verbose")
+	if e.spec.Device {
+		args = append(args, e.options.Args()...)
 	}
 	return filepath.Join(e.cfg.Bin, e.spec.Player), args
 }
 
 // settleSink checks the sink against the machine: what "auto" comes to, whether
-// its device exists, whether its file can be written.
-func (e *Engine) settleSink() (err error) {
+// its device exists, at which rate it plays, whether its file can be written.
+// rate is that which the user named, 0: none.
+func (e *Engine) settleSink(rate int) error {
 	c := &e.cfg
-	block := time.Duration(int64(c.Frames) * int64(time.Second) / int64(c.Rate))
+	e.options = sink.Options{
+		Verbose: c.Verbose, Latency: c.Latency, Channels: c.Channels, Map: c.ChannelMap, Name: c.Name,
+	}
 	var latency time.Duration
 	if e.spec.Settle != nil {
-		e.spec, latency, err = e.spec.Settle(e.spec, sink.Machine{
-			Block: block,
+		to, err := e.spec.Settle(e.spec, sink.Machine{
+			Rate: rate, Frames: c.Frames, Channels: e.code.Program.Channels, Options: e.options,
 			Devices: func(player string) ([]sink.DeviceInfo, error) {
-				return devices(c.Bin, player, c.PulseServer)
+				return devices(c.Bin, player, c.PulseServer, startProbeLimit)
 			},
-			Say: c.Log.Info,
+			Say: c.Log.Info, Warn: c.Log.Warn,
 		})
 		if err != nil {
 			return err
 		}
+		if to.Rate != c.Rate {
+			c.Log.Info("the device sets the rate", "sink", to.Spec.String(), "rate", to.Rate)
+		}
+		e.spec, e.options.Wait, latency, c.Rate = to.Spec, to.Wait, to.Latency, to.Rate
 	}
+	block := time.Duration(int64(c.Frames) * int64(time.Second) / int64(c.Rate))
 	e.burst = sink.Burst(latency, block)
 	if e.spec.File == nil {
 		return nil

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,29 +31,11 @@ func deliver(p *shm.Player, blocks uint64) {
 	}
 }
 
-// logText is a log that a recorder may write while a test reads it.
-type logText struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (h *logText) Write(p []byte) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.b.Write(p)
-}
-
-func (h *logText) String() string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.b.String()
-}
-
-func recording(t *testing.T, path string) (*recorder, *shm.Player, *logText) {
+func recording(t *testing.T, path string) (*recorder, *shm.Player, *rig.Log) {
 	g, err := shm.NewGeometry(44100, 256, 1, 3, 1, 0, 0, false)
 	require.NoError(t, err)
 	r := rig.New(t, g)
-	log := &logText{}
+	log := new(rig.Log)
 	rec, err := newRecorder(path, tape.Header{Rate: 44100, Frames: 256, Channels: 1, Slots: int(g.Slots)}, r.Player,
 		slog.New(slog.NewTextHandler(log, nil)))
 	require.NoError(t, err)

@@ -18,7 +18,7 @@ import (
 	"chronus/harness/scenario"
 )
 
-// Again says which kept records to judge again.
+// Again is what to judge again.
 type Again struct {
 	Dir       string               // every record below it
 	Scenarios []*scenario.Scenario // of this build, in the order of the report
@@ -27,10 +27,11 @@ type Again struct {
 }
 
 // Judge judges kept records again, without playing, with the scenarios and
-// limits of this build. All records must be of one verification. It returns the
-// header of one of them beside the summary, for what they have in common. An
-// error without a summary is a UsageError if there is something to mend: a record
-// that cannot be read, a scenario that this build does not have, a missing file.
+// limits of this build. All records must be of one verification. Beside the
+// summary it returns the header of one of them, for what they have in common.
+// An error without a summary is a UsageError if the user can mend it: a record
+// that cannot be read, a scenario that this build does not have, a missing
+// file.
 func Judge(ctx context.Context, a Again) (*report.Summary, *record.Header, error) {
 	begin := time.Now()
 	found, err := a.find()
@@ -105,7 +106,8 @@ func together(a, b keptRecord) error {
 	return nil
 }
 
-// complete returns whether the files that judging needs lie beside a record.
+// complete returns an error unless the files that judging needs lie beside a
+// record.
 func complete(rec *record.Record, dir string) error {
 	for _, name := range []string{rec.Files.Tape, rec.Files.Sound, rec.Files.Listener} {
 		if name == "" {
@@ -118,7 +120,8 @@ func complete(rec *record.Record, dir string) error {
 	return nil
 }
 
-// chosen returns the scenarios of the records, as the records' profile has them.
+// chosen returns the scenarios of the records, as the records' profile has
+// them.
 func (a *Again) chosen(found []keptRecord, profile string) ([]*scenario.Scenario, error) {
 	all := scenario.In(a.Scenarios, profile)
 	for _, k := range found {
@@ -132,8 +135,8 @@ func (a *Again) chosen(found []keptRecord, profile string) ([]*scenario.Scenario
 	}), nil
 }
 
-// scenario judges a scenario's records, as many at a time as there are CPUs, and
-// gives the verdict on them.
+// scenario judges a scenario's records, as many at a time as there are CPUs,
+// and gives the verdict on them.
 func (a *Again) scenario(ctx context.Context, s *scenario.Scenario, profile string, found []keptRecord) (*report.Result, error) {
 	began := time.Now()
 	c := gate.Case{Scenario: s, Cycles: fullCycles(s, profile), Kept: map[int]string{}}

@@ -21,8 +21,9 @@ import (
 	"chronus/harness/scenario"
 )
 
-// The fake engine is this test binary, started as an engine. It plays the patch steps at the true pace, its workers are
-// sleeping processes, and it is as good as one can wish, but for the one bug that FAKE_BUG names.
+// The fake engine is this test binary, started as an engine. It plays the patch
+// steps at the true pace, its workers are sleeping processes, and it does
+// everything right except for the one bug that FAKE_BUG names.
 
 const (
 	fakeReplicas = 2
@@ -36,6 +37,7 @@ type fakeWorker struct {
 	cmd        *exec.Cmd
 	generation uint32
 	role       string
+	reaped     chan struct{}
 }
 
 func (w *fakeWorker) pid() int { return w.cmd.Process.Pid }
@@ -44,7 +46,7 @@ type fakeEngine struct {
 	bug      string
 	mu       sync.Mutex
 	workers  []*fakeWorker
-	last     [fakeSlots]int // pid that had the slot before
+	last     [fakeSlots]int // pid of the slot's last owner
 	gen      uint32
 	hub      control.Hub
 	server   *control.Server
@@ -101,7 +103,10 @@ func (e *fakeEngine) run(flags map[string]string) (err error) {
 	go e.server.Serve(e.status, &e.hub)
 	go e.osc.Serve(&osc.Router{Sink: e.take, Routes: []osc.Route{{
 		Address: "/mod/<id>/<param>", Arg: osc.NumberArg,
-		Word: func(names []string) (uint32, error) { return code.Address(names[0], names[1]) },
+		Param: func(names []string) (osc.Param, error) {
+			word, err := code.Address(names[0], names[1])
+			return osc.Param{Word: word}, err
+		},
 	}}})
 	if err := e.play(flags, p, code, signals); err != nil {
 		return err
@@ -113,6 +118,7 @@ func (e *fakeEngine) run(flags map[string]string) (err error) {
 			continue
 		}
 		w.cmd.Process.Kill()
+		<-w.reaped // or it would be left behind, on a machine that is slow to end it
 	}
 	e.mu.Unlock()
 	e.osc.Close()
@@ -120,7 +126,8 @@ func (e *fakeEngine) run(flags map[string]string) (err error) {
 	return e.server.Close()
 }
 
-// play delivers block after block to the tape and the sound file until a signal comes.
+// play delivers block after block to the tape and the sound file until a signal
+// comes.
 func (e *fakeEngine) play(flags map[string]string, p *patch.Patch, code *patch.Compiled, signals <-chan os.Signal) error {
 	rec, err := tape.Create(flags["--tape"], tape.Header{
 		Version: tape.Version, Rate: scenario.Rate, Frames: scenario.Frames, Channels: code.Program.Channels, Lead: fakeLead, Replicas: fakeReplicas,
@@ -163,7 +170,8 @@ func (e *fakeEngine) play(flags map[string]string, p *patch.Patch, code *patch.C
 	return rec.Close()
 }
 
-// next takes what arrived for block n and says who renders it.
+// next takes the commands that arrived for block n, and returns the block as
+// the primary renders it.
 func (e *fakeEngine) next(n uint64, rec *tape.Writer, code *patch.Compiled, state []uint64) *tape.Block {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -223,7 +231,7 @@ func (e *fakeEngine) publish(ev control.Event) {
 // spawn starts a worker in a slot, idle. The engine is locked.
 func (e *fakeEngine) spawn(slot int) {
 	e.gen++
-	w := &fakeWorker{slot: slot, generation: e.gen, role: control.RoleSpare, cmd: exec.Command("sleep", "300")}
+	w := &fakeWorker{slot: slot, generation: e.gen, role: control.RoleSpare, reaped: make(chan struct{}), cmd: exec.Command("sleep", "300")}
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := w.cmd.Start(); err != nil {
 		panic(err)
@@ -234,11 +242,13 @@ func (e *fakeEngine) spawn(slot int) {
 	e.publish(control.Event{Kind: control.WorkerReady, Slot: slot, PID: w.pid(), Generation: w.generation})
 	go func() {
 		w.cmd.Wait()
+		close(w.reaped)
 		e.died(w)
 	}()
 }
 
-// elect makes renderers of spares, and a primary of a renderer where there is none; from is the slot of the last one.
+// elect turns spares into renderers, and a renderer into the primary if there
+// is none. from is the slot of the last primary. The engine is locked.
 func (e *fakeEngine) elect(from int) {
 	rendering, primary := 0, false
 	for _, w := range e.workers {

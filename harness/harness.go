@@ -1,15 +1,15 @@
 // Package harness drives complete engines through scenarios and holds every
-// frame that came out to the truth. It is one line, and data flows along it in
+// frame that came out to the truth. It is one line, along which data flows in
 // one direction only:
 //
 //	play -> record -> judge -> gate -> report
 //
-// Play runs an engine process, injects one fault after the other and writes down
-// what happened. The record of it lies in a file beside the tape. Judge makes
-// figures and findings of that file, when no engine plays. The gate gives the
-// verdict, and package report writes it down. This package only connects them;
-// it must not look inside the engine, which it meets through its command line,
-// its control socket, signals and /proc.
+// Play runs an engine process, injects one fault after the other and records
+// what happened in a file beside the tape. Judge makes figures and findings of
+// that file, when no engine plays. The gate gives the verdict, and package
+// report writes it down. This package only connects them. It must not look
+// inside the engine, which it meets through its command line, its control
+// socket, signals and /proc.
 package harness
 
 import (
@@ -29,13 +29,13 @@ import (
 	"chronus/harness/schedule"
 )
 
-// Config says what to verify and how.
+// Config is what to verify and how.
 type Config struct {
 	Scenarios []*scenario.Scenario
 	All       bool // a scenario that cannot run here fails the verification
 	Profile   string
-	Processes int    // engine processes per scenario; 0: what the profile says
-	Count     int    // cycles per engine process; of failpoints: passes of each; 0: what the profile says
+	Processes int    // engine processes per scenario; 0: the profile's
+	Count     int    // cycles per engine process; of failpoints: passes of each; 0: the profile's
 	Seed      uint64 // of all that is random
 	Out       string // folder for what is kept; it is created
 	Keep      bool   // keep what clean engine processes left behind, too
@@ -64,10 +64,11 @@ type UsageError struct{ err error }
 func (e *UsageError) Error() string { return e.err.Error() }
 func (e *UsageError) Unwrap() error { return e.err }
 
-// Verify plays the scenarios and judges them. What an engine does wrong is in the
-// summary, and so is what was not run and why. An error beside a summary says
-// what ended the verification early: ctx, or something that the harness itself
-// could not do. An error without one is a UsageError.
+// Verify plays the scenarios and judges them. The summary holds what an engine
+// did wrong, and what was not run and why. An error beside a summary is what
+// ended the verification early: ctx, or something that the harness itself could
+// not do. An error without one is a UsageError, or concerns the folder of the
+// reports.
 func Verify(ctx context.Context, cfg Config) (*report.Summary, error) {
 	if err := cfg.ready(); err != nil {
 		return nil, &UsageError{err}
@@ -169,9 +170,10 @@ func (cfg *Config) repeat(s *scenario.Scenario) string {
 
 // scenario plays a scenario's engine processes one after the other, and gives
 // the verdict on them. What they left behind is judged when none plays, as many
-// at a time as there are CPUs, and then removed, so that neither disk nor memory
-// grows with the number of processes. There are more of them than planned, at
-// most twice as many, if too few victims were hit while they rendered.
+// at a time as there are CPUs, and then removed, so that neither disk nor
+// memory grows with the number of processes. There are more of them than
+// planned, at most twice as many, if too few victims were hit while they
+// rendered.
 func (cfg *Config) scenario(ctx context.Context, s *scenario.Scenario) (*report.Result, error) {
 	began := time.Now()
 	load := cfg.load(s)
@@ -192,7 +194,7 @@ func (cfg *Config) scenario(ctx context.Context, s *scenario.Scenario) (*report.
 	}
 	most := 2 * load.Processes
 	if cfg.Processes > 0 {
-		most = cfg.Processes // as many as were asked for, neither fewer nor more
+		most = cfg.Processes // exactly as many as requested
 	}
 	done := judged{kept: map[int]string{}}
 	var played []string

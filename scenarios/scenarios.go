@@ -1,7 +1,7 @@
-// Package scenarios holds what a verification does: one declarative file per
-// scenario, which says what fault hits which process how often, which events
-// each fault must cause, and what it may cost. Package harness/scenario reads
-// them. It must not hold anything that has to be run to be understood.
+// Package scenarios holds what a verification does, in one declarative file per
+// scenario: which fault hits which process how often, which events each fault
+// must cause, and what it may cost. Package harness/scenario loads them. It
+// must not hold anything that has to be run to be understood.
 package scenarios
 
 import "embed"

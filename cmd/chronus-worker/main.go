@@ -1,6 +1,7 @@
 //go:build linux
 
-// Command chronus-worker makes the sound. It is started by chronus, never by hand.
+// Command chronus-worker makes the sound. Only chronus starts it; it is not
+// meant to be started by hand.
 package main
 
 import (

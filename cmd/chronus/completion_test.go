@@ -3,7 +3,6 @@
 package main
 
 import (
-	"io"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -18,8 +17,7 @@ import (
 // TestPageAndCompletionsHaveEveryCommandAndFlag walks the declaration itself,
 // not the outline that they are written from.
 func TestPageAndCompletionsHaveEveryCommandAndFlag(t *testing.T) {
-	parser, err := newParser(io.Discard, io.Discard)
-	require.NoError(t, err)
+	parser := quietParser(t)
 	for what, form := range map[string]struct{ command, flag string }{
 		"completion bash": {`(?m)^        %s\) words=\(`, `(?m)^        %s\) words=\(.*--%s `},
 		"completion zsh":  {`(?m)^    %s\)\n`, `(?m)^    %s\)\n( {6}.*\n)*? {8}'?--%s(=|\[)`},
@@ -59,8 +57,7 @@ func TestPageAndCompletionsHaveEveryCommandAndFlag(t *testing.T) {
 }
 
 func TestPatchesThatAreBuiltInAreProposed(t *testing.T) {
-	parser, err := newParser(io.Discard, io.Discard)
-	require.NoError(t, err)
+	parser := quietParser(t)
 	app, err := outline.Of(parser.Model)
 	require.NoError(t, err)
 	for _, f := range app.Commands[0].Flags {

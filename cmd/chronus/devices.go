@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"text/tabwriter"
 
 	"chronus/engine"
+	"chronus/engine/sink"
 )
 
 // devicesCmd is `chronus devices`.
@@ -30,6 +32,9 @@ func (d *devicesCmd) Run(out io.Writer) error {
 		bin = filepath.Dir(self)
 	}
 	list, err := engine.Devices(bin, d.PulseServer)
+	if d.JSON && errors.Is(err, sink.ErrNoDevice) {
+		list, err = []sink.DeviceInfo{}, nil
+	}
 	if err != nil {
 		return err
 	}
@@ -49,5 +54,33 @@ func (d *devicesCmd) Run(out io.Writer) error {
 		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%.0f Hz\t%.1f ms\t%s\n",
 			i.Index, i.Name, i.HostAPI, i.Channels, i.Rate, i.LowLatency.Seconds()*1e3, mark)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	d.listSinks(out)
+	return nil
+}
+
+// listSinks lists the outputs of the sound server, if there is one. PortAudio
+// shows it as one device, which plays on the default output or on the one that
+// PULSE_SINK names.
+func (d *devicesCmd) listSinks(out io.Writer) {
+	server := pulseServer(d.PulseServer)
+	if server == "" {
+		return
+	}
+	sinks, err := serverSinks(server)
+	if err != nil || len(sinks) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "\noutputs of the sound server %s (PULSE_SINK=NAME chooses one):\n", server)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, s := range sinks {
+		mark := ""
+		if s.Default {
+			mark = "default"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d Hz\t%s\n", s.Name, s.Description, s.Channels, s.Rate, mark)
+	}
+	_ = w.Flush()
 }

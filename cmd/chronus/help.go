@@ -25,6 +25,7 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 	c := outline.CommandOf(ctx.Model, node)
 	type row struct{ name, text, fallback string }
 	var rows []row
+	groups := map[string]int{} // the row of a group of flags, which only names them
 	for _, a := range c.Args {
 		rows = append(rows, row{a.Summary, a.Help, a.Default})
 	}
@@ -36,7 +37,16 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		if f.Meta != "" {
 			name += "=" + f.Meta
 		}
-		rows = append(rows, row{name, f.Help, f.Default})
+		at, begun := groups[f.Group]
+		switch {
+		case f.Group == "":
+			rows = append(rows, row{name, f.Help, f.Default})
+		case begun:
+			rows[at].text += ", " + name
+		default:
+			groups[f.Group] = len(rows)
+			rows = append(rows, row{f.Group, name, ""})
+		}
 	}
 	left := 0
 	for _, r := range rows {
@@ -46,7 +56,7 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 	fmt.Fprintf(&b, "Usage: %s %s\n", ctx.Model.Name, c.Usage)
 	intro := c.Help
 	if len(c.Flags) > 1 {
-		intro += " Every flag has an environment variable, as CHRONUS_OSC_PORT for --osc-port."
+		intro += " Flags are environment variables too: CHRONUS_OSC_PORT=5005."
 	}
 	for _, line := range outline.Wrap(intro, helpWidth) {
 		fmt.Fprintln(&b, line)

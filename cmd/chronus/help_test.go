@@ -11,11 +11,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// quietParser returns the parser of the command line, which writes nothing.
+func quietParser(t *testing.T) *kong.Kong {
+	t.Helper()
+	parser, err := newParser(io.Discard, io.Discard)
+	require.NoError(t, err)
+	return parser
+}
+
 // TestEveryFlagIsAVariableOfTheEnvironment walks the whole command line. The
 // names that others rely on are listed.
 func TestEveryFlagIsAVariableOfTheEnvironment(t *testing.T) {
-	parser, err := newParser(io.Discard, io.Discard)
-	require.NoError(t, err)
+	parser := quietParser(t)
 	seen := map[string]bool{}
 	require.NoError(t, kong.Visit(parser.Model, func(n kong.Visitable, next kong.Next) error {
 		if f, ok := n.(*kong.Flag); ok && f.Name != "help" && f.Name != "version" {
@@ -31,8 +38,7 @@ func TestEveryFlagIsAVariableOfTheEnvironment(t *testing.T) {
 }
 
 func TestHelpFitsATerminal(t *testing.T) {
-	parser, err := newParser(io.Discard, io.Discard)
-	require.NoError(t, err)
+	parser := quietParser(t)
 	for _, node := range parser.Model.Leaves(true) {
 		command := node.Name
 		code, out, errOut := call(command, "--help")

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"chronus/engine/control"
+	"chronus/engine/rig"
 	"chronus/engine/sink/wavfile"
 	"chronus/harness/probe"
 )
@@ -35,27 +35,10 @@ type host struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	dir    string
-	log    *logBuffer
+	log    *rig.Log
 	client *control.Client
 	exited chan struct{}
 	memory map[uint64]bool // inodes of its memory regions
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // launch starts an engine. change, which may be nil, adjusts the command first.
@@ -63,7 +46,7 @@ func launch(t *testing.T, change func(*exec.Cmd), args ...string) *host {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "chronus") // t.TempDir is too long for a socket
 	require.NoError(t, err)
-	h := &host{t: t, dir: dir, log: &logBuffer{}, exited: make(chan struct{}), client: control.NewClient(filepath.Join(dir, "s"))}
+	h := &host{t: t, dir: dir, log: new(rig.Log), exited: make(chan struct{}), client: control.NewClient(filepath.Join(dir, "s"))}
 	h.cmd = exec.Command(filepath.Join(bin(t), "chronus"), append([]string{
 		"run", "--osc-port", "0", "--lead", "24", "--control", h.socket(), "--sink", "wav:" + h.wav(), "--tape", h.tape(),
 	}, args...)...)
@@ -207,7 +190,7 @@ func (h *host) faded() {
 	require.NoError(h.t, err)
 	require.Greater(h.t, len(text), wavfile.HeaderSize)
 	require.EqualValues(h.t, len(text)-wavfile.HeaderSize, binary.LittleEndian.Uint32(text[wavfile.HeaderSize-4:]), "the header holds the length")
-	all := sound(h.t, h.wav())
+	all := rig.Sound(h.t, h.wav())
 	require.Zero(h.t, len(all)%256, "whole blocks")
 	last := all[len(all)-256:]
 	require.Zero(h.t, last[255])
@@ -216,19 +199,6 @@ func (h *host) faded() {
 	for at := 0; at < 256; at += 32 {
 		require.LessOrEqual(h.t, peak(last[at:at+32]), 0.51*float32(256-at)/256, "the last block fades, from frame %d", at)
 	}
-}
-
-func sound(t *testing.T, path string) []float32 {
-	t.Helper()
-	r, err := wavfile.OpenReader(path)
-	require.NoError(t, err)
-	defer r.Close()
-	n, err := r.Frames()
-	require.NoError(t, err)
-	all := make([]float32, int(n)*r.Channels())
-	_, err = r.ReadFrames(all, 0)
-	require.NoError(t, err)
-	return all
 }
 
 // recorded waits until the tape has some content; it is written a buffer at a

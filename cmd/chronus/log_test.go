@@ -10,10 +10,11 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"chronus/engine/rig"
 )
 
 func TestLogIsTextOrJSONFromALevelOn(t *testing.T) {
@@ -42,22 +43,10 @@ func TestLogIsTextOrJSONFromALevelOn(t *testing.T) {
 	}
 }
 
-// stuck is a writer that blocks while it is locked.
-type stuck struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (s *stuck) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(b)
-}
-
 func TestLogThatIsNotReadBlocksNothing(t *testing.T) {
-	var dead, w stuck
-	dead.mu.Lock()
-	defer dead.mu.Unlock()
+	var dead, w rig.Log
+	dead.Lock()
+	defer dead.Unlock()
 	log, end := newLog(&dead, true, slog.LevelInfo)
 	const lines = 3 * logQueue
 	for i := range lines {
@@ -66,16 +55,14 @@ func TestLogThatIsNotReadBlocksNothing(t *testing.T) {
 	end() // nor does this
 
 	log, end = newLog(&w, true, slog.LevelInfo)
-	w.mu.Lock()
+	w.Lock()
 	for i := range lines {
 		log.Info("line", "n", i)
 	}
-	w.mu.Unlock()
+	w.Unlock()
 	end()
 	seen, missing := 0, 0
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for dec := json.NewDecoder(&w.text); ; {
+	for dec := json.NewDecoder(strings.NewReader(w.String())); ; {
 		var l struct {
 			Msg   string
 			Lines int

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jfreymuth/pulse/proto"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
@@ -158,32 +159,99 @@ func TestSoundDevice(t *testing.T) {
 		}
 	})
 
-	t.Run("a device that does not exist is an error of one line", func(t *testing.T) {
-		dir := bin(t)
-		require.NoError(t, os.Symlink(exe, filepath.Join(dir, "chronus-portaudio")))
-		runBin = dir
-		defer func() { runBin = "" }()
-		files := t.TempDir()
-		list, err := engine.Devices(dir, pulse.Address())
+	t.Run("a device that is not there yet is waited for, in one line", func(t *testing.T) {
+		h := play(t, beside(t, exe), "--sink", "portaudio:nosuch", "--pulse-server", pulse.Address())
+		st := h.until("it waits", func(st *control.Status) bool { return st.Device != nil && st.Device.Why != "" })
+		require.Equal(t, control.DeviceWaiting, st.Device.State)
+		require.Contains(t, st.Device.Why, `no output device "nosuch" (there are: `)
+		h.plays(50)
+		h.signal(unix.SIGTERM)
+		require.Equal(t, exitPass, h.end(), h.log)
+		require.Equal(t, 1, strings.Count(h.log.String(), "nosuch\\\""), h.log)
+		quietly(t, h)
+	})
+
+	t.Run("a device whose server starts after the engine is played on, once", func(t *testing.T) {
+		late, err := listener.StartPulse()
 		require.NoError(t, err)
-		require.NotEmpty(t, list, "the sound server is gone, so the engine would wait for any device")
-		code, out, errOut := call("run", "--sink", "portaudio:nosuch", "--pulse-server", pulse.Address(),
-			"--osc-port", "0", "--duration", "5s", "--control", filepath.Join(files, "s"), "--tape", filepath.Join(files, "a.tape"))
-		require.Equal(t, exitUsage, code)
-		require.Empty(t, out)
-		require.Equal(t, 1, strings.Count(errOut, "\n"), errOut)
-		require.Contains(t, errOut, `chronus: sink portaudio:nosuch: no output device "nosuch" (there are: `)
-		require.Empty(t, names(t, files), "nothing is left behind")
+		defer late.Close()
+		late.Kill()
+		for _, name := range []string{"portaudio", "auto"} {
+			h := play(t, beside(t, exe), "--sink", name, "--pulse-server", late.Address())
+			events := follow(t, h)
+			st := h.until("it waits", func(st *control.Status) bool { return st.Device != nil && st.Device.Why != "" })
+			require.Contains(t, st.Device.Why, "onnection refused")
+			if name == "auto" {
+				require.Equal(t, "clock", st.Sink)
+			}
+			h.plays(50)
+			require.NoError(t, late.Start())
+			st = h.until("it plays", func(st *control.Status) bool { return st.Device.State == control.DevicePlaying })
+			require.Equal(t, "portaudio", st.Sink)
+			require.EqualValues(t, 1, st.Player.Generation, "no player was replaced for it")
+			code, out, errOut := call("status", "--control", h.socket())
+			require.Equal(t, exitPass, code, errOut)
+			require.Regexp(t, `(?m)^device    default on null \(Null Output\), [0-9.]+ ms$`, out)
+			code, out, errOut = call("status", "--json", "--control", h.socket())
+			require.Equal(t, exitPass, code, errOut)
+			require.Contains(t, out, `"sink":"null"`)
+			require.Equal(t, []string{"chronus"}, applications(t, late.Address()), "as the server's mixer shows it")
+			h.plays(50)
+			h.signal(unix.SIGTERM)
+			require.Equal(t, exitPass, h.end(), h.log)
+			var kinds []string
+			for _, e := range events() {
+				if e.Kind == control.SinkLost || e.Kind == control.SinkRestored {
+					kinds = append(kinds, e.Kind)
+				}
+			}
+			if name != "auto" { // which has lost nothing
+				require.Equal(t, control.SinkLost, kinds[0])
+				kinds = kinds[1:]
+			}
+			require.Equal(t, control.SinkRestored, kinds[0])
+			quietly(t, h)
+			late.Kill()
+		}
+	})
+
+	t.Run("a device that is no clock is not believed", func(t *testing.T) {
+		config := filepath.Join(t.TempDir(), "asound.conf")
+		require.NoError(t, os.WriteFile(config, []byte("pcm.!default { type null hint { show on description \"default\" } }\n"), 0o600))
+		t.Setenv("ALSA_CONFIG_PATH", config)
+		h := play(t, beside(t, exe), "--sink", "portaudio")
+		st := h.until("it is refused", func(st *control.Status) bool { return st.Device != nil && st.Device.Why != "" })
+		require.Contains(t, st.Device.Why, "the device is no clock: it asks for sound at ")
+		h.plays(100)
+		h.signal(unix.SIGTERM)
+		require.Equal(t, exitPass, h.end(), h.log)
+		require.Equal(t, 1, strings.Count(h.log.String(), "no clock"), h.log)
+		quietly(t, h)
 	})
 
 	t.Run("auto without a device plays on the clock and logs that", func(t *testing.T) {
 		h := play(t, beside(t, exe), "--sink", "auto", "--pulse-server", "unix:"+filepath.Join(t.TempDir(), "none"))
 		require.Equal(t, "clock", h.until("it answers", func(*control.Status) bool { return true }).Sink)
 		require.Contains(t, h.log.String(), "pacing by the clock, in silence")
+		require.Contains(t, h.log.String(), "there is no such socket")
 		h.signal(unix.SIGTERM)
 		require.Equal(t, exitPass, h.end(), h.log)
 		quietly(t, h)
 	})
+}
+
+// applications returns the names of the applications that play on a server.
+func applications(t *testing.T, server string) (names []string) {
+	t.Helper()
+	require.NoError(t, askServer(server, func(c *proto.Client) error {
+		var inputs proto.GetSinkInputInfoListReply
+		err := c.Request(&proto.GetSinkInputInfoList{}, &inputs)
+		for _, in := range inputs {
+			names = append(names, in.Properties["application.name"].String())
+		}
+		return err
+	}))
+	return names
 }
 
 // quietly checks that only the engine has written to stderr, and neither ALSA

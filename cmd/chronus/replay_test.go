@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chronus/engine/patch"
+	"chronus/engine/rig"
 	"chronus/engine/tape"
 )
 
@@ -43,7 +44,7 @@ func TestReplayWritesMissingBlocksAsSilenceAndReportsThem(t *testing.T) {
 	require.Equal(t, exitFail, code, "as without --wav")
 	require.Contains(t, errOut, "2 blocks are missing")
 	require.Contains(t, out, wav+": 2560 frames (58ms) at 44100 Hz, with silence for 2 blocks that are not on the tape\n")
-	all := sound(t, wav)
+	all := rig.Sound(t, wav)
 	require.Len(t, all, 2560)
 	require.Equal(t, make([]float32, 512), all[3*256:5*256])
 	require.NotZero(t, all[5*256+10])
@@ -61,7 +62,7 @@ func TestReplayOfADamagedTapeWritesWhatIsReadable(t *testing.T) {
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, errOut, path+": byte ")
 	require.Regexp(t, `a\.wav: (1024|1280) frames`, out)
-	require.NotEmpty(t, sound(t, wav))
+	require.NotEmpty(t, rig.Sound(t, wav))
 }
 
 func TestReplayToAFileThatCannotBeWrittenIsAMistake(t *testing.T) {

@@ -3,25 +3,28 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"chronus/engine"
+	"chronus/engine/sink"
 )
 
 // runCmd is `chronus run`.
 type runCmd struct {
 	Patch       string        `help:"Patch to play: ${patches} or a TOML file." default:"sine" placeholder:"FILE" complete:"sine,voice,steps,noise,heavy"`
 	Sink        string        `help:"Where the sound goes: ${sinks}." default:"auto" placeholder:"SINK" complete:"auto,clock,wav:,portaudio"`
-	Rate        int           `help:"Sample rate in Hz." default:"44100"`
+	Rate        *int          `help:"Sample rate in Hz; a device may set another." placeholder:"44100"`
 	Frames      int           `help:"Frames per block." default:"256"`
 	Lead        int           `help:"Blocks to seal ahead; 3, or more without SCHED_FIFO." placeholder:"BLOCKS"`
 	Replicas    int           `help:"Workers that render in lockstep." default:"2"`
@@ -29,7 +32,11 @@ type runCmd struct {
 	OSCHost     string        `help:"Address to receive OSC on." name:"osc-host" default:"127.0.0.1"`
 	OSCPort     int           `help:"UDP port to receive OSC on; 0 picks a free one." name:"osc-port" default:"5005"`
 	Control     string        `help:"Path of the control socket." placeholder:"PATH"`
-	PulseServer string        `help:"PulseAudio server to play on, as in PULSE_SERVER." placeholder:"ADDR"`
+	Latency     time.Duration `help:"Latency to ask the device for; four blocks by default." placeholder:"D" group:"on a device"`
+	Channels    int           `help:"Channels to open the device with; 2 by default." placeholder:"N" group:"on a device"`
+	ChannelMap  string        `help:"Channels of the device to play on, as in 3,4." placeholder:"3,4" group:"on a device"`
+	Name        string        `help:"Name in the mixer of the sound server." default:"chronus" group:"on a device"`
+	PulseServer string        `help:"PulseAudio server to play on, as in PULSE_SERVER." placeholder:"ADDR" group:"on a device"`
 	Tape        string        `help:"Record the session to a file." placeholder:"FILE"`
 	IdlePhrase  bool          `help:"Play a few notes while no commands arrive." name:"idle-phrase"`
 	Duration    time.Duration `help:"Stop after this time, as 90s." placeholder:"D"`
@@ -48,13 +55,25 @@ start, it stays ignored. The engine plays on when its terminal is closed
 (SIGHUP) and when its log is not read.`
 }
 
+// plainName is what every sound server takes as a name, and no configuration of
+// one as anything else.
+var plainName = regexp.MustCompile(`^[\pL\pN _.-]{1,60}$`)
+
 // config turns flags into a configuration. A 0 on the command line means 0,
 // where a 0 in the configuration would mean the default.
 func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
+	rate := 1
+	if r.Rate != nil {
+		rate = *r.Rate
+	}
 	err := least(
-		number{"rate", r.Rate, 1}, number{"frames", r.Frames, 1}, number{"replicas", r.Replicas, 1},
+		number{"rate", rate, 1}, number{"frames", r.Frames, 1}, number{"replicas", r.Replicas, 1},
 		number{"lead", r.Lead, 0}, number{"spares", r.Spares, 0},
+		number{"channels", r.Channels, 0},
 	)
+	if r.Rate == nil {
+		rate = 0 // whatever the device needs
+	}
 	if err != nil {
 		return engine.Config{}, err
 	}
@@ -64,11 +83,22 @@ func (r *runCmd) config(log *slog.Logger) (engine.Config, error) {
 	if r.Duration < 0 {
 		return engine.Config{}, fmt.Errorf("--duration %s: must not be negative", r.Duration)
 	}
+	if r.Latency < 0 {
+		return engine.Config{}, fmt.Errorf("--latency %s: must not be negative", r.Latency)
+	}
+	places, err := sink.ParseMap(r.ChannelMap)
+	if err != nil {
+		return engine.Config{}, fmt.Errorf("--channel-map %s: %w", r.ChannelMap, err)
+	}
+	if !plainName.MatchString(r.Name) {
+		return engine.Config{}, fmt.Errorf("--name %q: want up to 60 letters, digits, spaces and _ . -", r.Name)
+	}
 	c := engine.Config{
-		Patch: r.Patch, Sink: r.Sink, Rate: r.Rate, Frames: r.Frames,
+		Patch: r.Patch, Sink: r.Sink, Rate: rate, Frames: r.Frames,
 		Lead: r.Lead, Replicas: r.Replicas, Spares: r.Spares,
 		OSCHost: r.OSCHost, OSCPort: r.OSCPort, Control: r.Control, PulseServer: r.PulseServer,
 		Tape: r.Tape, IdlePhrase: r.IdlePhrase,
+		Latency: r.Latency, Channels: r.Channels, ChannelMap: places, Name: r.Name,
 		Bin: runBin, Log: log, Verbose: r.Verbose,
 	}
 	if c.Spares == 0 {
@@ -134,6 +164,20 @@ func (r *runCmd) Run(ctx *kong.Context, out io.Writer, errOut logTo) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, ending()...)
 	defer signal.Stop(signals)
+	for {
+		err := r.once(cfg, log, signals)
+		var fixed *sink.RateError
+		if r.Rate != nil || !errors.As(err, &fixed) {
+			return err
+		}
+		log.Warn("starting again at the rate of the device, which was not there before", "role", "host",
+			"device", fixed.Device, "rate", fixed.Rate)
+		cfg.Rate = fixed.Rate
+	}
+}
+
+// once runs one engine to its end.
+func (r *runCmd) once(cfg engine.Config, log *slog.Logger, signals <-chan os.Signal) error {
 	e, err := engine.New(cfg)
 	if err != nil {
 		return usage(err)
@@ -155,7 +199,10 @@ func (r *runCmd) Run(ctx *kong.Context, out io.Writer, errOut logTo) error {
 	st := e.Status()
 	log.Info("stopped", "role", "host", "pid", os.Getpid(),
 		"blocks", st.Block, "failovers", st.Failovers, "restarts", st.Restarts, "lost_frames", st.LostFrames,
-		"xruns", st.Xruns, "commands", st.Commands, "bad_packets", st.BadPackets)
+		"xruns", st.Xruns, "commands", st.Commands, "bad_packets", st.BadPackets, "packets", st.Packets,
+		"kernel_drops", st.KernelDrops, "waiting_commands", st.WaitingCommands, "late_commands", st.LateCommands,
+		"dropped_commands", st.DroppedCommands, "coalesced_commands", st.CoalescedCommands,
+		"clamped_commands", st.ClampedCommands, "withheld_answers", st.WithheldAnswers)
 	return err
 }
 

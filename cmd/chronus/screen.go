@@ -20,18 +20,19 @@ func writeStatus(w io.Writer, st *control.Status) {
 	writeProcesses(w, st)
 	fmt.Fprintln(w)
 	writeLevels(w, st.Levels)
+	writeDevice(w, st)
 	fmt.Fprintf(w, "lead      %d blocks, %s\n", st.Lead, short(st.LatencyNS))
 	if c := st.Callback; c != nil {
 		fmt.Fprintf(w, "callback  p50 %s, p99 %s, max %s; late p99 %s, max %s\n",
 			short(c.P50NS), short(c.P99NS), short(c.MaxNS), short(c.LateP99NS), short(c.LateMaxNS))
 	}
-	fmt.Fprintf(w, "faults    lost frames %d  failovers %d  restarts %d  divergences %d\n",
-		st.LostFrames, st.Failovers, st.Restarts, st.Divergences)
+	fmt.Fprintf(w, "faults    lost frames %d  failovers %d (%d only late)  restarts %d  divergences %d\n",
+		st.LostFrames, st.Failovers, st.LateFailovers, st.Restarts, st.Divergences)
 	writeFailover(w, st.LastFailover)
-	fmt.Fprintf(w, "input     commands %d (%d late, %d dropped)  bad packets %d  OSC at %s\n",
-		st.Commands, st.LateCommands, st.DroppedCommands, st.BadPackets, st.OSC)
-	fmt.Fprintf(w, "output    xruns %d (%s)  limited frames %d  drift %.1f ppm  allocations %d\n",
-		st.Xruns, short(int64(st.XrunNS)), st.LimitedFrames, st.DriftPPM, st.CallbackAllocs)
+	fmt.Fprintf(w, "input     commands %d (%d late, %d dropped)  packets %d (%d bad, %d lost)  OSC at %s\n",
+		st.Commands, st.LateCommands, st.DroppedCommands, st.Packets, st.BadPackets, st.KernelDrops, st.OSC)
+	fmt.Fprintf(w, "output    xruns %d (%s, %d heard)  limited frames %d  drift %.1f ppm  allocations %d\n",
+		st.Xruns, short(int64(st.XrunNS)), st.HeardXruns, st.LimitedFrames, st.DriftPPM, st.CallbackAllocs)
 	if st.Tape != "" {
 		fmt.Fprintf(w, "tape      %s, %d blocks missed\n", st.Tape, st.TapeMissed)
 	}
@@ -45,6 +46,23 @@ func channels(n int) string {
 		return "stereo"
 	}
 	return fmt.Sprintf("%d channels", n)
+}
+
+// writeDevice writes what the sound is played on, or why it is not heard.
+func writeDevice(w io.Writer, st *control.Status) {
+	d := st.Device
+	switch {
+	case d == nil:
+		return
+	case d.State != control.DevicePlaying:
+		fmt.Fprintln(w, "device    none, the clock paces: "+d.Why)
+		return
+	}
+	name := d.Name
+	if d.Sink != "" {
+		name += fmt.Sprintf(" on %s (%s)", d.Sink, d.Description)
+	}
+	fmt.Fprintf(w, "device    %s, %s\n", name, short(d.LatencyNS))
 }
 
 // clock returns the duration of the sound that has been delivered.

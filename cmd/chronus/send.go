@@ -35,15 +35,15 @@ is 1 if nothing listens on the port.`
 }
 
 const (
-	// answerLimit is how long to wait for the answer to /engine/status.
+	// answerLimit is how long the answer to a question is waited for,
+	// checkLimit how long the engine's word on a message, which does not come
+	// if another program listens.
 	answerLimit = time.Second
-	// refusedLimit is how long to wait for the kernel's report that nothing
-	// listens on the port.
-	refusedLimit = 50 * time.Millisecond
+	checkLimit  = 100 * time.Millisecond
 )
 
-// Run sends one message. UDP does not report what arrives, but most machines
-// report a port on which nothing listens.
+// Run sends one message and reports what the engine says of it. If the answer
+// does not come, it reports nothing: UDP promises nothing.
 func (s *sendCmd) Run(out io.Writer) error {
 	if s.OSCPort < 1 || s.OSCPort > 65535 {
 		return usage(fmt.Errorf("--osc-port %d: must be 1 to 65535", s.OSCPort))
@@ -64,24 +64,34 @@ func (s *sendCmd) Run(out io.Writer) error {
 		return usage(err)
 	}
 	defer c.Close()
-	if s.Address == osc.StatusAddress && s.At == 0 && len(args) == 0 {
+	if (s.Address == osc.StatusAddress || s.Address == osc.CheckAddress) && s.At == 0 && len(args) == 0 {
 		values, err := c.Ask(s.Address, answerLimit)
 		if err != nil {
 			return err
 		}
+		if s.Address == osc.CheckAddress {
+			_, err := fmt.Fprintln(out, values...)
+			return err
+		}
 		return printAnswer(out, values)
 	}
-	if s.At == 0 {
-		err = c.Send(s.Address, args...)
-	} else {
-		err = c.SendAt(time.Now().Add(s.At), s.Address, args...)
+	var at time.Time
+	if s.At > 0 {
+		at = time.Now().Add(s.At)
 	}
-	if errors.Is(err, osc.ErrMalformed) {
+	said, err := c.Check(checkLimit, at, s.Address, args...)
+	switch {
+	case errors.Is(err, osc.ErrMalformed):
 		return usage(err)
-	} else if err != nil {
+	case err != nil || said == "" || said == osc.Taken:
 		return err
+	case strings.HasPrefix(said, osc.Refused):
+		return usage(errors.New(said))
+	case strings.HasPrefix(said, osc.Dropped):
+		return errors.New(said)
 	}
-	return c.Refused(refusedLimit)
+	_, err = fmt.Fprintln(out, said)
+	return err
 }
 
 func printAnswer(out io.Writer, values []any) error {

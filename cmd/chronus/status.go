@@ -64,7 +64,11 @@ func (s *statusCmd) Run(out io.Writer) error {
 func ask(ctx context.Context, client *control.Client, within time.Duration) (*control.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	return client.Status(ctx)
+	st, err := client.Status(ctx)
+	if err == nil {
+		place(st)
+	}
+	return st, err
 }
 
 func (s *statusCmd) text(st *control.Status) ([]byte, error) {

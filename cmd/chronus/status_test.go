@@ -17,13 +17,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"chronus/engine/control"
+	"chronus/engine/rig"
 )
 
 func shown() *control.Status {
 	return &control.Status{
 		State: control.StatePlaying, Patch: "sine", Sink: "clock", Rate: 44100, Frames: 256, Channels: 1, Lead: 3, LatencyNS: 17414965,
 		Block: 123456, PID: 24600, UptimeNS: 717e9, OSC: "127.0.0.1:5005", Failovers: 12, Restarts: 25, LostFrames: 0, Xruns: 1, XrunNS: 21.4e6,
-		Commands: 1002, DroppedCommands: 2, BadPackets: 1, DriftPPM: 37.46,
+		Commands: 1002, DroppedCommands: 2, Packets: 1004, BadPackets: 1, KernelDrops: 3, DriftPPM: 37.46,
 		Player: control.Player{PID: 24688, Sched: "fifo", Generation: 1, AgeNS: 716.7e9, RSS: 9155051},
 		Workers: []control.Worker{
 			{Role: control.RolePrimary, Slot: 1, PID: 24661, Generation: 12, State: control.WorkerRendering, Block: 123459, CPU: 0, AgeNS: 65.4e9, RSS: 9e6},
@@ -52,10 +53,10 @@ peak      -6.0 dBFS    |###########################   |
 rms       -9.0 dBFS    |#########################     |
 lead      3 blocks, 17.4 ms
 callback  p50 12.3 us, p99 40.0 us, max 1.2 ms; late p99 61.0 us, max 99.0 us
-faults    lost frames 0  failovers 12  restarts 25  divergences 0
+faults    lost frames 0  failovers 12 (0 only late)  restarts 25  divergences 0
 the last  block 120000, slot 2 to 1, in 15.0 us; spare up in 210.0 us; mended in 14.9 ms
-input     commands 1002 (0 late, 2 dropped)  bad packets 1  OSC at 127.0.0.1:5005
-output    xruns 1 (21.4 ms)  limited frames 0  drift 37.5 ppm  allocations 0
+input     commands 1002 (0 late, 2 dropped)  packets 1004 (1 bad, 3 lost)  OSC at 127.0.0.1:5005
+output    xruns 1 (21.4 ms, 0 heard)  limited frames 0  drift 37.5 ppm  allocations 0
 `, b.String())
 }
 
@@ -137,8 +138,8 @@ func serve(t *testing.T, path string) (stop func()) {
 
 // watching starts a watch and returns what it has written so far, and a
 // function that ends it.
-func watching(t *testing.T, path string, json bool) (out *logBuffer, end func()) {
-	out = new(logBuffer)
+func watching(t *testing.T, path string, json bool) (out *rig.Log, end func()) {
+	out = new(rig.Log)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	watch := statusCmd{JSON: json, Watch: true, Interval: time.Millisecond}

@@ -10,10 +10,11 @@ import (
 	"strings"
 	"testing"
 
-	"chronus/engine/control"
-
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"chronus/engine/control"
+	"chronus/engine/rig"
 )
 
 func TestSignalFadesOutAndLeavesNothing(t *testing.T) {
@@ -36,7 +37,7 @@ func TestSignalToAllProcessesFadesOut(t *testing.T) {
 		_ = unix.Kill(p.PID, unix.SIGTERM)
 	}
 	require.Equal(t, exitPass, h.end(), h.log)
-	require.Zero(t, sound(t, h.wav())[len(sound(t, h.wav()))-1])
+	require.Zero(t, rig.Sound(t, h.wav())[len(rig.Sound(t, h.wav()))-1])
 }
 
 func TestStopWhileStartingIsClean(t *testing.T) {
@@ -53,7 +54,7 @@ func TestStopWhileStartingIsClean(t *testing.T) {
 			if _, err := os.Stat(h.wav()); err != nil {
 				return // the player had not been started
 			}
-			if all := sound(t, h.wav()); len(all) > 0 {
+			if all := rig.Sound(t, h.wav()); len(all) > 0 {
 				require.Zero(t, all[len(all)-1])
 			}
 		})
@@ -76,7 +77,7 @@ func TestPlayerThatDoesNotFadeIsKilled(t *testing.T) {
 	h.signal(unix.SIGTERM)
 	require.Equal(t, exitPass, h.end(), h.log)
 	require.Contains(t, h.log.String(), "did not fade out in time")
-	require.NotEmpty(t, sound(t, h.wav()))
+	require.NotEmpty(t, rig.Sound(t, h.wav()))
 }
 
 func TestHostThatIsKilledLeavesAFadeAndNothingElse(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -102,7 +103,10 @@ func unitQuote(word string, argument bool) string {
 // differ from their defaults, as --name=value.
 func given(ctx *kong.Context) (flags []string) {
 	for _, f := range ctx.Selected().Flags {
-		value := fmt.Sprint(f.Target.Interface())
+		value := "" // of a pointer that nothing was parsed into
+		if target := reflect.Indirect(f.Target); target.IsValid() {
+			value = fmt.Sprint(target.Interface())
+		}
 		switch {
 		case f.Name == "systemd-unit", f.HasDefault && value == f.Default, !f.HasDefault && f.Target.IsZero():
 		case f.IsBool():

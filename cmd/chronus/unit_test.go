@@ -24,7 +24,8 @@ func line(unit, key string) string {
 
 func TestUnitRunsThisProgramWithTheFlagsGiven(t *testing.T) {
 	t.Setenv("CHRONUS_REPLICAS", "3")
-	t.Setenv("CHRONUS_RATE", "44100") // the default
+	t.Setenv("CHRONUS_RATE", "44100") // without it, the device's
+	t.Setenv("CHRONUS_FRAMES", "256") // the default
 	dir := t.TempDir()
 	t.Chdir(dir)
 	code, out, errOut := call("run", "--systemd-unit", "--patch", "50% $HOME \"x\".toml", "--spares=0", "--verbose", "--duration", "90s")
@@ -32,7 +33,7 @@ func TestUnitRunsThisProgramWithTheFlagsGiven(t *testing.T) {
 	require.Empty(t, errOut)
 	self, err := os.Executable()
 	require.NoError(t, err)
-	require.Equal(t, self+` run "--patch=50%% $$HOME \"x\".toml" --replicas=3 --spares=0 --duration=1m30s --verbose --control=`+unitControl, line(out, "ExecStart"))
+	require.Equal(t, self+` run "--patch=50%% $$HOME \"x\".toml" --rate=44100 --replicas=3 --spares=0 --duration=1m30s --verbose --control=`+unitControl, line(out, "ExecStart"))
 	require.Equal(t, dir, line(out, "WorkingDirectory"))
 	for key, want := range map[string]string{
 		"LimitRTPRIO": "20", "LimitMEMLOCK": "infinity", "Restart": "on-failure", "KillSignal": "SIGTERM", "KillMode": "mixed", "RuntimeDirectory": "chronus",

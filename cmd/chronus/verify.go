@@ -24,22 +24,23 @@ import (
 
 // verifyCmd is `chronus verify`.
 type verifyCmd struct {
-	Profile string  `help:"How much is done: quick, full or soak." enum:"quick,full,soak" default:"quick"`
+	Profile string  `help:"How much to do: quick, full or soak." enum:"quick,full,soak" default:"quick"`
 	Match   string  `help:"Only the scenarios whose name matches." name:"run" placeholder:"REGEXP"`
-	Count   int     `help:"Faults for each engine process, instead of what the profile says." placeholder:"N"`
-	Procs   int     `help:"Engine processes for each scenario, instead of what the profile says." name:"processes" placeholder:"N"`
-	All     bool    `help:"Fail where a scenario cannot run here." name:"require-all"`
+	Count   int     `help:"Faults per engine process, instead of what the profile says." placeholder:"N"`
+	Procs   int     `help:"Engine processes per scenario, instead of what the profile says." name:"processes" placeholder:"N"`
+	All     bool    `help:"Fail if a scenario cannot run here." name:"require-all"`
 	Seed    *uint64 `help:"Seed of all that is random; a new one each time unless given." placeholder:"N"`
 	Out     string  `help:"Folder of the reports: results/latest unless given; with --judge, none unless given." placeholder:"DIR"`
 	Keep    bool    `help:"Keep the record, tape and sound of every engine process, not only of those that failed."`
 	Judge   string  `help:"Judge the kept records below a folder again, without playing." placeholder:"DIR"`
 	Engine  string  `help:"Folder of the engine's binaries; the one of this program unless given." placeholder:"DIR"`
-	List    bool    `help:"List the scenarios and do nothing."`
+	List    bool    `help:"List the scenarios and do nothing else."`
 	JSON    bool    `help:"Print verdict.json instead of the table."`
 	Floor   bool    `hidden:"" help:"Be the floor process."`
 }
 
-// Run verifies the engine: it injects faults into running engines and holds every frame to the truth.
+// Run verifies the engine: it injects faults into running engines and holds
+// every frame to the truth.
 func (v *verifyCmd) Run(out io.Writer) error {
 	if v.Floor {
 		return floor.Serve(os.Stdin, os.Stdout)
@@ -62,7 +63,8 @@ func (v *verifyCmd) Run(out io.Writer) error {
 	}
 	chosen := scenario.Select(scenario.In(all, v.Profile), match)
 	if len(chosen) == 0 {
-		return usage(fmt.Errorf("--run %q: no scenario of profile %s matches (chronus verify --profile %[2]s --list lists them)", v.Match, v.Profile))
+		return usage(fmt.Errorf("--run %q: no scenario of profile %s matches (chronus verify --profile %[2]s --list lists them)",
+			v.Match, v.Profile))
 	}
 	if v.List {
 		return v.list(out, chosen)
@@ -122,9 +124,10 @@ func (v *verifyCmd) verify(out io.Writer, chosen []*scenario.Scenario) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
+	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends it at once
 	cfg := harness.Config{
-		Scenarios: chosen, All: v.All, Profile: v.Profile, Processes: v.Procs, Count: v.Count, Seed: seed, Out: dir, Keep: v.Keep, Engine: engine,
+		Scenarios: chosen, All: v.All, Profile: v.Profile, Processes: v.Procs, Count: v.Count, Seed: seed,
+		Out: dir, Keep: v.Keep, Engine: engine,
 		Floor: []string{self, "verify", "--floor"}, Progress: harness.NewProgress(os.Stderr),
 	}
 	meta := cfg.Meta()
@@ -136,7 +139,7 @@ func (v *verifyCmd) verify(out io.Writer, chosen []*scenario.Scenario) error {
 	case sum == nil:
 		return fmt.Errorf("verify: no verdict: %w", err)
 	}
-	// Also where it ended early: what was seen until then counts.
+	// Also if it ended early: what was seen until then counts.
 	if err := write(dir, meta, sum); err != nil {
 		return err
 	}
@@ -171,7 +174,7 @@ func (v *verifyCmd) judge(out io.Writer, all []*scenario.Scenario, match *regexp
 	return v.show(out, sum)
 }
 
-// clear makes a folder ready for reports.
+// makeReady creates a folder for reports, or clears it of earlier ones.
 func makeReady(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return usage(err)

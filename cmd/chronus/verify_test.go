@@ -39,7 +39,8 @@ func TestVerifyListsTheScenarios(t *testing.T) {
 }
 
 func TestVerifyJudgesKeptRecordsAgain(t *testing.T) {
-	// What verify --keep leaves of an engine process of a scenario of this build.
+	// What verify --keep leaves of an engine process of a scenario of this
+	// build.
 	dir := t.TempDir()
 	rec := recordtest.Clean(t, dir, 5)
 	rec.Scenario, rec.Build.Commit = "kill-primary-steps", "abc123"

@@ -1,7 +1,8 @@
 //go:build linux
 
-// Command mutants plants bugs into the engine, one at a time, and sees each caught by the scenario that must catch it. It is
-// run in the project's folder: go run ./cmd/mutants [PART OF A NAME].
+// Command mutants plants bugs in the engine, one at a time, and checks that
+// each is caught by the scenario that must catch it. Run it in the project's
+// folder: go run ./cmd/mutants [PART OF A NAME].
 package main
 
 import (

@@ -36,11 +36,7 @@ func SleepUntil(t int64) {
 // ParkUntil is SleepUntil for a thread that tells the Go scheduler it sleeps.
 func ParkUntil(t int64) {
 	ts := unix.NsecToTimespec(t)
-	for {
-		_, _, e := unix.Syscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME,
-			uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
-		if e != syscall.EINTR {
-			return
-		}
+	for unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &ts, nil) == unix.EINTR {
+		// A signal was handled: sleep on until the same time.
 	}
 }

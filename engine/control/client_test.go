@@ -68,12 +68,19 @@ func TestClientSeesEveryEventFromItsSubscriptionToTheEnd(t *testing.T) {
 	require.NoError(t, <-closed)
 }
 
-func TestClosingAStreamIsNotAnError(t *testing.T) {
+// follow starts a server and a stream of the events published from then on.
+func follow(t *testing.T) (*Hub, *Stream) {
+	t.Helper()
 	path := socketPath(t)
 	hub := new(Hub)
 	start(t, path, playing, hub)
 	s, err := NewClient(path).Events(patient(t), false)
 	require.NoError(t, err)
+	return hub, s
+}
+
+func TestClosingAStreamIsNotAnError(t *testing.T) {
+	hub, s := follow(t)
 	hub.Publish(event(1)) // waits in the stream
 	s.Close()
 	s.Close()
@@ -96,11 +103,7 @@ func TestContextEndsAStream(t *testing.T) {
 }
 
 func TestClientLearnsThatItWasTooSlow(t *testing.T) {
-	path := socketPath(t)
-	hub := new(Hub)
-	start(t, path, playing, hub)
-	s, err := NewClient(path).Events(patient(t), false)
-	require.NoError(t, err)
+	hub, s := follow(t)
 	defer s.Close()
 	for n := 0; subscribers(hub) > 0; n++ {
 		hub.Publish(event(n))

@@ -19,6 +19,8 @@ const (
 	PlayerDown         = "player_down"
 	PlayerStarted      = "player_started"
 	Xrun               = "xrun"
+	Stalled            = "stalled" // no block has been delivered for a while; cause: why
+	Resumed            = "resumed" // one was delivered again
 	EngineStopped      = "engine_stopped"
 )
 
@@ -54,6 +56,8 @@ func Kinds() []Kind {
 		{PlayerDown, true},
 		{PlayerStarted, true},
 		{Xrun, false},
+		{Stalled, true},
+		{Resumed, true},
 		{EngineStopped, false},
 	}
 }
@@ -86,6 +90,6 @@ type Event struct {
 	By string `json:"by,omitempty"`
 	// Frames is the number of frames lost, in frames_lost.
 	Frames uint64 `json:"frames,omitempty"`
-	// DurNS is the time skipped, in xrun.
+	// DurNS is the time skipped, in xrun, or without a block, in resumed.
 	DurNS int64 `json:"dur_ns,omitempty"`
 }

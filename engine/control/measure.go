@@ -35,10 +35,15 @@ func (s *Sources) measure() *measured {
 		m.at, m.rss = now, map[int]uint64{}
 		m.levels, m.callback = heard(s.Player, &s.Host.Geo, clock.Now())
 	}
-	if late, limited, ok := counted(&s.Roster, s.Program); ok {
-		m.late, m.limited = late, limited
-	}
+	s.count()
 	return m
+}
+
+// count brings up to date what the replicas count.
+func (s *Sources) count() {
+	if late, limited, ok := counted(&s.Roster, s.Program); ok {
+		s.measured.late, s.measured.limited = late, limited
+	}
 }
 
 // resident returns how many bytes of a process are in RAM, 0 if the process is

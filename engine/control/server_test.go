@@ -35,6 +35,18 @@ func subscribers(h *Hub) int {
 	return len(h.subs)
 }
 
+// subscribe starts a server that has one reader of its events, and returns that
+// reader's response and connection.
+func subscribe(t *testing.T) (*Hub, *http.Response, net.Conn) {
+	t.Helper()
+	path := socketPath(t)
+	hub := new(Hub)
+	start(t, path, playing, hub)
+	resp, c := request(t, path, "/events")
+	require.Equal(t, 1, subscribers(hub))
+	return hub, resp, c
+}
+
 func TestStatusIsOneObjectAndANewline(t *testing.T) {
 	path := socketPath(t)
 	starting := Status{State: StateStarting, OSC: "127.0.0.1:5005", Sink: "wav:<a&b>"}
@@ -114,11 +126,7 @@ func TestReplayThenLive(t *testing.T) {
 }
 
 func TestSlowReaderLosesItsStreamAndLearnsIt(t *testing.T) {
-	path := socketPath(t)
-	hub := new(Hub)
-	start(t, path, playing, hub)
-	resp, _ := request(t, path, "/events")
-	require.Equal(t, 1, subscribers(hub))
+	hub, resp, _ := subscribe(t)
 	n := 0
 	for ; subscribers(hub) > 0; n++ { // Publish returns although the client does not read
 		hub.Publish(event(n))
@@ -179,11 +187,7 @@ func TestReaderThatDoesNotReadCannotHoldTheServerOpen(t *testing.T) {
 }
 
 func TestSubscriptionEndsWithItsReader(t *testing.T) {
-	path := socketPath(t)
-	hub := new(Hub)
-	start(t, path, playing, hub)
-	_, c := request(t, path, "/events")
-	require.Equal(t, 1, subscribers(hub))
+	hub, _, c := subscribe(t)
 	require.NoError(t, c.Close())
 	require.Eventually(t, func() bool { return subscribers(hub) == 0 }, patience, time.Millisecond)
 }

@@ -21,42 +21,59 @@ import (
 // checks from outside the project rely on them. Every number in it is also a
 // metric, unless its tag says metric:"-".
 type Status struct {
-	State           string   `json:"state"`
-	Rate            int      `json:"rate"`   // Hz
-	Frames          int      `json:"frames"` // frames per block
-	Channels        int      `json:"channels"`
-	Lead            int      `json:"lead"` // blocks
-	Replicas        int      `json:"replicas"`
-	Spares          int      `json:"spares"`
-	Block           uint64   `json:"block"` // next block to be played: every block below it has been
-	Sealed          uint64   `json:"sealed"`
-	Sink            string   `json:"sink"` // "clock", "wav:FILE", "portaudio", "portaudio:DEVICE"
-	Device          *Device  `json:"device,omitempty"`
-	OSC             string   `json:"osc"` // host:port as bound
-	Patch           string   `json:"patch"`
-	PID             int      `json:"pid" metric:"-"` // of the host; Prometheus' process collector covers it
-	UptimeNS        int64    `json:"uptime_ns"`
-	Workers         []Worker `json:"workers"` // by role (primary, standby, spare), then slot
-	Failovers       uint64   `json:"failovers"`
-	Restarts        uint64   `json:"restarts"` // workers started in place of one that died
-	LostFrames      uint64   `json:"lost_frames"`
-	Xruns           uint64   `json:"xruns"`
-	XrunNS          uint64   `json:"xrun_ns"` // time skipped when the grid was re-anchored
-	Commands        uint64   `json:"commands"`
-	LateCommands    uint64   `json:"late_commands"`
-	DroppedCommands uint64   `json:"dropped_commands"` // refused because the queue was full
-	LimitedFrames   uint64   `json:"limited_frames"`   // frames in which the limiter at the output had to act
-	BadPackets      uint64   `json:"bad_packets"`      // malformed, unknown address, bad argument
-	Divergences     uint64   `json:"divergences"`
-	Goroutines      int      `json:"goroutines" metric:"-"` // Prometheus' Go collector covers it
-	CallbackAllocs  uint64   `json:"callback_allocs"`
-	PlayerGCs       uint64   `json:"player_gcs"` // collections of the player, which would stop its callback
-	DriftPPM        float64  `json:"drift_ppm"`
-	Player          Player   `json:"player"`
-	Tape            string   `json:"tape,omitempty"`
-	TapeMissed      uint64   `json:"tape_missed_blocks"`   // blocks that the disk could not take in time
-	TapeError       string   `json:"tape_error,omitempty"` // why the tape ended early
-	SinkMissed      uint64   `json:"sink_missed_blocks"`   // as TapeMissed, in a sound file: silence there
+	State     string   `json:"state"`
+	Rate      int      `json:"rate"`   // Hz
+	Frames    int      `json:"frames"` // frames per block
+	Channels  int      `json:"channels"`
+	Lead      int      `json:"lead"` // blocks
+	Replicas  int      `json:"replicas"`
+	Spares    int      `json:"spares"`
+	Block     uint64   `json:"block"` // next block to be played: every block below it has been
+	Sealed    uint64   `json:"sealed"`
+	Sink      string   `json:"sink"` // "clock", "wav:FILE", "portaudio", "portaudio:DEVICE"
+	Device    *Device  `json:"device,omitempty"`
+	OSC       string   `json:"osc"` // host:port as bound
+	Patch     string   `json:"patch"`
+	PID       int      `json:"pid" metric:"-"` // of the host; Prometheus' process collector covers it
+	UptimeNS  int64    `json:"uptime_ns"`
+	Workers   []Worker `json:"workers"` // by role (primary, standby, spare), then slot
+	Failovers uint64   `json:"failovers"`
+	// LateFailovers are those of Failovers in which the worker that was read
+	// until then was alive, only later than another: nothing died, and nothing
+	// was heard.
+	LateFailovers uint64 `json:"late_failovers"`
+	Restarts      uint64 `json:"restarts"` // workers started in place of one that died
+	LostFrames    uint64 `json:"lost_frames"`
+	Xruns         uint64 `json:"xruns"`
+	XrunNS        uint64 `json:"xrun_ns"` // time skipped when the grid was re-anchored
+	// HeardXruns counts the gaps that a listener heard: the device reported
+	// that it had nothing left to play. Other xruns were only late.
+	HeardXruns      uint64 `json:"heard_xruns"`
+	Commands        uint64 `json:"commands"`
+	LateCommands    uint64 `json:"late_commands"`
+	DroppedCommands uint64 `json:"dropped_commands"` // refused because the queue was full
+	LimitedFrames   uint64 `json:"limited_frames"`   // frames in which the limiter at the output had to act
+	BadPackets      uint64 `json:"bad_packets"`      // malformed, unknown address, bad argument
+	// Every datagram sent to the OSC port is in Packets or in KernelDrops, and
+	// every command in one in Commands, WaitingCommands, CoalescedCommands or
+	// DroppedCommands.
+	Packets           uint64  `json:"packets"`            // OSC datagrams received, bad ones included
+	KernelDrops       uint64  `json:"kernel_drops"`       // datagrams that the kernel dropped: the receive buffer was full
+	WaitingCommands   uint64  `json:"waiting_commands"`   // for room in the log, or for their time
+	CoalescedCommands uint64  `json:"coalesced_commands"` // superseded, in a full queue, by a later value for the same frame
+	ClampedCommands   uint64  `json:"clamped_commands"`   // with a value outside the parameter's range
+	WithheldAnswers   uint64  `json:"withheld_answers"`   // to OSC questions, beyond ten per second
+	OSCBuffer         int     `json:"osc_buffer_bytes"`   // receive buffer that the kernel granted
+	Divergences       uint64  `json:"divergences"`
+	Goroutines        int     `json:"goroutines" metric:"-"` // Prometheus' Go collector covers it
+	CallbackAllocs    uint64  `json:"callback_allocs"`
+	PlayerGCs         uint64  `json:"player_gcs"` // collections of the player, which would stop its callback
+	DriftPPM          float64 `json:"drift_ppm"`
+	Player            Player  `json:"player"`
+	Tape              string  `json:"tape,omitempty"`
+	TapeMissed        uint64  `json:"tape_missed_blocks"`   // blocks that the disk could not take in time
+	TapeError         string  `json:"tape_error,omitempty"` // why the tape ended early
+	SinkMissed        uint64  `json:"sink_missed_blocks"`   // as TapeMissed, in a sound file: silence there
 	// LatencyNS is the lead as a time: from a block's seal, which takes the
 	// commands received so far, to its playout. A command waits that long, plus
 	// up to a block for the seal. The device's own latency comes on top.
@@ -126,6 +143,12 @@ type Device struct {
 	Name      string `json:"name,omitempty"`
 	LatencyNS int64  `json:"latency_ns,omitempty"` // of its buffer, as the device reports it
 	Why       string `json:"why,omitempty"`        // why there is no device
+	// Server is the PulseAudio server that the engine was told to play on.
+	Server string `json:"server,omitempty"`
+	// Sink and Description are the names of the server's output that the stream
+	// is on. `chronus status` asks the server for them; GET /status lacks them.
+	Sink        string `json:"sink,omitempty"`
+	Description string `json:"description,omitempty"`
 }
 
 // State of the sound device, in Device.State.
@@ -180,6 +203,9 @@ type Sources struct {
 	Program       *dsp.Program   // reads the counters in the state after a block
 	OSC           *osc.Server    // the address and the counters of the OSC port
 	Dropped       *atomic.Uint64 // commands refused because the queue was full
+	Router        *osc.Router    // counts the values out of range
+	// Waiting returns the number of commands that wait and of those coalesced.
+	Waiting func() (waiting int, coalesced uint64)
 	// Inspect calls its argument once while no ring changes its owner.
 	Inspect func(func(Processes))
 	// TapeLacks returns how many of the blocks played are missing on the tape
@@ -203,38 +229,49 @@ func (s *Sources) Status() Status {
 	for i := range workers {
 		workers[i].RSS = m.resident(workers[i].PID)
 	}
+	waiting, coalesced := s.Waiting()
+	buffer, _ := s.OSC.Buffer()
 	st := Status{
-		State:           StatePlaying,
-		Rate:            int(geo.Rate),
-		Frames:          int(geo.Frames),
-		Channels:        int(geo.Channels),
-		Lead:            int(geo.Lead),
-		Replicas:        int(geo.Replicas),
-		Spares:          geo.Spares(),
-		Block:           playout,
-		Sealed:          player.Exists(),
-		Sink:            s.Sink,
-		Device:          present(p.Device),
-		OSC:             s.OSC.Addr(),
-		Patch:           s.Patch,
-		PID:             os.Getpid(),
-		UptimeNS:        since(s.Begun),
-		Workers:         workers,
-		Failovers:       player.Switches.Load(),
-		Restarts:        p.Restarted,
-		LostFrames:      player.Lost.Load(),
-		Xruns:           player.Xruns.Load(),
-		XrunNS:          player.XrunNS.Load(),
-		Commands:        s.Host.Head.Load(),
-		LateCommands:    m.late,
-		DroppedCommands: s.Dropped.Load(),
-		LimitedFrames:   m.limited,
-		BadPackets:      s.OSC.Bad.Load(),
-		Divergences:     player.Diverged.Load(),
-		Goroutines:      runtime.NumGoroutine(),
-		CallbackAllocs:  player.Allocs.Load(),
-		PlayerGCs:       player.Collected.Load(),
-		DriftPPM:        drift(player, geo),
+		State:             StatePlaying,
+		Rate:              int(geo.Rate),
+		Frames:            int(geo.Frames),
+		Channels:          int(geo.Channels),
+		Lead:              int(geo.Lead),
+		Replicas:          int(geo.Replicas),
+		Spares:            geo.Spares(),
+		Block:             playout,
+		Sealed:            player.Exists(),
+		Sink:              s.Sink,
+		Device:            present(p.Device),
+		OSC:               s.OSC.Addr(),
+		Patch:             s.Patch,
+		PID:               os.Getpid(),
+		UptimeNS:          since(s.Begun),
+		Workers:           workers,
+		Failovers:         player.Switches.Load(),
+		Restarts:          p.Restarted,
+		LostFrames:        player.Lost.Load(),
+		Xruns:             player.Xruns.Load(),
+		XrunNS:            player.XrunNS.Load(),
+		LateFailovers:     player.Late.Load(),
+		HeardXruns:        player.Dry.Load(),
+		Commands:          s.Host.Head.Load(),
+		LateCommands:      m.late,
+		DroppedCommands:   s.Dropped.Load(),
+		LimitedFrames:     m.limited,
+		BadPackets:        s.OSC.Bad.Load(),
+		Packets:           s.OSC.Packets.Load(),
+		KernelDrops:       s.OSC.KernelDrops(),
+		WaitingCommands:   uint64(waiting),
+		CoalescedCommands: coalesced,
+		ClampedCommands:   s.Router.Clamped.Load(),
+		WithheldAnswers:   s.OSC.Withheld.Load(),
+		OSCBuffer:         buffer,
+		Divergences:       player.Diverged.Load(),
+		Goroutines:        runtime.NumGoroutine(),
+		CallbackAllocs:    player.Allocs.Load(),
+		PlayerGCs:         player.Collected.Load(),
+		DriftPPM:          drift(player, geo),
 		Player: Player{
 			PID: p.Player.PID, Sched: "other", Generation: p.Player.Generation, RSS: m.resident(p.Player.PID),
 		},
@@ -261,6 +298,12 @@ func (s *Sources) Status() Status {
 		st.TapeMissed, st.TapeError = s.TapeLacks(playout)
 	}
 	return st
+}
+
+// Late returns the late commands as Status does, without the rest of it.
+func (s *Sources) Late() uint64 {
+	s.count()
+	return s.measured.late
 }
 
 // workers returns the worker processes there are, by role, then slot.
@@ -305,6 +348,8 @@ var metricsOfStatus = []metric{
 		func(st *Status) uint64 { return st.LimitedFrames }),
 	counter("failovers_total", "Times that the callback began to read another worker's ring first.",
 		func(st *Status) uint64 { return st.Failovers }),
+	counter("late_failovers_total", "Failovers from a worker that was alive, only later than another.",
+		func(st *Status) uint64 { return st.LateFailovers }),
 	counter("restarts_total", "Workers started in place of one that died.",
 		func(st *Status) uint64 { return st.Restarts }),
 	counter("player_restarts_total", "Players started in place of one that died.",
@@ -313,6 +358,8 @@ var metricsOfStatus = []metric{
 		func(st *Status) uint64 { return st.Divergences }),
 	counter("xruns_total", "Callbacks later than the lead, after which the grid was anchored anew.",
 		func(st *Status) uint64 { return st.Xruns }),
+	counter("heard_xruns_total", "Gaps that the sound device reported: it had nothing left to play.",
+		func(st *Status) uint64 { return st.HeardXruns }),
 	counterOf("xrun_seconds_total", "Time skipped by xruns.",
 		func(st *Status) float64 { return float64(st.XrunNS) / 1e9 }),
 	counter("commands_total", "Commands taken into the log.",
@@ -324,6 +371,22 @@ var metricsOfStatus = []metric{
 	counter("bad_packets_total",
 		"OSC packets that were malformed, named an unknown address or had a bad argument.",
 		func(st *Status) uint64 { return st.BadPackets }),
+	counter("packets_total", "OSC datagrams received, bad ones included.",
+		func(st *Status) uint64 { return st.Packets }),
+	counter("kernel_drops_total",
+		"OSC datagrams that the kernel dropped because the receive buffer was full.",
+		func(st *Status) uint64 { return st.KernelDrops }),
+	counter("coalesced_commands_total",
+		"Commands superseded, in a full queue, by a later value for the same frame.",
+		func(st *Status) uint64 { return st.CoalescedCommands }),
+	counter("clamped_commands_total", "Commands with a value outside the parameter's range.",
+		func(st *Status) uint64 { return st.ClampedCommands }),
+	counter("withheld_answers_total", "Answers to OSC questions withheld beyond ten per second.",
+		func(st *Status) uint64 { return st.WithheldAnswers }),
+	gauge("waiting_commands", "Commands that wait for room in the log or for their time.",
+		func(st *Status) float64 { return float64(st.WaitingCommands) }),
+	gauge("osc_buffer_bytes", "OSC receive buffer that the kernel granted.",
+		func(st *Status) float64 { return float64(st.OSCBuffer) }),
 	counter("callback_allocated_objects_total",
 		"Heap objects that the player has allocated since it settled.",
 		func(st *Status) uint64 { return st.CallbackAllocs }),

@@ -27,7 +27,8 @@ func sources(t *testing.T, p *Processes) (*Sources, *rig.Rig) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = port.Close() })
 	return &Sources{
-		Roster: r.Roster, Program: new(dsp.Program), OSC: port, Dropped: new(atomic.Uint64),
+		Roster: r.Roster, Program: new(dsp.Program), OSC: port, Dropped: new(atomic.Uint64), Router: new(osc.Router),
+		Waiting: func() (int, uint64) { return 60, 61 },
 		Inspect: func(f func(Processes)) { f(*p) },
 		Sink:    "clock", Patch: "sine",
 	}, r
@@ -40,7 +41,9 @@ func TestStatusBeforeTheStart(t *testing.T) {
 		State: StateStarting, Rate: 48000, Frames: 128, Channels: 2, Lead: 4, Replicas: 2, Spares: 3,
 		Sink: "clock", Patch: "sine", OSC: s.OSC.Addr(), PID: os.Getpid(), Goroutines: st.Goroutines,
 		Workers: []Worker{}, Player: Player{Sched: "other"}, LatencyNS: 10666666,
+		WaitingCommands: 60, CoalescedCommands: 61, OSCBuffer: st.OSCBuffer,
 	}, st)
+	require.Positive(t, st.OSCBuffer)
 }
 
 // TestStatusShowsItsSources gives each source a number of its own.
@@ -59,6 +62,9 @@ func TestStatusShowsItsSources(t *testing.T) {
 	s.Begun = time.Now().Add(-2 * time.Hour)
 	s.Dropped.Store(40)
 	s.OSC.Bad.Store(41)
+	s.OSC.Packets.Store(62)
+	s.OSC.Withheld.Store(63)
+	s.Router.Clamped.Store(64)
 	r.Host.Head.Store(42)
 	for range 47 {
 		r.Seal()
@@ -69,6 +75,8 @@ func TestStatusShowsItsSources(t *testing.T) {
 	r.Player.Xruns.Store(50)
 	r.Player.XrunNS.Store(51)
 	r.Player.Diverged.Store(52)
+	r.Player.Late.Store(56)
+	r.Player.Dry.Store(57)
 	r.Player.Allocs.Store(53)
 	r.Player.Collected.Store(54)
 	r.Player.Unwritten.Store(55)
@@ -83,8 +91,10 @@ func TestStatusShowsItsSources(t *testing.T) {
 		State: StatePlaying, Rate: 48000, Frames: 128, Channels: 2, Lead: 4, Replicas: 2, Spares: 3,
 		Block: 43, Sealed: 47, Sink: "clock", Patch: "sine", OSC: s.OSC.Addr(), PID: os.Getpid(),
 		Device: &Device{State: DevicePlaying, Name: "hall", LatencyNS: 30}, Workers: []Worker{},
-		Failovers: 48, Restarts: 32, LostFrames: 49, Xruns: 50, XrunNS: 51, Commands: 42, DroppedCommands: 40,
-		BadPackets: 41, Divergences: 52, CallbackAllocs: 53, PlayerGCs: 54,
+		Failovers: 48, Restarts: 32, LostFrames: 49, LateFailovers: 56, Xruns: 50, XrunNS: 51,
+		HeardXruns: 57, Commands: 42, DroppedCommands: 40,
+		BadPackets: 41, Packets: 62, WithheldAnswers: 63, ClampedCommands: 64, WaitingCommands: 60,
+		CoalescedCommands: 61, OSCBuffer: st.OSCBuffer, Divergences: 52, CallbackAllocs: 53, PlayerGCs: 54,
 		Player: Player{PID: os.Getpid(), Sched: "fifo", Generation: 2},
 		Tape:   "tape", TapeMissed: 44, TapeError: "disk full", SinkMissed: 55, LatencyNS: 10666666,
 		LastFailover: &Failover{PromoteNS: 31, Mending: true},

@@ -16,10 +16,16 @@ const (
 	// recovers: 8.7 dB in that time, slow enough to keep the shape of a low
 	// tone.
 	limiterRelease = 0.2
-	// limiterDepth is how far above the limit a peak is followed, 60 dB. Beyond
-	// that the sound is clipped, so that the gain recovers from a single wild
-	// sample within 1.4 s.
+	// limiterDepth is how far over the limit a peak is followed. Beyond 60 dB
+	// the sound is clipped.
 	limiterDepth = 1000
+	// While a peak is more than limiterNear (20 dB) over the limit, which no
+	// mix reaches but a mistake does, the gain comes back ten times as fast. So
+	// the sound is back 0.55 s after the most absurd gain or a single wild
+	// sample, instead of 1.4 s, and what is less than 20 dB over is limited as
+	// gently as without that.
+	limiterNear = 10
+	limiterFast = limiterRelease / 10
 	// MaxLimit is the highest limit.
 	MaxLimit = 1000
 )
@@ -40,6 +46,7 @@ func (p *Program) SetLimit(limit float64) error {
 		p.ceiling = max(p.ceiling, math.SmallestNonzeroFloat32)
 	}
 	p.keep = 1 - approach(1/float64(limiterRelease*float64(p.Rate)))
+	p.keepFar = 1 - approach(1/float64(limiterFast*float64(p.Rate)))
 	return nil
 }
 
@@ -63,7 +70,11 @@ func (p *Program) limit(st []uint64, x []float64, out []float32) {
 		if v-v != 0 { // NaN or infinite
 			v = 0
 		}
-		peak = min(max(math.Abs(v), float64(peak*p.keep)), top*limiterDepth)
+		keep := p.keep
+		if peak > top*limiterNear {
+			keep = p.keepFar
+		}
+		peak = min(max(math.Abs(v), float64(peak*keep)), top*limiterDepth)
 		if peak <= top {
 			peak = 0
 			out[i] = float32(v)

@@ -89,12 +89,25 @@ func TestTheGainDropsAtOnceAndRecoversSmoothly(t *testing.T) {
 	require.Zero(t, p.Initial[p.timed+timedWords+peakWord], "the peak leaves no trace")
 }
 
-func TestTheGainSoonRecoversFromOneWildSample(t *testing.T) {
-	p := limited(t, 1)
-	p.Set(p.Initial, 0, -math.MaxFloat32)
-	require.Equal(t, float32(-1), render(p, p.Initial, 1)[0])
-	p.Set(p.Initial, 0, 0.25)
-	require.Equal(t, float32(0.25), render(p, p.Initial, 1000)[63999])
+// TestRecoveryIsBoundedHoweverAbsurdTheGainWas counts frames, not time: it
+// holds at every rate.
+func TestRecoveryIsBoundedHoweverAbsurdTheGainWas(t *testing.T) {
+	for _, rate := range []int{8000, 44100, 192000} {
+		for _, wild := range []float64{-math.MaxFloat32, 1000, 100} {
+			p := build(t, rate, 64, node{kind: "const"})
+			require.NoError(t, p.SetLimit(1))
+			p.Set(p.Initial, 0, wild)
+			require.Equal(t, float32(math.Copysign(1, wild)), render(p, p.Initial, 1)[0])
+			p.Set(p.Initial, 0, 0.25)
+			out := render(p, p.Initial, rate/64)
+			// 40 dB at 434 dB/s and 20 dB at 43.4 dB/s.
+			back := slices.Index(out, 0.25)
+			require.Positive(t, back)
+			require.LessOrEqual(t, back, rate*56/100, "%v at %d", wild, rate)
+			heard := slices.IndexFunc(out, func(x float32) bool { return x >= 0.025 })
+			require.LessOrEqual(t, heard, rate/10, "not near silence for longer than 0.1 s")
+		}
+	}
 }
 
 func TestWithoutALimitAnythingFinitePasses(t *testing.T) {

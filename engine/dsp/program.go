@@ -40,6 +40,7 @@ type Program struct {
 
 	ceiling float32 // Limit, rounded down
 	keep    float64 // factor by which the limiter's peak decays per sample
+	keepFar float64 // the same while the peak is far above the limit
 }
 
 // call is an op bound to its memory.

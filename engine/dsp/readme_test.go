@@ -1,38 +1,16 @@
 package dsp
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-)
-
-var update = flag.Bool("update", false, "write the table of kinds into README.md")
-
-const (
-	tableBegin = "<!-- from engine/dsp, by go generate ./engine/dsp -->\n"
-	tableEnd   = "<!-- end -->\n"
+	"chronus/engine/rig/document"
 )
 
 func TestReadmeHasTheTableOfKinds(t *testing.T) {
-	file := filepath.Join("..", "..", "README.md")
-	text, err := os.ReadFile(file)
-	require.NoError(t, err)
-	before, rest, ok := strings.Cut(string(text), tableBegin)
-	require.True(t, ok, "%s has no line %s", file, tableBegin)
-	have, after, ok := strings.Cut(rest, tableEnd)
-	require.True(t, ok, "%s has no line %s", file, tableEnd)
-	want := kindsTable()
-	if *update {
-		require.NoError(t, os.WriteFile(file, []byte(before+tableBegin+want+tableEnd+after), 0o644))
-		return
-	}
-	require.Equal(t, want, have, "the table is out of date; run go generate ./engine/dsp")
+	document.Table(t, "../../README.md", "engine/dsp, by go generate ./engine/dsp", kindsTable())
 }
 
 // kindsTable is the table of kinds for the README, in Markdown.

@@ -117,7 +117,10 @@ func Command(b *testing.B) {
 		defer close(served)
 		server.Serve(&osc.Router{Sink: queue.Push, Routes: []osc.Route{{
 			Address: "/mod/<id>/<param>", Arg: osc.NumberArg,
-			Word: func(names []string) (uint32, error) { return e.code.Address(names[0], names[1]) },
+			Param: func(names []string) (osc.Param, error) {
+				word, err := e.code.Address(names[0], names[1])
+				return osc.Param{Word: word}, err
+			},
 		}}})
 	}()
 	defer func() {

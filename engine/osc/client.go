@@ -62,9 +62,65 @@ func (c *Client) SendAt(t time.Time, address string, args ...any) error {
 	if err != nil {
 		return c.failed(malformed{err})
 	}
-	data := binary.BigEndian.AppendUint64(bytes.Clone(bundleTag), TimeTag(t))
-	data = binary.BigEndian.AppendUint32(data, uint32(len(message)))
-	return c.write(append(data, message...))
+	return c.write(pack(TimeTag(t), message))
+}
+
+// SendAll sends messages in one bundle, to take effect together at once. Only
+// their addresses and arguments are used.
+func (c *Client) SendAll(messages []Message) error {
+	elements := make([][]byte, len(messages))
+	for i, m := range messages {
+		var err error
+		if elements[i], err = marshal(m.Address, m.Args); err != nil {
+			return c.failed(malformed{err})
+		}
+	}
+	return c.write(pack(Immediately, elements...))
+}
+
+// pack returns a bundle.
+func pack(timeTag uint64, elements ...[]byte) []byte {
+	data := binary.BigEndian.AppendUint64(bytes.Clone(bundleTag), timeTag)
+	for _, e := range elements {
+		data = binary.BigEndian.AppendUint32(data, uint32(len(e)))
+		data = append(data, e...)
+	}
+	return data
+}
+
+// Check sends one message, to take effect at t or, if t is zero, at once, and
+// waits up to d for what became of it: Taken, or one of the prefixes of
+// CheckAddress and what was wrong. It returns "" if no answer came, because
+// another program than an engine listens or the engine has answered too often.
+// The error is ErrNotListening if no program listens; a machine that is
+// down or behind a firewall does not report that.
+func (c *Client) Check(d time.Duration, t time.Time, address string, args ...any) (string, error) {
+	message, err := marshal(address, args)
+	if err != nil {
+		return "", c.failed(malformed{err})
+	}
+	check, err := marshal(CheckAddress, nil)
+	if err != nil {
+		return "", c.failed(err)
+	}
+	if !t.IsZero() {
+		message = pack(TimeTag(t), message)
+	}
+	if err := c.write(pack(Immediately, message, check)); err != nil {
+		return "", err
+	}
+	answer, err := c.receive(CheckAddress, d)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return "", nil
+	case err != nil:
+		return "", err
+	case len(answer) > 0:
+		if text, ok := answer[0].(string); ok {
+			return oneLine(text), nil
+		}
+	}
+	return "", nil
 }
 
 func (c *Client) write(data []byte) error {
@@ -82,18 +138,6 @@ func (c *Client) write(data []byte) error {
 
 func (c *Client) failed(err error) error { return fmt.Errorf("osc: send to %s: %w", c.addr, err) }
 
-// Refused waits up to d for the kernel's report that no process listened for an
-// earlier message, and returns ErrNotListening if it comes. A machine that is
-// down or behind a firewall sends no such report, so nil means only that none
-// came.
-func (c *Client) Refused(d time.Duration) error {
-	_, err := c.receive("", d)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil
-	}
-	return err
-}
-
 // Ask sends a message without arguments, waits up to d for the answer, a
 // message with the same address, and returns its arguments.
 func (c *Client) Ask(address string, d time.Duration) ([]any, error) {
@@ -108,7 +152,6 @@ func (c *Client) Ask(address string, d time.Duration) ([]any, error) {
 }
 
 // receive waits for a message with the given address and returns its arguments.
-// With "" it accepts no message and waits only for an error.
 func (c *Client) receive(address string, d time.Duration) ([]any, error) {
 	if err := c.conn.SetReadDeadline(time.Now().Add(d)); err != nil {
 		return nil, fmt.Errorf("osc: %s: %w", c.addr, cause(err))
@@ -122,8 +165,6 @@ func (c *Client) receive(address string, d time.Duration) ([]any, error) {
 			return nil, fmt.Errorf("osc: %s: %w", c.addr, ErrNotListening)
 		case err != nil:
 			return nil, fmt.Errorf("osc: %s: %w", c.addr, err)
-		case address == "":
-			continue
 		}
 		if args, ok := answer(&p, buf[:n], address); ok {
 			return args, nil
@@ -171,7 +212,7 @@ func marshal(address string, args []any) ([]byte, error) {
 	}
 	// What the server would refuse is better refused here, where the error
 	// reaches the sender.
-	if _, err := check(nil, data); err != nil {
+	if _, _, err := parseMessage(data); err != nil {
 		return nil, err
 	}
 	return data, nil

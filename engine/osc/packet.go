@@ -2,19 +2,18 @@ package osc
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
-
-	goosc "github.com/hypebeast/go-osc/osc"
 )
 
 // Limits on what one datagram may ask for. All of them are far above what any
 // controller sends.
 const (
-	// MaxMessage is the size limit of a message in bytes. go-osc parses through
-	// a buffer of this size and silently cuts off the rest.
+	// MaxMessage is the size limit of a message in bytes.
 	MaxMessage = 4096
 	// MaxBundle is the limit on messages in one datagram, those of nested
 	// bundles included. A bundle takes effect at one instant, so everything
@@ -22,7 +21,7 @@ const (
 	MaxBundle = 256
 
 	maxDepth = 8  // of bundles within bundles
-	maxTags  = 64 // arguments; a T takes one byte on the wire and 88 in memory
+	maxTags  = 64 // arguments; a T takes one byte on the wire and 16 in memory
 )
 
 // Immediately is the OSC time tag for "now". A message outside any bundle has
@@ -32,8 +31,8 @@ const Immediately uint64 = 1
 // Message is one OSC message as it arrived.
 type Message struct {
 	Address string
-	// Args are int32, int64, float32, float64, string, []byte, bool, nil, or
-	// uint64 for the raw 64 bits of a time tag.
+	// Args are int32, int64, float32, float64, string, []byte, bool, nil,
+	// uint64 for the raw 64 bits of a time tag, Array, or Other.
 	Args []any
 	// TimeTag is the raw NTP time tag of the innermost bundle around the
 	// message, or Immediately outside any bundle.
@@ -41,6 +40,13 @@ type Message struct {
 	From    netip.AddrPort
 	RecvNS  int64 // CLOCK_MONOTONIC at which its datagram was read, in ns
 }
+
+// Array is an array among the arguments, what stands between [ and ].
+type Array []any
+
+// Other is an argument of a type that no address takes, by its type tag: a
+// character (c), a colour (r), a MIDI message (m) or an infinitum (I).
+type Other byte
 
 var bundleTag = []byte("#bundle\x00")
 
@@ -55,23 +61,22 @@ type element struct {
 type parser struct {
 	elements []element
 	messages []Message
-	timeTags []uint64
 }
 
 // parse returns the messages of a datagram, valid until the next call, and the
-// first thing wrong with it. A datagram whose framing is broken has no
-// messages, because there is no telling where any of them starts. In a bundle
-// with sound framing, malformed messages are left out and the others are
-// returned.
+// first thing wrong with it. What is wrong is left out, and the rest returned:
+// a malformed message, a bundle that is nested too deep, and, because there is
+// no telling where the next element would start, everything from an element of
+// an impossible size on. Only a datagram of too many messages has none.
 func (p *parser) parse(data []byte) ([]Message, error) {
 	p.messages = p.messages[:0]
 	var bad error
 	p.elements, bad = split(p.elements[:0], data, Immediately, 0)
-	if bad != nil {
+	if errors.Is(bad, errMany) {
 		return nil, bad
 	}
 	for _, e := range p.elements {
-		address, args, err := p.message(e.data)
+		address, args, err := parseMessage(e.data)
 		if err != nil {
 			if bad == nil {
 				bad = err
@@ -83,12 +88,15 @@ func (p *parser) parse(data []byte) ([]Message, error) {
 	return p.messages, bad
 }
 
+var errMany = fmt.Errorf("bundle of more than %d messages", MaxBundle)
+
 // split appends the messages of data to dst, going by the sizes of the
-// elements. The messages of nested bundles keep their place in the order.
+// elements, and returns the first thing wrong with them. The messages of nested
+// bundles keep their place in the order.
 func split(dst []element, data []byte, timeTag uint64, depth int) ([]element, error) {
 	if !bytes.HasPrefix(data, bundleTag) {
 		if len(dst) == MaxBundle {
-			return dst, fmt.Errorf("bundle of more than %d messages", MaxBundle)
+			return dst, errMany
 		}
 		return append(dst, element{data, timeTag}), nil
 	}
@@ -100,148 +108,168 @@ func split(dst []element, data []byte, timeTag uint64, depth int) ([]element, er
 		return dst, errors.New("bundle truncated within its time tag")
 	}
 	timeTag = binary.BigEndian.Uint64(data)
-	data = data[8:]
-	for len(data) > 0 {
+	var bad error
+	for data = data[8:]; !zero(data); {
 		if len(data) < 4 {
-			return dst, errors.New("bundle truncated within the size of an element")
+			return dst, cmp.Or(bad, errors.New("bundle truncated within the size of an element"))
 		}
 		size := int64(int32(binary.BigEndian.Uint32(data)))
 		data = data[4:]
 		switch {
 		case size < 0 || size%4 != 0:
-			return dst, fmt.Errorf("bundle element with an impossible size of %d bytes", size)
+			return dst, cmp.Or(bad, fmt.Errorf("bundle element with an impossible size of %d bytes", size))
 		case size > int64(len(data)):
-			return dst, fmt.Errorf("bundle element of %d bytes with only %d left", size, len(data))
+			return dst, cmp.Or(bad, fmt.Errorf("bundle element of %d bytes with only %d left", size, len(data)))
 		}
 		var err error
-		if dst, err = split(dst, data[:size], timeTag, depth+1); err != nil {
+		dst, err = split(dst, data[:size], timeTag, depth+1)
+		if errors.Is(err, errMany) {
 			return dst, err
 		}
+		bad = cmp.Or(bad, err)
 		data = data[size:]
 	}
-	return dst, nil
+	return dst, bad
 }
 
-// message checks one message and decodes it with go-osc.
-func (p *parser) message(data []byte) (address string, args []any, err error) {
-	if p.timeTags, err = check(p.timeTags[:0], data); err != nil {
-		return "", nil, err
-	}
-	m, err := decode(data)
-	if err != nil {
-		return "", nil, fmt.Errorf("malformed message: %w", err)
-	}
-	// go-osc converts time tags to time.Time, which loses their low bits.
-	next := 0
-	for i, arg := range m.Arguments {
-		if _, ok := arg.(goosc.Timetag); ok {
-			m.Arguments[i] = p.timeTags[next]
-			next++
-		}
-	}
-	return m.Address, m.Arguments, nil
-}
-
-// decode calls go-osc's parser and turns a panic or a nil message into an
-// error.
-func decode(data []byte) (m *goosc.Message, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			m, err = nil, fmt.Errorf("decoder: %v", r)
-		}
-	}()
-	packet, err := goosc.ParsePacket(string(data))
-	if err != nil {
-		return nil, err
-	}
-	m, ok := packet.(*goosc.Message)
-	if !ok || m == nil {
-		return nil, errors.New("not a message")
-	}
-	return m, nil
-}
-
-// check walks a message as the OSC 1.0 specification lays it out: an address, a
-// type tag string, the arguments and nothing else. It appends the time tags
-// among the arguments to timeTags.
-func check(timeTags []uint64, data []byte) ([]uint64, error) {
+// parseMessage decodes a message as the OSC 1.0 specification lays it out: an
+// address, a type tag string, the arguments. It is lenient where nothing is
+// ambiguous: older senders leave out the type tag string of a message without
+// arguments, as the specification says; zeros may follow the last argument; and
+// the bytes that pad a blob may be anything.
+func parseMessage(data []byte) (address string, args []any, err error) {
 	switch {
 	case len(data) == 0:
-		return timeTags, errors.New("empty packet")
+		return "", nil, errors.New("empty packet")
 	case len(data) > MaxMessage:
-		return timeTags, fmt.Errorf("message of %d bytes (at most %d)", len(data), MaxMessage)
-	case len(data)%4 != 0:
-		return timeTags, fmt.Errorf("message of %d bytes, not a multiple of 4", len(data))
+		return "", nil, fmt.Errorf("message of %d bytes (at most %d)", len(data), MaxMessage)
 	case data[0] != '/':
-		return timeTags, fmt.Errorf("neither a message nor a bundle: starts with %s", clip(data))
+		return "", nil, fmt.Errorf("neither a message nor a bundle: starts with %s", clip(data))
 	}
-	address, rest, ok := cutString(data)
-	if !ok {
-		return timeTags, fmt.Errorf("unterminated address: %s", clip(data))
+	name, rest, err := cutString(data)
+	if err != nil {
+		return "", nil, fmt.Errorf("address %w: %s", err, clip(data))
 	}
-	for _, c := range address {
+	for _, c := range name {
 		if c <= ' ' || c > '~' {
-			return timeTags, fmt.Errorf("address with an invalid character: %s", clip(address))
+			return "", nil, fmt.Errorf("address with an invalid character: %s", clip(name))
 		}
 	}
-	tags, rest, ok := cutString(rest)
-	switch {
-	case !ok || len(tags) == 0 || tags[0] != ',':
-		return timeTags, fmt.Errorf("%s: no type tags", clip(address))
-	case len(tags) > 1+maxTags:
-		return timeTags, fmt.Errorf("%s: %d arguments (at most %d)", clip(address), len(tags)-1, maxTags)
+	fail := func(err error) (string, []any, error) { return "", nil, fmt.Errorf("%s: %w", clip(name), err) }
+	if zero(rest) {
+		return string(name), nil, nil
 	}
-	for _, tag := range tags[1:] {
-		size := 0
+	if rest[0] != ',' {
+		return fail(errors.New("arguments without type tags"))
+	}
+	tags, rest, err := cutString(rest)
+	if err != nil {
+		return fail(fmt.Errorf("type tags %w", err))
+	}
+	tags = tags[1:]
+	if len(tags) > maxTags {
+		return fail(fmt.Errorf("%d arguments (at most %d)", len(tags), maxTags))
+	}
+	args = make([]any, 0, len(tags))
+	var outer [][]any // arguments before each array that is still open
+	for _, tag := range tags {
 		switch tag {
-		case 'T', 'F', 'N':
-		case 'i', 'f':
-			size = 4
-		case 'h', 'd', 't':
-			size = 8
-		case 's':
-			s, _, ok := cutString(rest)
-			if !ok {
-				return timeTags, fmt.Errorf("%s: unterminated string argument", clip(address))
+		case '[':
+			outer, args = append(outer, args), nil
+			continue
+		case ']':
+			if len(outer) == 0 {
+				return fail(errors.New("an array ends that has not begun"))
 			}
-			size = padded(len(s) + 1)
-		case 'b':
-			if len(rest) < 4 {
-				return timeTags, fmt.Errorf("%s: truncated within its arguments", clip(address))
-			}
-			n := binary.BigEndian.Uint32(rest)
-			if n == 0 || n > MaxMessage {
-				return timeTags, fmt.Errorf("%s: blob of %d bytes", clip(address), n)
-			}
-			size = 4 + padded(int(n))
-			if size <= len(rest) && !zero(rest[4+n:size]) {
-				return timeTags, fmt.Errorf("%s: blob padded with nonzero bytes", clip(address))
-			}
-		default:
-			return timeTags, fmt.Errorf("%s: unsupported type tag %q", clip(address), tag)
+			last := len(outer) - 1
+			args, outer = append(outer[last], Array(args)), outer[:last]
+			continue
 		}
-		if size > len(rest) {
-			return timeTags, fmt.Errorf("%s: truncated within its arguments", clip(address))
+		var arg any
+		if arg, rest, err = cutArg(rest, tag); err != nil {
+			return fail(err)
 		}
-		if tag == 't' {
-			timeTags = append(timeTags, binary.BigEndian.Uint64(rest))
-		}
-		rest = rest[size:]
+		args = append(args, arg)
 	}
-	if len(rest) > 0 {
-		return timeTags, fmt.Errorf("%s: %d bytes after the last argument", clip(address), len(rest))
+	if len(outer) > 0 {
+		return fail(errors.New("an array does not end"))
 	}
-	return timeTags, nil
+	if !zero(rest) {
+		return fail(fmt.Errorf("%d bytes after the last argument", len(rest)))
+	}
+	return string(name), args, nil
 }
+
+var errTruncated = errors.New("truncated within its arguments")
+
+// cutArg takes the argument of a type tag off the front of data.
+func cutArg(data []byte, tag byte) (arg any, rest []byte, err error) {
+	switch tag {
+	case 'T', 'F':
+		return tag == 'T', data, nil
+	case 'N':
+		return nil, data, nil
+	case 'I':
+		return Other(tag), data, nil
+	case 's', 'S':
+		text, rest, err := cutString(data)
+		if err != nil {
+			return nil, nil, fmt.Errorf("string argument %w", err)
+		}
+		return string(text), rest, nil
+	}
+	size := 4
+	switch tag {
+	case 'i', 'f', 'b', 'c', 'r', 'm':
+	case 'h', 'd', 't':
+		size = 8
+	default:
+		return nil, nil, fmt.Errorf("unknown type tag %q", tag)
+	}
+	if len(data) < size {
+		return nil, nil, errTruncated
+	}
+	word, rest := data[:size], data[size:]
+	switch tag {
+	case 'i':
+		return int32(binary.BigEndian.Uint32(word)), rest, nil
+	case 'f':
+		return math.Float32frombits(binary.BigEndian.Uint32(word)), rest, nil
+	case 'h':
+		return int64(binary.BigEndian.Uint64(word)), rest, nil
+	case 'd':
+		return math.Float64frombits(binary.BigEndian.Uint64(word)), rest, nil
+	case 't':
+		return binary.BigEndian.Uint64(word), rest, nil
+	case 'b':
+		n := binary.BigEndian.Uint32(word)
+		if n > MaxMessage {
+			return nil, nil, fmt.Errorf("blob of %d bytes", n)
+		}
+		if padded(int(n)) > len(rest) {
+			return nil, nil, errTruncated
+		}
+		return bytes.Clone(rest[:n]), rest[padded(int(n)):], nil
+	}
+	return Other(tag), rest, nil
+}
+
+var (
+	errUnterminated = errors.New("not terminated")
+	errUnclean      = errors.New("padded with nonzero bytes")
+)
 
 // cutString takes an OSC string off the front of data: text, a zero byte, and
 // more zero bytes up to a multiple of four.
-func cutString(data []byte) (text, rest []byte, ok bool) {
+func cutString(data []byte) (text, rest []byte, err error) {
 	end := bytes.IndexByte(data, 0)
-	if end < 0 || padded(end+1) > len(data) || !zero(data[end:padded(end+1)]) {
-		return nil, nil, false
+	switch {
+	case end < 0 || padded(end+1) > len(data):
+		return nil, nil, errUnterminated
+	case !zero(data[end:padded(end+1)]):
+		return nil, nil, errUnclean
 	}
-	return data[:end], data[padded(end+1):], true
+	return data[:end], data[padded(end+1):], nil
 }
 
 func zero(data []byte) bool { return len(bytes.TrimLeft(data, "\x00")) == 0 }

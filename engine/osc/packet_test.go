@@ -16,15 +16,15 @@ func TestEveryHostilePacketIsOneBadPacketAndOneClearLine(t *testing.T) {
 		t.Run(h.name, func(t *testing.T) {
 			var got []command.Command
 			var lines []string
-			s := &Server{OnBad: func(l string) { lines = append(lines, l) }}
+			s := &Server{BadNotice: Notice{Write: func(l string) { lines = append(lines, l) }}}
 			s.datagram(testRouter(&got), h.data, sender, 1)
 			require.Empty(t, got)
 			require.EqualValues(t, 1, s.Packets.Load())
 			require.EqualValues(t, 1, s.Bad.Load())
 			require.Len(t, lines, 1)
-			require.Contains(t, lines[0], "osc: bad packet from 127.0.0.1:9000: ")
+			require.Contains(t, lines[0], "bad packet from 127.0.0.1:9000: ")
 			require.Contains(t, lines[0], h.want)
-			require.Less(t, len(lines[0]), 300)
+			require.Less(t, len(lines[0]), 410)
 			require.NotContains(t, lines[0], "\n")
 			require.NotContains(t, lines[0], "\x1b")
 		})

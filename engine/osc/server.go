@@ -1,18 +1,14 @@
 package osc
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"chronus/engine/clock"
 )
@@ -22,12 +18,14 @@ const (
 	// ever cut off.
 	maxDatagram = 64 << 10
 	// receiveBuffer is requested from the kernel, to hold whatever arrives
-	// while the host is not scheduled.
-	receiveBuffer = 4 << 20
+	// while the host is not scheduled. The kernel grants twice as much, because
+	// it charges its own overhead: 768 bytes for the smallest datagram, so that
+	// this holds 43,000 of them.
+	receiveBuffer = 16 << 20
 	errorPause    = 2 * time.Millisecond
-	reportEveryNS = int64(time.Second)
-	// answersPerSecond limits the answers to all senders together, so that an
-	// attacker who forges a sender's address cannot make the engine flood it.
+	// answersPerSecond limits the answers of one address to all senders
+	// together, so that an attacker who forges a sender's address cannot make
+	// the engine flood it.
 	answersPerSecond = 10
 )
 
@@ -61,34 +59,32 @@ type Server struct {
 	// Packets counts the datagrams received, Bad those with at least one part
 	// that was refused.
 	Packets, Bad atomic.Uint64
-	// Overflows counts the datagrams that the kernel threw away because its
-	// receive buffer was full. It is brought up to date with the next datagram
-	// that gets through.
-	Overflows atomic.Uint64
-	// Unanswered counts the answers held back because there had been too many
+	// Withheld counts the answers held back because there had been too many
 	// within a second.
-	Unanswered atomic.Uint64
-	// OnBad is called with one line on what was wrong with a bad packet, at
-	// most once per second. The line also gives the number of bad packets left
-	// unreported before it. OnBad runs in the read loop and must not block. It
-	// may be nil.
-	OnBad func(line string)
+	Withheld atomic.Uint64
+	// BadNotice names what was wrong with a bad packet.
+	BadNotice Notice
+	// Trace is called with one line per bad packet that BadNotice did not name
+	// by itself. It runs in the read loop and must not block. It may be nil.
+	Trace func(line string)
 	// Now returns CLOCK_MONOTONIC in ns. Tests supply a clock of their own.
 	Now func() int64
 
-	conn       conn
-	parser     parser
-	overflowed uint32 // the kernel's count when last read
-	reported   bool
-	reportNS   int64
-	muted      uint64
-	answers    int   // since answersNS
-	answersNS  int64 // start of the current second
+	conn    conn
+	parser  parser
+	answers map[string]*answered // by address
+	kernel  kernelDrops
+}
+
+// answered counts the answers of one second.
+type answered struct {
+	n      int
+	fromNS int64
 }
 
 // conn is the part of *net.UDPConn that the Server needs.
 type conn interface {
-	ReadMsgUDPAddrPort(b, oob []byte) (n, oobn, flags int, from netip.AddrPort, err error)
+	ReadFromUDPAddrPort(b []byte) (n int, from netip.AddrPort, err error)
 	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
 	LocalAddr() net.Addr
 	Close() error
@@ -117,24 +113,9 @@ func Listen(host string, port int) (*Server, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("osc: listen on %s: %w", where, cause(err))
 	}
-	prepare(c)
-	return &Server{Now: clock.Now, conn: c}, nil
-}
-
-// prepare asks the kernel for a large receive buffer and for the number of
-// datagrams it threw away. Both are best effort: without them everything still
-// works, with a smaller reserve and without the count.
-func prepare(c *net.UDPConn) {
-	_ = c.SetReadBuffer(receiveBuffer)
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return
-	}
-	_ = raw.Control(func(fd uintptr) {
-		// Takes CAP_NET_ADMIN, and may exceed net.core.rmem_max.
-		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer)
-		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1)
-	})
+	s := &Server{Now: clock.Now, conn: c}
+	s.kernel.open(c)
+	return s, nil
 }
 
 // Addr returns the bound address as host:port.
@@ -146,27 +127,36 @@ func (s *Server) Addr() string { return s.conn.LocalAddr().String() }
 // called once.
 func (s *Server) Serve(h Handler) {
 	buf := make([]byte, maxDatagram)
-	oob := make([]byte, unix.CmsgSpace(4))
 	for {
-		n, oobn, _, from, err := s.conn.ReadMsgUDPAddrPort(buf, oob)
+		n, from, err := s.conn.ReadFromUDPAddrPort(buf)
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
-			s.report(s.Now(), "osc: receive: "+cause(err).Error())
+			s.BadNotice.Add(s.Now(), "receive: "+cause(err).Error())
 			time.Sleep(errorPause) // a persistent error must not keep a CPU busy
 			continue
 		}
-		now := s.Now()
-		s.overflow(oob[:oobn])
-		s.datagram(h, buf[:n], netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), now)
+		s.datagram(h, buf[:n], netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), s.Now())
 	}
 }
 
+// KernelDrops returns the number of datagrams that reached the socket and were
+// not received: the kernel threw them away because the receive buffer was full,
+// or they were still waiting when the socket was closed.
+func (s *Server) KernelDrops() uint64 { return s.kernel.count() }
+
+// Buffer returns the size in bytes of the receive buffer that the kernel has
+// granted, and the size it was asked for.
+func (s *Server) Buffer() (granted, asked int) { return s.kernel.granted, 2 * receiveBuffer }
+
 // Close ends Serve and frees the port. Datagrams still waiting in the kernel
-// are discarded. It does not wait for Serve to return, so a handler may call
-// it.
-func (s *Server) Close() error { return s.conn.Close() }
+// are discarded, and counted. It does not wait for Serve to return, so a
+// handler may call it.
+func (s *Server) Close() error {
+	s.kernel.close()
+	return s.conn.Close()
+}
 
 // datagram hands the messages of one datagram to h, all at once.
 func (s *Server) datagram(h Handler, data []byte, from netip.AddrPort, now int64) {
@@ -182,26 +172,34 @@ func (s *Server) datagram(h Handler, data []byte, from netip.AddrPort, now int64
 	}
 	if bad != nil {
 		s.Bad.Add(1)
-		s.report(now, fmt.Sprintf("osc: bad packet from %v: %v", from, bad))
+		line := fmt.Sprintf("bad packet from %v: %v", from, bad)
+		if !s.BadNotice.Add(now, line) && s.Trace != nil {
+			s.Trace(oneLine(line))
+		}
 	}
 }
 
 // Answer sends a message from the socket that the server receives on, because
 // that is where the other side expects it from and what a firewall lets
-// through. At most answersPerSecond answers are sent per second, however many
-// are asked for. The rest are counted in Unanswered, and args is not called for
-// them. Like Send, it cannot report whether the message arrives. It may be
-// called only from the Handler.
+// through. At most answersPerSecond answers per address are sent per second,
+// however many are asked for. The rest are counted in Withheld, and args is not
+// called for them. Like Send, it cannot report whether the message arrives. It
+// may be called only from the Handler.
 func (s *Server) Answer(to netip.AddrPort, address string, args func() []any) error {
 	now := s.Now()
-	if s.answers == 0 || now-s.answersNS >= int64(time.Second) {
-		s.answers, s.answersNS = 0, now
+	a := s.answers[address]
+	if a == nil || now-a.fromNS >= int64(time.Second) {
+		a = &answered{fromNS: now}
+		if s.answers == nil {
+			s.answers = map[string]*answered{}
+		}
+		s.answers[address] = a
 	}
-	if s.answers == answersPerSecond {
-		s.Unanswered.Add(1)
+	if a.n == answersPerSecond {
+		s.Withheld.Add(1)
 		return nil
 	}
-	s.answers++
+	a.n++
 	data, err := marshal(address, args())
 	if err == nil {
 		_, err = s.conn.WriteToUDPAddrPort(data, to)
@@ -210,54 +208,6 @@ func (s *Server) Answer(to netip.AddrPort, address string, args func() []any) er
 		return fmt.Errorf("osc: answer to %v: %w", to, cause(err))
 	}
 	return nil
-}
-
-// overflow reads the kernel's count of datagrams it threw away, which wraps at
-// 32 bits (socket(7), SO_RXQ_OVFL).
-func (s *Server) overflow(oob []byte) {
-	if len(oob) == 0 {
-		return
-	}
-	header, data, _, err := unix.ParseOneSocketControlMessage(oob)
-	if err != nil || header.Level != unix.SOL_SOCKET || header.Type != unix.SO_RXQ_OVFL || len(data) < 4 {
-		return
-	}
-	count := binary.NativeEndian.Uint32(data)
-	s.Overflows.Add(uint64(count - s.overflowed))
-	s.overflowed = count
-}
-
-// report passes a line to OnBad unless it did so within the last second.
-func (s *Server) report(now int64, line string) {
-	if s.OnBad == nil {
-		return
-	}
-	if s.reported && now-s.reportNS < reportEveryNS {
-		s.muted++
-		return
-	}
-	if s.muted > 0 {
-		line = fmt.Sprintf("%s (and %d unreported before it)", oneLine(line), s.muted)
-	} else {
-		line = oneLine(line)
-	}
-	s.reported, s.reportNS, s.muted = true, now, 0
-	s.OnBad(line)
-}
-
-// oneLine makes s, which may quote an unknown sender, a line of bounded length
-// without control characters.
-func oneLine(s string) string {
-	const most = 256
-	if len(s) > most {
-		s = s[:most] + "..."
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
 }
 
 // cause strips the operation and the address from a net error. The caller's own

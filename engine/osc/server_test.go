@@ -2,6 +2,7 @@ package osc
 
 import (
 	"errors"
+	"math"
 	"net"
 	"net/netip"
 	"strconv"
@@ -69,7 +70,7 @@ func TestValidCommandRightAfterTwoThousandHostileDatagramsIsDelivered(t *testing
 	}
 	require.EqualValues(t, n+1, s.Packets.Load())
 	require.EqualValues(t, n, s.Bad.Load())
-	require.Zero(t, s.Overflows.Load())
+	require.Zero(t, s.KernelDrops())
 	require.Empty(t, commands)
 }
 
@@ -95,23 +96,50 @@ func TestCommandsArriveInOrderWithTheirSender(t *testing.T) {
 	}
 }
 
-func TestDatagramsThatTheKernelDropsAreCounted(t *testing.T) {
+// TestEveryDatagramSentIsCountedOnce floods a socket beyond what its buffer
+// holds, once while nothing is received and once at the end.
+func TestEveryDatagramSentIsCountedOnce(t *testing.T) {
 	s := listen(t)
+	granted, asked := s.Buffer()
+	require.Positive(t, granted)
+	require.LessOrEqual(t, granted, asked)
 	c, err := net.Dial("udp", s.Addr())
 	require.NoError(t, err)
 	defer c.Close()
-	big := bundle(Immediately, make([]byte, 60000))
-	const n = 1000 // 60 MB, and Serve does not run yet
-	for range n {
-		_, err := c.Write(big)
-		require.NoError(t, err)
+	big := bundle(Immediately, append([]byte("/x"), make([]byte, 60002)...))
+	sent := uint64(0)
+	flood := func() {
+		for range 1000 { // 60 MB
+			_, err := c.Write(big)
+			require.NoError(t, err)
+			sent++
+		}
 	}
-	serve(t, s, HandlerFunc(func(*Message) error { return nil }))
-	require.Eventually(t, func() bool {
-		_, err := c.Write(big) // the count arrives with a datagram
-		return err == nil && s.Overflows.Load() > 0
-	}, patience, 10*time.Millisecond)
-	require.Less(t, s.Packets.Load(), uint64(n))
+	flood()
+	lost := s.KernelDrops()
+	require.Positive(t, lost, "known without another datagram")
+	var done sync.WaitGroup
+	held := make(chan struct{})
+	done.Go(func() {
+		s.Serve(handler(func(messages []Message) error {
+			if messages[0].Address == "/hold" {
+				<-held
+			}
+			return nil
+		}))
+	})
+	require.Eventually(t, func() bool { return s.Packets.Load()+s.KernelDrops() == sent }, patience, time.Millisecond)
+	_, err = c.Write(packet(t, "/hold"))
+	require.NoError(t, err)
+	sent++
+	require.Eventually(t, func() bool { return s.Packets.Load()+s.KernelDrops() == sent }, patience, time.Millisecond)
+	flood()
+	require.Greater(t, s.KernelDrops(), lost)
+	require.NoError(t, s.Close())
+	require.Equal(t, sent, s.Packets.Load()+s.KernelDrops(), "what was not received is counted at the end")
+	close(held)
+	done.Wait()
+	require.Equal(t, sent, s.Packets.Load()+s.KernelDrops())
 }
 
 // flaky is a socket whose first reads fail.
@@ -120,20 +148,20 @@ type flaky struct {
 	errs []error
 }
 
-func (f *flaky) ReadMsgUDPAddrPort(b, oob []byte) (int, int, int, netip.AddrPort, error) {
+func (f *flaky) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	if len(f.errs) > 0 {
 		err := f.errs[0]
 		f.errs = f.errs[1:]
-		return 0, 0, 0, netip.AddrPort{}, err
+		return 0, netip.AddrPort{}, err
 	}
-	return f.conn.ReadMsgUDPAddrPort(b, oob)
+	return f.conn.ReadFromUDPAddrPort(b)
 }
 
 func TestReceiveErrorsDoNotEndServing(t *testing.T) {
 	s := listen(t)
 	s.conn = &flaky{s.conn, []error{errors.New("one"), errors.New("two"), errors.New("three")}}
 	lines := make(chan string, 10)
-	s.OnBad = func(l string) { lines <- l }
+	s.BadNotice.Write = func(l string) { lines <- l }
 	s.Now = func() int64 { return 0 }
 	got := make(chan string, 1)
 	serve(t, s, HandlerFunc(func(m *Message) error { got <- m.Address; return nil }))
@@ -142,28 +170,42 @@ func TestReceiveErrorsDoNotEndServing(t *testing.T) {
 	defer c.Close()
 	require.NoError(t, c.Send("/x"))
 	require.Equal(t, "/x", <-got)
-	require.Equal(t, "osc: receive: one", <-lines)
+	require.Equal(t, "receive: one", <-lines)
 	require.Empty(t, lines)
 	require.Zero(t, s.Bad.Load())
 }
 
-func TestBadPacketsAreReportedAtMostOncePerSecond(t *testing.T) {
-	var lines []string
-	s := &Server{OnBad: func(l string) { lines = append(lines, l) }}
+func TestBadPacketsAreNamedAtMostOncePerSecondAndTheLastAlways(t *testing.T) {
+	var lines, traced []string
+	s := &Server{
+		BadNotice: Notice{Write: func(l string) { lines = append(lines, l) }},
+		Trace:     func(l string) { traced = append(traced, l) },
+	}
 	h := HandlerFunc(func(m *Message) error { return errors.New(m.Address) })
 	bad := func(at time.Duration, address string) {
 		s.datagram(h, packet(t, address), sender, int64(at))
 	}
 	bad(0, "/a")
 	bad(1, "/b")
+	s.BadNotice.Flush(int64(time.Second - 1))
 	bad(time.Second-1, "/c")
-	bad(time.Second, "/d")
-	bad(2*time.Second, "/e")
+	s.BadNotice.Flush(int64(time.Second))
+	s.BadNotice.Flush(int64(2 * time.Second))
+	bad(2*time.Second, "/d")
+	bad(2*time.Second+1, "/e")
+	s.BadNotice.Flush(math.MaxInt64)
+	s.BadNotice.Flush(math.MaxInt64)
 	require.Equal(t, []string{
-		"osc: bad packet from 127.0.0.1:9000: /a",
-		"osc: bad packet from 127.0.0.1:9000: /d (and 2 unreported before it)",
-		"osc: bad packet from 127.0.0.1:9000: /e",
+		"bad packet from 127.0.0.1:9000: /a",
+		"bad packet from 127.0.0.1:9000: /c (and 1 more before it)",
+		"bad packet from 127.0.0.1:9000: /d",
+		"bad packet from 127.0.0.1:9000: /e",
 	}, lines)
+	require.Equal(t, []string{
+		"bad packet from 127.0.0.1:9000: /b",
+		"bad packet from 127.0.0.1:9000: /c",
+		"bad packet from 127.0.0.1:9000: /e",
+	}, traced, "each is named once as it comes")
 	require.EqualValues(t, 5, s.Bad.Load())
 }
 
@@ -230,8 +272,8 @@ func TestStatusIsAnsweredFromTheSameSocket(t *testing.T) {
 			require.NoError(t, err)
 		}
 		r := testRouter(nil)
-		r.on(StatusAddress, func(from netip.AddrPort) {
-			if err := s.Answer(from, StatusAddress, func() []any { return []any{"playing", int64(1) << 40, 7} }); err != nil {
+		r.on(StatusAddress, func(q Request) {
+			if err := s.Answer(q.From, StatusAddress, func() []any { return []any{"playing", int64(1) << 40, 7} }); err != nil {
 				t.Error(err)
 			}
 		})
@@ -264,13 +306,15 @@ func TestAnswersAreLimitedHoweverManyAreAskedFor(t *testing.T) {
 	ask(1000)
 	require.Equal(t, answersPerSecond, out.written)
 	require.Equal(t, answersPerSecond, asked, "the status is not computed for an answer that is held back")
-	require.EqualValues(t, 1000-answersPerSecond, s.Unanswered.Load())
+	require.EqualValues(t, 1000-answersPerSecond, s.Withheld.Load())
 	now += 1e9 - 1
 	ask(1)
 	require.Equal(t, answersPerSecond, out.written)
 	now++
 	ask(1000)
 	require.Equal(t, 2*answersPerSecond, out.written)
+	require.NoError(t, s.Answer(sender, CheckAddress, func() []any { return []any{Taken} }))
+	require.Equal(t, 2*answersPerSecond+1, out.written, "each address has a limit of its own")
 }
 
 // counting is a socket that sends nothing.
@@ -289,7 +333,7 @@ func (c *counting) WriteToUDPAddrPort(b []byte, _ netip.AddrPort) (int, error) {
 func TestTwoEnginesDoNotAnswerEachOther(t *testing.T) {
 	r := testRouter(nil)
 	asked := 0
-	r.on(StatusAddress, func(netip.AddrPort) { asked++ })
+	r.on(StatusAddress, func(Request) { asked++ })
 	s := &Server{}
 	s.datagram(r, packet(t, StatusAddress, "playing", int64(1)), sender, 1)
 	require.Zero(t, asked)

@@ -7,8 +7,13 @@ import (
 )
 
 // Horizon is how far ahead a time tag may lie. One that lies further ahead
-// comes from a wrong clock, or would only occupy memory.
+// would only occupy memory.
 const Horizon = 60 * time.Second
+
+// anotherEpoch is how far ahead a time tag lies that cannot be meant: it comes
+// from a client that counts from 1970, 2001 or its own start instead of 1900.
+// No error of a time zone is as large.
+const anotherEpoch = 24 * time.Hour
 
 // ntpUnix is the number of seconds from NTP's epoch, 1900, to Unix's (RFC 5905,
 // section 6).
@@ -45,12 +50,17 @@ type Timeline struct {
 
 // FrameAt returns the absolute frame that is due closest to an NTP time tag.
 // The result is exact: only the last step rounds. A tag before frame 0 maps to
-// frame 0. NTP's 32 bits of seconds are taken to mean the time closest to the
-// frame's, so the change of era in 2036 goes unnoticed. The error reports that
-// the tag lies beyond the horizon, and how far ahead it is.
+// frame 0, and so does one of another epoch, which is late therefore. NTP's 32
+// bits of seconds are taken to mean the time closest to the frame's, so the
+// change of era in 2036 goes unnoticed. The error reports that the tag lies
+// beyond the horizon, and how far ahead it is.
 func (t *Timeline) FrameAt(tag uint64) (int64, error) {
-	if ahead := int64(tag - timeTag(t.NowNS+t.WallNS)); ahead > int64(Horizon/time.Second)<<32 {
-		return 0, fmt.Errorf("time tag %.1f s ahead (at most %.0f s)", float64(ahead)/(1<<32), Horizon.Seconds())
+	switch ahead := t.ahead(tag); {
+	case ahead > int64(anotherEpoch/time.Second)<<32:
+		return 0, nil
+	case ahead > int64(Horizon/time.Second)<<32:
+		return 0, fmt.Errorf("time tag %.1f s ahead (at most %.0f s): check the client's clock",
+			float64(ahead)/(1<<32), Horizon.Seconds())
 	}
 	sec, ns := floor(t.FrameNS + t.WallNS)
 	d := int64(tag - uint64(sec+ntpUnix)<<32) // 2^-32 s, from the second in which the frame is due
@@ -64,4 +74,25 @@ func (t *Timeline) FrameAt(tag uint64) (int64, error) {
 	lo, carry := bits.Add64(lo, den/2, 0)
 	frames, _ := bits.Div64(hi+carry, lo, den)
 	return max(0, t.Frame+(d>>32-1)*t.Rate+int64(frames)), nil
+}
+
+// ahead returns how far ahead of now a tag lies, in units of 2^-32 s.
+func (t *Timeline) ahead(tag uint64) int64 { return int64(tag - timeTag(t.NowNS+t.WallNS)) }
+
+// wrong describes by how much the clock behind a tag is wrong, if nothing else
+// explains the tag, or returns "".
+func (t *Timeline) wrong(tag uint64) string {
+	const day = 86400
+	ahead := float64(t.ahead(tag)) / (1 << 32) // s
+	side := "ahead"
+	if ahead < 0 {
+		ahead, side = -ahead, "behind"
+	}
+	switch {
+	case side == "ahead" && ahead <= anotherEpoch.Seconds(), ahead <= Horizon.Seconds():
+		return ""
+	case ahead < 2*day:
+		return fmt.Sprintf("%.0f s %s", ahead, side)
+	}
+	return fmt.Sprintf("%.0f days %s", ahead/day, side)
 }

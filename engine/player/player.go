@@ -110,6 +110,12 @@ func (p *Player) Xrun(ns int64) {
 	p.emit(event{kind: shm.EventXrun, block: p.next, entry: now, ret: now, value: ns, slot: -1, from: -1})
 }
 
+// Dry counts a call before which the device had nothing left to play.
+func (p *Player) Dry() {
+	p.said.dry++
+	p.Player.Dry.Store(p.said.dry)
+}
+
 // Callback hands out the next block; len(out) is frames x channels. It returns
 // false if that was the last.
 func (p *Player) Callback(out []float32) bool {
@@ -132,6 +138,10 @@ func (p *Player) Callback(out []float32) bool {
 		if slot != int(primary) && (p.Alive(slot) || primary < 0) {
 			if primary >= 0 {
 				flags |= shm.FlagSwitched
+				if p.Alive(int(primary)) {
+					p.said.late++
+					p.Player.Late.Store(p.said.late)
+				}
 				p.pending = event{kind: shm.EventSwitched, block: n, entry: entry, slot: int32(slot), from: primary}
 			}
 			primary = int32(slot)

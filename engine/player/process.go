@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"chronus/engine/internal/comm"
 	"chronus/engine/internal/failpoint"
 	"chronus/engine/internal/quiet"
 	"chronus/engine/internal/roster"
@@ -27,16 +29,17 @@ const (
 )
 
 // Main is a player executable, with the descriptors above. args are the name of
-// a sink, such as "clock" or "wav:FILE", and optionally "verbose", which lets
-// the libraries of a device write to stderr. drive opens the device of a sink
-// that has one; nil in an executable without devices. Error messages go to log.
-// Main returns the exit code: 0 after an ordered stop or the host's end.
+// a sink, such as "clock" or "wav:FILE", and those of sink.Options. drive opens
+// the device of a sink that has one; nil in an executable without devices.
+// Error messages go to log. Main returns the exit code: 0 after an ordered stop
+// or the host's end.
 func Main(args []string, drive sink.Driver, log *os.File) int {
 	runtime.LockOSThread()
+	comm.Set(filepath.Base(os.Args[0]))
 	quiet.Begin()
 	// The terminal is the host's business, and may be gone.
 	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGPIPE)
-	if len(args) == 0 || len(args) > 2 {
+	if len(args) == 0 {
 		fmt.Fprintln(log, "started by chronus, with a sink; not by hand")
 		return 2
 	}
@@ -45,14 +48,19 @@ func Main(args []string, drive sink.Driver, log *os.File) int {
 		fmt.Fprintln(log, err)
 		return 2
 	}
-	if err := run(spec, drive, len(args) == 2, log); err != nil {
+	options, err := sink.ParseOptions(args[1:])
+	if err != nil {
+		fmt.Fprintln(log, err)
+		return 2
+	}
+	if err := run(spec, drive, options, log); err != nil {
 		fmt.Fprintf(log, "player pid %d: %v\n", os.Getpid(), err)
 		return 1
 	}
 	return 0
 }
 
-func run(spec sink.Spec, drive sink.Driver, verbose bool, log *os.File) error {
+func run(spec sink.Spec, drive sink.Driver, options sink.Options, log *os.File) error {
 	all, err := roster.Open(FDHost, FDPlayer, FDRings, true)
 	if err != nil {
 		return err
@@ -84,8 +92,9 @@ func run(spec sink.Spec, drive sink.Driver, verbose bool, log *os.File) error {
 			p.Anchor(g.At, g.NS, begins)
 		})
 		stream := sink.Stream{
-			Device: dev, Name: spec.Value, Done: done, Log: log, Verbose: verbose, Busy: &busy,
-			Rate: int(host.Geo.Rate), Frames: int(host.Geo.Frames),
+			Device: dev, Name: spec.Value, Done: done, Log: log, Options: options, Busy: &busy,
+			Channels: int(host.Geo.Channels),
+			Rate:     int(host.Geo.Rate), Frames: int(host.Geo.Frames),
 			Block: time.Duration(host.Geo.BlockNS()),
 			Report: func(state, detail string, latency time.Duration) {
 				_, _ = fmt.Fprintf(socket, "%s\t%d\t%s\n", state, latency, detail)
@@ -98,6 +107,7 @@ func run(spec sink.Spec, drive sink.Driver, verbose bool, log *os.File) error {
 	} else {
 		close(driven)
 	}
+	p.Ready()
 	sink.Clock(p, host.Geo, dev, func(g sink.Grid) { p.Anchor(g.At, g.NS, true) })
 	close(done)
 	<-kept

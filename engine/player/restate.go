@@ -13,6 +13,8 @@ type restated struct {
 	xruns    uint64
 	xrunNS   uint64
 	diverged uint64 // blocks
+	dry      uint64 // calls
+	late     uint64 // switches
 	fifo     uint32
 	grid     grid
 	active   [shm.MaxSlots]activation
@@ -65,6 +67,7 @@ func (p *Player) inherit() {
 	region.Playout.Store(p.next)
 	s.switches, s.lost, s.diverged = region.Switches.Load(), region.Lost.Load(), region.Diverged.Load()
 	s.xruns, s.xrunNS, s.fifo = region.Xruns.Load(), region.XrunNS.Load(), region.Fifo.Load()
+	s.dry, s.late = region.Dry.Load(), region.Late.Load()
 	s.grid.at, s.grid.ns = region.Anchor()
 	s.grid.originAt, s.grid.originNS = region.OriginAt.Load(), region.OriginNS.Load()
 	for i := range s.active {
@@ -124,6 +127,8 @@ func (p *Player) restate() {
 	region.XrunNS.Store(s.xrunNS)
 	region.Diverged.Store(s.diverged)
 	region.Fifo.Store(s.fifo)
+	region.Dry.Store(s.dry)
+	region.Late.Store(s.late)
 	if at, ns := region.Anchor(); at != s.grid.at || ns != s.grid.ns {
 		region.SetAnchor(s.grid.at, s.grid.ns)
 	}

@@ -42,7 +42,7 @@ func (p *Player) seal(count uint64, now int64) {
 // that every command below it is there and whole. Otherwise no worker could
 // render the block, so the seal takes no more commands than the last one.
 func (p *Player) commands() uint64 {
-	head := p.Host.Head.Load()
+	head := p.Host.Commands()
 	if head < p.cutoff || head > p.cutoff+shm.HeadRoom {
 		return p.cutoff
 	}

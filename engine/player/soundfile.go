@@ -138,13 +138,13 @@ func (s *soundFile) report(err error) {
 		s.region.SinkError.Store(0)
 		return
 	}
+	is := uint32(unix.EIO)
 	var errno unix.Errno // errors.As moves it to the heap, so only after an error
 	switch {
 	case errors.As(err, &errno):
-		s.region.SinkError.Store(uint32(errno))
+		is = uint32(errno)
 	case errors.Is(err, io.ErrShortWrite):
-		s.region.SinkError.Store(uint32(unix.ENOSPC))
-	default:
-		s.region.SinkError.Store(uint32(unix.EIO))
+		is = uint32(unix.ENOSPC)
 	}
+	s.region.SinkError.Store(shm.SinkWord(is))
 }

@@ -108,7 +108,9 @@ func TestFullDiskIsReportedAndWhatItMissedIsWrittenLater(t *testing.T) {
 		s, region := onDisk(t, d)
 		hand(region, 5)
 		s.report(s.write(false, true))
-		require.EqualValues(t, c.want, region.SinkError.Load())
+		errno, ok := shm.SinkErrno(region.SinkError.Load())
+		require.True(t, ok)
+		require.EqualValues(t, c.want, errno)
 		require.True(t, s.failed)
 		require.Zero(t, region.Written.Load())
 		d.full = nil

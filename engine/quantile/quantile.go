@@ -5,6 +5,7 @@ package quantile
 import (
 	"cmp"
 	"math"
+	"slices"
 )
 
 // Nearest returns the q-quantile of sorted, which is in ascending order: the
@@ -19,4 +20,13 @@ func Nearest[T cmp.Ordered](sorted []T, q float64) T {
 	}
 	rank := int(math.Ceil(q * float64(len(sorted))))
 	return sorted[min(max(rank, 1), len(sorted))-1]
+}
+
+// Of returns the q-quantile of samples in any order, which it leaves as they
+// are; NaN if there are none.
+func Of(samples []float64, q float64) float64 {
+	if len(samples) == 0 {
+		return math.NaN()
+	}
+	return Nearest(slices.Sorted(slices.Values(samples)), q)
 }

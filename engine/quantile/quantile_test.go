@@ -1,6 +1,7 @@
 package quantile
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,5 +30,37 @@ func TestPercentilesAreExact(t *testing.T) {
 			samples[i] = i + 1
 		}
 		require.Equal(t, (n*percent+99)/100, Nearest(samples, float64(percent)/100))
+	})
+}
+
+func TestOfTakesSamplesInAnyOrder(t *testing.T) {
+	s := []float64{5, 1, 3, 2, 4}
+	require.Equal(t, 3.0, Of(s, 0.5))
+	require.Equal(t, 5.0, Of(s, 0.99))
+	require.Equal(t, 1.0, Of(s, 0))
+	require.Equal(t, 5.0, Of(s, 1))
+	require.Equal(t, []float64{5, 1, 3, 2, 4}, s, "left as it was")
+	require.NotEqual(t, Of(nil, 0.5), Of(nil, 0.5), "NaN")
+	require.Equal(t, int64(2), Nearest([]int64{1, 2, 3, 4}, 0.5))
+}
+
+// At least q of the samples are at most the quantile, and fewer are below it.
+func TestAQuantileIsTheLeastSampleThatIsEnough(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.SliceOfN(rapid.IntRange(0, 20), 1, 60).Draw(t, "samples")
+		q := rapid.Float64Range(0.001, 1).Draw(t, "q")
+		slices.Sort(s)
+		v := Nearest(s, q)
+		below, upTo := 0, 0
+		for _, x := range s {
+			if x < v {
+				below++
+			}
+			if x <= v {
+				upTo++
+			}
+		}
+		require.GreaterOrEqual(t, float64(upTo), q*float64(len(s)))
+		require.Less(t, float64(below), q*float64(len(s)))
 	})
 }

@@ -1,8 +1,9 @@
 //go:build linux
 
-// Package rig lays out the regions of an engine in one process, to test the
-// parts that share them. Only tests and benchmarks may import it: within a
-// test, one process writes every region.
+// Package rig is what tests of the engine stand on: its regions laid out in one
+// process, its executables, a patch compiled from text, and what it logged and
+// played. Only tests and benchmarks may import it: within a test, one process
+// writes every region.
 package rig
 
 import (

@@ -8,7 +8,8 @@ import (
 // clockKind is paced and silent.
 var clockKind = &Kind{Name: "clock", Player: LeanPlayer}
 
-// Clock calls src for blocks at absolute deadlines on CLOCK_MONOTONIC, until
+// Clock calls src for blocks, from now on at absolute deadlines on
+// CLOCK_MONOTONIC, until
 // src hands out its last. A call that comes later than the lead does not race
 // to catch up: the grid is anchored anew, which is an xrun of the machine and
 // loses no frame. anchored is called with every anchor. Clock hands over to
@@ -21,7 +22,7 @@ func Clock(src Source, g shm.Geometry, dev *Device, anchored func(Grid)) {
 		grid.At, grid.NS = src.Next(), ns
 		anchored(grid)
 	}
-	anchor(clock.Now() + int64(g.Lead)*g.BlockNS()) // time for the workers to fill the lead
+	anchor(clock.Now()) // src is ready
 	for {
 		due := grid.Due(src.Next())
 		clock.SleepUntil(due)

@@ -34,6 +34,7 @@ type source struct {
 }
 
 func (s *source) Next() uint64  { return s.next }
+func (s *source) Dry()          {}
 func (s *source) Xrun(ns int64) { s.xruns = append(s.xruns, ns) }
 
 func (s *source) Callback([]float32) bool {

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"sync/atomic"
+	"time"
 
 	"chronus/engine/clock"
 	"chronus/engine/internal/shm"
@@ -44,12 +45,14 @@ const (
 // over because the device was silent. The hand-over is at the edge of a block:
 // no block is asked for twice, and none is left out.
 //
-// Opened, Closed, Playing, Over and Silent are for the driver that opens the
-// device; Call is for the device.
+// Opened, Closed, Playing, Over, Silent and Wrong are for the driver that opens
+// the device; Call is for the device.
 type Device struct {
 	src      Source
 	geo      shm.Geometry
 	channels int
+	places   []int // channels of the device that play the engine's; nil: see spread
+	prove    bool  // the stream must keep time for a whole window before it plays
 	entered  func()
 	anchored func(g Grid, begins bool)
 
@@ -60,7 +63,11 @@ type Device struct {
 	again  atomic.Bool // the next answered call is the first after a hand-over
 	panics atomic.Uint64
 	loop   delayLock
-	xrun   uint64 // the block after an xrun in the last call; 0: it had none
+	speed  speed
+	buffer atomic.Int64 // what the device's buffer holds, ns
+	keeps  atomic.Bool  // the calls of the stream so far are those of a clock
+	xrun   uint64       // the block after an xrun in the last call; 0: it had none
+	dry    bool         // the device had run dry before the last call
 	buf    []float32
 }
 
@@ -71,14 +78,43 @@ func NewDevice(src Source, g shm.Geometry, entered func(), anchored func(g Grid,
 	return &Device{src: src, geo: g, entered: entered, anchored: anchored, buf: make([]float32, g.Samples())}
 }
 
-// Opened announces that a stream with that many channels is about to start. A
-// mono engine sounds on all of them.
-func (d *Device) Opened(channels int) {
-	d.channels = channels
+// Opened announces that a stream is about to start.
+func (d *Device) Opened(o Opening) {
+	d.channels, d.places, d.prove = o.Channels, o.Map, o.Prove
 	d.calls.Store(0)
+	d.keeps.Store(false)
+	d.speed.restart(d.geo.BlockNS())
+	d.Holds(o.Latency)
 	now := clock.Now()
 	d.beat.Store(now)
 	d.opened.Store(now)
+}
+
+// Opening is what a driver knows of the stream that it has opened.
+type Opening struct {
+	Channels int // of the stream
+	// Map holds a channel of the stream for each of the engine's, from 0. nil:
+	// channel c of the stream plays the engine's channel c modulo their number,
+	// so that a mono engine sounds on all of them.
+	Map     []int
+	Latency time.Duration // that was asked for or is reported: what its buffer holds
+	// Prove keeps the stream from playing before it has kept time for a second:
+	// the last one did not.
+	Prove bool
+}
+
+// Holds announces what the device's buffer holds, when that has changed.
+func (d *Device) Holds(latency time.Duration) {
+	d.buffer.Store(int64(latency))
+	d.speed.slack.Store(max(int64(latency), d.geo.BlockNS()))
+}
+
+// Wrong returns why the stream is no clock, nil as long as it is one.
+func (d *Device) Wrong() error {
+	if permille := d.speed.wrong.Load(); permille != 0 {
+		return &NotAClock{permille}
+	}
+	return nil
 }
 
 // Closed announces that the stream is gone: no call comes after Closed.
@@ -116,6 +152,8 @@ func (d *Device) Call(out []float32, dry bool) {
 		d.entered()
 	}
 	d.beat.Store(now)
+	d.speed.call(now)
+	d.keeps.Store(d.speed.whole.Load() || !d.prove && d.speed.fits())
 	if len(out) != int(d.geo.Frames)*d.channels || !d.turn.CompareAndSwap(turnDevice, turnCall) {
 		clear(out)
 		return
@@ -137,16 +175,22 @@ func (d *Device) Call(out []float32, dry bool) {
 	} else {
 		next = turnOver
 	}
-	spread(out, d.buf, d.channels, int(d.geo.Channels))
+	spread(out, d.buf, d.channels, int(d.geo.Channels), d.places)
 }
 
 // pace keeps the grid that the device's calls are on. A call later than the
-// lead counts as an xrun: the device's buffer has run empty.
+// lead, and than what the device's buffer holds, counts as an xrun: the buffer
+// has run empty.
 func (d *Device) pace(now int64, dry bool) {
 	block := d.src.Next()
 	begins := d.again.Swap(false)
+	same := d.xrun == block // an xrun is reported again at the next call
+	if dry && !begins && !(same && d.dry) {
+		d.src.Dry()
+	}
+	d.dry = dry
 	late := now - d.loop.due(block)
-	if late <= int64(d.geo.Lead)*d.geo.BlockNS() && (!dry || d.xrun == block) {
+	if late <= max(int64(d.geo.Lead)*d.geo.BlockNS(), d.buffer.Load()) && (!dry || same) {
 		d.xrun = 0 // after a late call, the next one reports that the device ran dry
 	} else if !begins {
 		d.src.Xrun(max(late, 0))
@@ -167,6 +211,9 @@ func (d *Device) pace(now int64, dry bool) {
 func (d *Device) offer() bool {
 	opened, now := d.opened.Load(), clock.Now()
 	if opened == 0 || d.calls.Load() < steadyCalls || now-opened < steadyNS {
+		return false
+	}
+	if !d.keeps.Load() || d.speed.wrong.Load() != 0 {
 		return false
 	}
 	if now-d.beat.Load() > silenceNS+d.geo.BlockNS() {
@@ -199,16 +246,27 @@ func (d *Device) await() (over bool) {
 	}
 }
 
-// spread copies a block of have channels to a device with that many channels:
-// the device's channel c plays the engine's channel c mod have.
-func spread(out, block []float32, channels, have int) {
-	if channels == have {
-		copy(out, block)
+// spread copies a block of have channels to a device with that many channels.
+// The engine's channel c is played by the device's channel places[c], and all
+// others are silent. Without places, the device's channel c plays the engine's
+// channel c mod have.
+func spread(out, block []float32, channels, have int, places []int) {
+	if places == nil {
+		if channels == have {
+			copy(out, block)
+			return
+		}
+		for frame := range len(out) / channels {
+			for c := range channels {
+				out[frame*channels+c] = block[frame*have+c%have]
+			}
+		}
 		return
 	}
+	clear(out)
 	for frame := range len(out) / channels {
-		for c := range channels {
-			out[frame*channels+c] = block[frame*have+c%have]
+		for c, to := range places {
+			out[frame*channels+to] = block[frame*have+c%have]
 		}
 	}
 }

@@ -20,10 +20,12 @@ type blocks struct {
 	heard []uint64
 	panic bool
 	xruns int
+	dry   int
 }
 
 func (b *blocks) Next() uint64 { return b.next }
 func (b *blocks) Xrun(int64)   { b.xruns++ }
+func (b *blocks) Dry()         { b.dry++ }
 
 func (b *blocks) Callback(out []float32) bool {
 	if b.panic {
@@ -46,7 +48,8 @@ func testGeometry(t testing.TB, channels int) shm.Geometry {
 
 // open makes the device look as if it had called steadily for long enough.
 func open(d *Device, channels int) {
-	d.Opened(channels)
+	d.Opened(Opening{Channels: channels})
+	d.keeps.Store(true)
 	d.opened.Store(clock.Now() - 2*steadyNS)
 	d.calls.Store(steadyCalls)
 	d.beat.Store(clock.Now() + 10e9) // however long the test is held up
@@ -69,7 +72,7 @@ func TestEveryBlockIsAskedForOnceWhicheverPaces(t *testing.T) {
 		// The clock's turn: the device is answered with silence, and is offered
 		// the turn only once it calls steadily.
 		require.False(t, d.offer(), "no stream")
-		d.Opened(2)
+		d.Opened(Opening{Channels: 2})
 		d.Call(out, false)
 		require.Zero(t, out[0])
 		require.False(t, d.offer(), "it has only just begun")
@@ -164,6 +167,7 @@ func TestDeviceThatRanDryOrCameLateIsAnXrun(t *testing.T) {
 	d.Call(out, false)
 	require.Equal(t, 2, src.xruns)
 	require.Equal(t, 3, begins)
+	require.Equal(t, 1, src.dry, "what the device says it lacked was heard, what was only late was not")
 	require.EqualValues(t, 3, grid.At)
 }
 
@@ -275,6 +279,6 @@ func TestBurstIsWhatTheBufferHolds(t *testing.T) {
 	const block = 5_804_988
 	require.Equal(t, 1, Burst(0, block))
 	require.Equal(t, 1, Burst(block, block))
-	require.Equal(t, 4, Burst(Latency(DeviceInfo{}, block), block))
+	require.Equal(t, 4, Burst(Options{}.latency(DeviceInfo{}, block), block))
 	require.Equal(t, 5, Burst(4*block+1, block))
 }

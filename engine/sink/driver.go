@@ -20,13 +20,14 @@ type Stream struct {
 	Frames  int    // per block
 	Block   time.Duration
 	Done    <-chan struct{} // closed when no block comes any more
-	Log     *os.File        // what stderr was when the process began
-	Verbose bool
-	// Report tells the host what became of the device: see DevicePlaying,
-	// DeviceLost.
+	Options Options
+	// Channels of the engine; see Options.Width.
+	Channels int
+	Log      *os.File // what stderr was when the process began
+	// Report tells the host what became of the device: see DevicePlaying.
 	Report func(state, detail string, latency time.Duration)
-	// Busy is set by the driver when it has allocated. What it allocates while
-	// no device plays is not counted against the callback.
+	// Busy is set by the driver when it has allocated or collected. What it
+	// does so while no device plays is not counted against the callback.
 	Busy *atomic.Bool
 }
 
@@ -34,5 +35,9 @@ type Stream struct {
 // latency in ns and detail, separated by tabs.
 const (
 	DevicePlaying = "playing" // detail: the device's name
+	DeviceChanged = "changed" // it plays on with another latency; detail: the device's name
 	DeviceLost    = "lost"    // detail: why
+	// DeviceRate is DeviceLost because of the engine's rate: the device, which
+	// detail names, plays at another, which stands in the place of the latency.
+	DeviceRate = "rate"
 )

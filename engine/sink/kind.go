@@ -27,20 +27,50 @@ type Kind struct {
 	File *FileFormat
 
 	// Settle, in the host and before anything is taken, checks the sink against
-	// the machine and returns the one that will be played, which may be of
-	// another kind. latency is what its device is asked for, 0 without a
-	// device. nil: the sink is played as named.
-	Settle func(s Spec, m Machine) (to Spec, latency time.Duration, err error)
+	// the machine. It refuses what can never be played, and returns how the
+	// rest will be. nil: the sink is played as named.
+	Settle func(s Spec, m Machine) (Setting, error)
+}
+
+// Setting is how a sink will be played.
+type Setting struct {
+	Spec    Spec          // may be of another kind than the one asked about
+	Rate    int           // Hz, of the engine
+	Latency time.Duration // to ask the device for; 0 without a device
+	// Wait is set if the device cannot be opened yet. The clock paces until it
+	// can, as it does after a loss.
+	Wait bool
 }
 
 // Machine is what Settle may ask of the machine that an engine is about to play
 // on.
 type Machine struct {
-	Block time.Duration // length of a block
+	Rate     int // Hz, as the user named it; 0: any
+	Frames   int // per block
+	Channels int // of the engine
+	Options  Options
 	// Devices lists the output devices that a player executable can open.
 	Devices func(player string) ([]DeviceInfo, error)
-	// Say informs the user of a choice that was made; args are as in log/slog.
-	Say func(msg string, args ...any)
+	// Say informs the user of a choice that was made, and Warn of one that the
+	// user has to know of; args are as in log/slog.
+	Say, Warn func(msg string, args ...any)
+}
+
+// DefaultRate is the rate of an engine for which neither the user nor a device
+// named one, in Hz.
+const DefaultRate = 44100
+
+// rate is that of an engine that need not heed a device.
+func (m Machine) rate() int {
+	if m.Rate != 0 {
+		return m.Rate
+	}
+	return DefaultRate
+}
+
+// block is the length of a block at a rate.
+func (m Machine) block(rate int) time.Duration {
+	return time.Duration(int64(m.Frames) * int64(time.Second) / int64(rate))
 }
 
 // usage returns how the kind is written: "clock", "wav:FILE",

@@ -18,6 +18,9 @@ type Source interface {
 	// Xrun reports that the machine let the next call come ns late, so late
 	// that the grid starts anew.
 	Xrun(ns int64)
+	// Dry reports that the device had nothing left to play before the next
+	// call, which a listener heard.
+	Dry()
 }
 
 // Grid is where blocks are due when no device paces them: Frames/Rate seconds

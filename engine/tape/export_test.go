@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"chronus/engine/sink/wavfile"
+	"chronus/engine/rig"
 )
 
 func TestExportIsWhatWasDelivered(t *testing.T) {
@@ -34,7 +34,7 @@ func TestExportIsWhatWasDelivered(t *testing.T) {
 		written, err := x.Close()
 		require.NoError(t, err)
 		require.Equal(t, Exported{Frames: uint64(len(want))}, written, name)
-		require.Equal(t, want, samples(t, path), name)
+		require.Equal(t, want, rig.Sound(t, path), name)
 	}
 }
 
@@ -61,19 +61,5 @@ func TestExportKeepsTheFirstOfTwoBlocks(t *testing.T) {
 	require.NoError(t, err)
 	_, err = x.Close()
 	require.NoError(t, err)
-	require.Equal(t, s.want[1], samples(t, path)[testHeader.Frames:])
-}
-
-// samples returns all samples of a sound file.
-func samples(t *testing.T, path string) []float32 {
-	t.Helper()
-	r, err := wavfile.OpenReader(path)
-	require.NoError(t, err)
-	defer r.Close()
-	n, err := r.Frames()
-	require.NoError(t, err)
-	all := make([]float32, n)
-	_, err = r.ReadFrames(all, 0)
-	require.NoError(t, err)
-	return all
+	require.Equal(t, s.want[1], rig.Sound(t, path)[testHeader.Frames:])
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"chronus/engine/clock"
 	"chronus/engine/dsp"
+	"chronus/engine/internal/comm"
 	"chronus/engine/internal/failpoint"
 	"chronus/engine/internal/quiet"
 	"chronus/engine/internal/ring"
@@ -51,6 +53,7 @@ func Main(args []string) int {
 		return 2
 	}
 	runtime.LockOSThread()
+	comm.Set(filepath.Base(os.Args[0]))
 	quiet.Begin()
 	signal.Ignore(unix.SIGINT, unix.SIGHUP) // a terminal's signals are for the host
 	if err := run(slot, generation); err != nil {

@@ -1,7 +1,7 @@
-// Package expect holds the events of an engine to what its scenario says that
-// each fault must cause: exactly the listed events, with their causes, at times
-// that can be true. Its functions are pure. It must not wait for events or read
-// anything that a record does not have.
+// Package expect holds the events of an engine to what its scenario expects of
+// each fault: exactly the listed events, with their causes, at times that can
+// be true. Its functions are pure. It must not wait for events or read anything
+// that is not in a record.
 package expect
 
 import (
@@ -28,7 +28,8 @@ const (
 type Finding struct {
 	Assertion string
 	Detail    string
-	// FromNS and ToNS are when it happened (CLOCK_MONOTONIC); 0: it has no time.
+	// FromNS and ToNS are when it happened (CLOCK_MONOTONIC); 0: it has no
+	// time.
 	FromNS, ToNS int64
 }
 
@@ -40,9 +41,9 @@ type Rule struct {
 
 // NewRule returns the rule that each fault must cause as many events of each
 // kind as counts allows, and none of a kind that counts does not have; and that
-// the cause of an event must match the regular expression for its kind, if there
-// is one. It panics if an expression does not compile: the loader of scenarios
-// has compiled them all.
+// the cause of an event must match the regular expression for its kind, if
+// there is one. It panics if an expression does not compile: the loader of
+// scenarios has compiled them all.
 func NewRule(counts map[string]Count, causes map[string]string) Rule {
 	r := Rule{counts: counts, causes: map[string]*regexp.Regexp{}}
 	for kind, expr := range causes {
@@ -51,9 +52,10 @@ func NewRule(counts map[string]Count, causes map[string]string) Rule {
 	return r
 }
 
-// Outcome is what came of one fault: the events of its window, sorted by whether
-// the fault accounts for them. It asserts causes, not counters: an event about a
-// process counts for the fault only if that process is one of its victims.
+// Outcome is what came of one fault: the events of its window, sorted by
+// whether the fault accounts for them. It asserts causes, not counters: an
+// event about a process counts for the fault only if that process is one of its
+// victims.
 type Outcome struct {
 	Victims []record.Victim
 	Moment  record.Moment
@@ -118,9 +120,9 @@ func (o *Outcome) hitSlot(slot int) bool {
 	return slot >= 0 && slices.ContainsFunc(o.Victims, func(v record.Victim) bool { return v.Slot == slot })
 }
 
-// count returns how many events of a kind the fault has caused. A spare that was
-// activated because another worker was late, and became idle again once that
-// worker had caught up, is not the fault's doing.
+// count returns how many events of a kind the fault has caused. A spare that
+// was activated because another worker was late, and became idle again once
+// that worker had caught up, is not the fault's doing.
 func (o *Outcome) count(kind string) int {
 	n := len(o.Counted[kind])
 	if kind == control.WorkerPromoted {
@@ -130,8 +132,8 @@ func (o *Outcome) count(kind string) int {
 }
 
 // Met reports whether every event that must come has come. A switch from one
-// victim to another is not the last: what both had finished is still played, and
-// another switch must follow.
+// victim to another is not the last: what both had finished is still played,
+// and another switch must follow.
 func (o *Outcome) Met() bool {
 	for kind, want := range o.rule.counts {
 		if o.count(kind) < want.Min {
@@ -264,7 +266,7 @@ func (o *Outcome) times(find func(assertion, format string, args ...any)) {
 		// The host acts on deaths only; the callback may have activated the
 		// spare for a late worker before the fault. A worker whose words the
 		// fault has damaged may have been activated by none of the two.
-		if e.By == "host" && !o.damaged(e) {
+		if e.By == "host" && e.KnownNS > 0 && !o.damaged(e) {
 			early(e, "known_ns", e.KnownNS)
 		}
 	}

@@ -100,7 +100,7 @@ func TestWhatTheWindowShows(t *testing.T) {
 		{"another cause", nil, func(w []record.Event) { w[0].Cause = "exit status 1" }, []string{
 			`event-errors: worker_down of pid 71: its cause is "exit status 1", must match "^signal: killed$"`,
 		}},
-		{"a switch away from a live worker is no death", []record.Event{event(control.Event{Kind: control.Switched, FromSlot: &one, Slot: 2})}, nil, nil},
+		{"a switch away from a live worker is not a death", []record.Event{event(control.Event{Kind: control.Switched, FromSlot: &one, Slot: 2})}, nil, nil},
 		{"a late one's spare that goes back", []record.Event{
 			event(control.Event{Kind: control.WorkerPromoted, Slot: 3, PID: 75, KnownNS: 1, FirstNS: 2}),
 			event(control.Event{Kind: control.WorkerRetired, Slot: 3, PID: 75}),

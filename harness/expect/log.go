@@ -7,8 +7,8 @@ import (
 	"chronus/harness/record"
 )
 
-// Log holds all events of an engine, from its first to its last, to what must be
-// true of any of them whatever the fault: none reports a time later than its
+// Log holds all events of an engine, from its first to its last, to what must
+// be true of any of them whatever the fault: none reports a time later than its
 // receipt, and a ring changes hands only after its owner's death.
 func Log(events []record.Event) []Finding {
 	var found []Finding

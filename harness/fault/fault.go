@@ -114,9 +114,13 @@ var kinds = map[string]Kind{
 		Doc:     "one bit is flipped in every finished block of the victim's sound; the victim lives on",
 		Targets: survivorTargets, New: newFlip,
 	},
+	"flood": {
+		Doc:   "8192 inaudible commands at once, twice what can wait, and then one that is heard",
+		Sends: true, New: newFlood,
+	},
 	"kill": {
 		Doc:     "SIGKILL",
-		Targets: workerTargets, New: newSignal(unix.SIGKILL),
+		Targets: killTargets, New: newSignal(unix.SIGKILL),
 	},
 	"kill-alone": {
 		Doc:     "SIGKILL while the host is stopped; the host is continued after hold blocks",
@@ -126,9 +130,13 @@ var kinds = map[string]Kind{
 		Doc: "nothing happens, for about as long as another fault would take",
 		New: newNone,
 	},
+	"spawn-fails": {
+		Doc:     "SIGKILL while a limit keeps the host from starting any process; it is lifted after hold blocks",
+		Targets: workerTargets, Takes: []Parameter{holdBlocks}, New: newSpawnFails,
+	},
 	"stop": {
 		Doc:     "SIGSTOP: the victim hangs but stays alive",
-		Targets: workerTargets, New: newSignal(unix.SIGSTOP),
+		Targets: stopTargets, New: newSignal(unix.SIGSTOP),
 	},
 	"stray": {
 		Doc:     "one bit of a word in a region's header is flipped, and the victim killed at once",

@@ -3,6 +3,7 @@ package fault
 import (
 	"context"
 	"errors"
+	"net"
 	"os/exec"
 	"regexp"
 	"testing"
@@ -31,6 +32,10 @@ const hostSlot = -2
 
 func newFake(t *testing.T) *fakeEngine {
 	e := &fakeEngine{t: t, procs: map[int]*exec.Cmd{}}
+	port, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = port.Close() })
+	e.status.OSC = port.LocalAddr().String()
 	e.status.PID = e.spawn(hostSlot)
 	e.status.Player.PID = e.spawn(PlayerSlot)
 	for slot, role := range []string{control.RoleStandby, control.RolePrimary, control.RoleSpare, control.RoleSpare} {
@@ -103,6 +108,7 @@ func TestFaultsHitExactlyTheirVictims(t *testing.T) {
 		{"crash spare", Spec{Kind: "crash", Target: "spare"}, false, map[int]string{1: "Z", 2: "Z"}},
 		{"none", Spec{Kind: "none"}, false, map[int]string{}},
 		{"command", Spec{Kind: "command"}, false, map[int]string{}},
+		{"flood", Spec{Kind: "flood"}, false, map[int]string{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e, ctx := newFake(t), context.Background()
@@ -124,7 +130,8 @@ func TestFaultsHitExactlyTheirVictims(t *testing.T) {
 			require.NoError(t, s.Recover(ctx))
 			s.Close()
 			require.Equal(t, tc.want, e.states())
-			require.Equal(t, tc.spec.Kind == "command", e.sent == 1 && e.heard == 1)
+			sends := tc.spec.Kind == "command" || tc.spec.Kind == "flood"
+			require.Equal(t, sends, e.sent == 1 && e.heard == 1)
 		})
 	}
 }
@@ -195,6 +202,7 @@ func TestChoose(t *testing.T) {
 		{"one of three replicas", []control.Worker{standby, second}, "standby", []int{9}},
 		{"two of three", []control.Worker{primary, standby, second}, "both", []int{5, 9}},
 		{"no primary", []control.Worker{standby}, "primary", nil},
+		{"all that live, and the player", []control.Worker{primary, dead, idle(3)}, "all", []int{5, 3, PlayerSlot}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			victims, err := choose(&control.Status{Workers: tc.workers}, tc.target)
@@ -226,6 +234,11 @@ func TestCheck(t *testing.T) {
 		{Spec{Kind: "none"}, "", ""},
 		{Spec{Kind: "crash", Target: "player", Points: any}, "", ""},
 		{Spec{Kind: "kill-alone", Target: "primary", Hold: 1}, "", ""},
+		{Spec{Kind: "kill", Target: "all"}, "", ""},
+		{Spec{Kind: "stop", Target: "player"}, "", ""},
+		{Spec{Kind: "spawn-fails", Target: "primary", Hold: 1}, "", ""},
+		{Spec{Kind: "spawn-fails", Target: "primary"}, "hold", `fault "spawn-fails" needs hold`},
+		{Spec{Kind: "stop", Target: "all"}, "target", `fault "stop": unknown target "all"`},
 		{Spec{Kind: "kil"}, "kind", `unknown fault "kil" (known: command, crash, `},
 		{Spec{}, "kind", `unknown fault ""`},
 		{Spec{Kind: "kill"}, "target", `fault "kill": unknown target "" (known: primary, `},

@@ -35,6 +35,8 @@ type Word struct {
 	// that of block n lies n mod Count strides, in bytes, behind Offset.
 	Stride int `json:"stride"`
 	Count  int `json:"count"`
+	// Figure is set for a word that no process acts on.
+	Figure bool `json:"figure"`
 }
 
 func (w Word) String() string { return w.Region + "." + w.Name }
@@ -42,11 +44,12 @@ func (w Word) String() string { return w.Region + "." + w.Name }
 // bitsMost is the most bits that a word has.
 const bitsMost = 64
 
-// Bits returns the bits of the words whose names match, each as a point.
+// Bits returns the bits of the words whose names match, each as a point. Figures
+// are left out: until its owner states it anew, the engine shows a wrong one.
 func Bits(all []Word, names *regexp.Regexp) []Point {
 	var chosen []Point
 	for i, w := range all {
-		if !names.MatchString(w.String()) {
+		if w.Figure || !names.MatchString(w.String()) {
 			continue
 		}
 		for bit := range 8 * w.Size {

@@ -12,6 +12,7 @@ func TestEveryBitOfTheWordsThatMatchIsAPoint(t *testing.T) {
 		{Region: "host", Name: "Head", Size: 8},
 		{Region: "ring", Name: "State", Offset: 20, Size: 4},
 		{Region: "ring", Name: "Published", Offset: 64, Size: 8},
+		{Region: "ring", Name: "Allocs", Offset: 72, Size: 8, Figure: true},
 	}
 	bits := Bits(all, regexp.MustCompile(`^ring\.`))
 	require.Len(t, bits, 32+64)

@@ -4,19 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"chronus/engine/control"
 )
 
 // Targets beside the roles of workers. both stands for the primary and the
-// first standby.
+// first standby, all for every worker, spares included, and the player.
 const (
 	both       = "both"
+	all        = "all"
 	rolePlayer = "player"
 )
 
 var (
 	workerTargets   = []string{control.RolePrimary, control.RoleStandby, control.RoleSpare, both}
+	killTargets     = append(slices.Clone(workerTargets), all)
+	stopTargets     = append(slices.Clone(workerTargets), rolePlayer)
 	survivorTargets = []string{control.RolePrimary, control.RoleStandby}
 	crashTargets    = []string{control.RolePrimary, control.RoleStandby, control.RoleSpare, rolePlayer}
 )
@@ -34,7 +38,7 @@ func aim(ctx context.Context, e Engine, target string) (*control.Status, []Victi
 // choose returns the victims for a target, given the status of a whole engine.
 func choose(s *control.Status, target string) ([]Victim, error) {
 	if target == rolePlayer {
-		return []Victim{{Role: rolePlayer, Slot: PlayerSlot, PID: s.Player.PID}}, nil
+		return []Victim{player(s)}, nil
 	}
 	if target == control.RoleSpare {
 		w := nextSpare(s)
@@ -47,22 +51,28 @@ func choose(s *control.Status, target string) ([]Victim, error) {
 	for i := range s.Workers {
 		w := &s.Workers[i]
 		renders := w.Role == control.RolePrimary || w.Role == control.RoleStandby
-		if w.State != control.WorkerDead && (w.Role == target || target == both && renders) {
+		if w.State != control.WorkerDead && (w.Role == target || target == both && renders || target == all) {
 			found = append(found, victim(w))
 		}
 	}
 	if len(found) == 0 {
 		return nil, fmt.Errorf("fault: no %s to hit", target)
 	}
-	most := 1
-	if target == both {
-		most = 2
+	switch target {
+	case all:
+		return append(found, player(s)), nil
+	case both:
+		return found[:min(2, len(found))], nil
 	}
-	return found[:min(most, len(found))], nil
+	return found[:1], nil
 }
 
 func victim(w *control.Worker) Victim {
 	return Victim{Role: w.Role, Slot: w.Slot, PID: w.PID, Generation: w.Generation}
+}
+
+func player(s *control.Status) Victim {
+	return Victim{Role: rolePlayer, Slot: PlayerSlot, PID: s.Player.PID}
 }
 
 // nextSpare predicts which spare will take the place of the primary: the idle

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"chronus/engine/clock"
+	"chronus/engine/quantile"
 	"chronus/harness/schedule"
 )
 
@@ -85,7 +86,7 @@ func (t *tickers) report() *Report {
 	t.mu.Unlock()
 	slices.Sort(late)
 	if r.Ticks = len(late); r.Ticks > 0 {
-		r.P50NS, r.P99NS, r.MaxNS = late[r.Ticks/2], late[r.Ticks*99/100], late[r.Ticks-1]
+		r.P50NS, r.P99NS, r.MaxNS = quantile.Nearest(late, 0.50), quantile.Nearest(late, 0.99), quantile.Nearest(late, 1)
 	}
 	return r
 }

@@ -14,13 +14,14 @@ import (
 	"chronus/harness/scenario"
 )
 
-// MinRuns is how many engine processes a side a comparison needs.
+// MinRuns is how many engine processes each side of a comparison needs.
 const MinRuns = 10
 
-// alpha is the probability of a false alarm in a whole comparison, however many figures it compares.
+// alpha is the probability of a false alarm in a whole comparison, however many
+// figures it compares.
 const alpha = 0.05
 
-// Comparison is what two revisions differ in.
+// Comparison holds what two revisions differ in.
 type Comparison struct {
 	Old, New string // files
 	Changes  []Change
@@ -38,16 +39,19 @@ type Change struct {
 	exact             bool
 	better            int
 	worse             float64 // share for the worse; negative: it got better
-	limit             float64 // of worse; 0: it is shown only
+	limit             float64 // of worse; 0: it is only shown
 }
 
-// Compare reads two runs.txt, or the folders that they are in, and holds the new one against the old one. An error means that
-// they cannot be read: a line that is none, a file that is not there or empty.
+// Compare reads two runs.txt, or the folders that hold them, and compares the
+// new one with the old one. An error means that one cannot be read: a malformed
+// line, a file that is missing or empty.
 //
-// The new revision fails where a figure is significantly worse by more than its metric allows, a count is over its budget in any one
-// process, what was 0 is not 0 any more, a row or a unit has gone missing, or a side has fewer than minRuns processes. Significance
-// is the Mann-Whitney U test with Holm's correction for the number of figures tested (S. Holm 1979): tested at 0.05 each, one of
-// two hundred would nearly always raise a false alarm.
+// The new revision fails if a figure is significantly worse by more than its
+// metric allows, a count is over its budget in any one process, what was 0 is
+// no longer 0, a row or a unit is missing, or a side has fewer than minRuns
+// processes. Significance is the Mann-Whitney U test with Holm's correction for
+// the number of figures tested (S. Holm 1979): tested at 0.05 each, one of two
+// hundred would nearly always raise a false alarm.
 func Compare(old, new string, minRuns int) (*Comparison, error) {
 	before, err := readRevision(old)
 	if err != nil {
@@ -79,11 +83,11 @@ func (c *Comparison) fail(format string, args ...any) {
 	c.Failures = append(c.Failures, fmt.Sprintf(format, args...))
 }
 
-// missing finds what the old revision has and the new one has not.
+// missing finds what the old revision has and the new one does not.
 func (c *Comparison) missing(before, after *revision) {
 	for _, at := range before.rows {
 		if after.lines[at] == 0 {
-			why := "has gone missing"
+			why := "is missing"
 			if slices.ContainsFunc(after.rows, func(r row) bool { return r.name == at.name }) {
 				why = "was taken on another machine or system: nothing can be compared"
 			}
@@ -94,7 +98,7 @@ func (c *Comparison) missing(before, after *revision) {
 			switch {
 			case len(after.cells[cell{at, unit}]) > 0:
 			case before.always(at, unit) && !depends(unit):
-				c.fail("%s: %s has gone missing", at.name, unit)
+				c.fail("%s: %s is missing", at.name, unit)
 			default:
 				c.note("%s: %s is in %d of %d engine processes of %s and in none of the other side: it depends on chance",
 					at.name, unit, len(before.cells[cell{at, unit}]), before.lines[at], before.file)
@@ -137,7 +141,7 @@ func (c *Comparison) few(side *revision, minRuns int) {
 // overBudget holds every process of the new revision to what verify allows it.
 func (c *Comparison) overBudget(after *revision, all []*scenario.Scenario) {
 	for _, at := range after.rows {
-		s := &scenario.Scenario{Name: at.scenario} // one that is not known is allowed nothing more
+		s := &scenario.Scenario{Name: at.scenario} // an unknown one is allowed nothing more
 		if i := slices.IndexFunc(all, func(s *scenario.Scenario) bool { return s.Name == at.scenario }); i >= 0 {
 			s = all[i]
 		}
@@ -160,7 +164,7 @@ func (c *Comparison) overBudget(after *revision, all []*scenario.Scenario) {
 	}
 }
 
-// changes compares what both have.
+// changes compares what both sides have.
 func (c *Comparison) changes(before, after *revision) {
 	thresholds := &benchmath.Thresholds{CompareAlpha: alpha}
 	for _, unit := range append(columns(), strangers(before, after)...) {
@@ -186,7 +190,7 @@ func (c *Comparison) changes(before, after *revision) {
 	}
 }
 
-// rate says by how much a change is one for the worse, and how much is allowed.
+// rate sets by how much a change is one for the worse, and how much is allowed.
 func (ch *Change) rate() {
 	old, new := ch.Old.Center, ch.New.Center
 	switch {
@@ -201,12 +205,13 @@ func (ch *Change) rate() {
 	if m, median, ok := metric.Of(ch.Unit); ok && median {
 		ch.limit = m.Worse
 		if m.Judged() && m.Worse == 0 {
-			ch.limit = math.MaxFloat64 // only what was 0 and is no more
+			ch.limit = math.MaxFloat64 // fails only if it was 0 and no longer is
 		}
 	}
 }
 
-// judge finds the changes for the worse that are significant, all tests taken together, and beyond what is allowed.
+// judge finds the changes for the worse that are significant, all tests taken
+// together, and beyond what is allowed.
 func (c *Comparison) judge() {
 	var tested []*Change
 	least := 1.0
@@ -214,7 +219,7 @@ func (c *Comparison) judge() {
 		ch := &c.Changes[i]
 		switch {
 		case ch.limit == 0:
-		case ch.exact: // no test: any change is one
+		case ch.exact: // no test: any change counts
 			if ch.worse > ch.limit {
 				ch.Verdict = " WORSE"
 				c.fail("%s: %s was %s and is %s", ch.Row, ch.Unit, ch.text(ch.Old.Center), ch.text(ch.New.Center))
@@ -227,11 +232,11 @@ func (c *Comparison) judge() {
 	slices.SortStableFunc(tested, func(a, b *Change) int { return cmp.Compare(a.Test.P, b.Test.P) })
 	for i, ch := range tested {
 		if ch.Test.P > alpha/float64(len(tested)-i) {
-			break // and so is none of the rest (Holm)
+			break // nor is any of the rest (Holm)
 		}
 		if ch.worse > ch.limit {
 			ch.Verdict = " WORSE"
-			by := "" // from 0 there is no share
+			by := "" // there is no share of 0
 			if !math.IsInf(ch.worse, 0) {
 				by = fmt.Sprintf(": worse by %.1f %%, at most %.0f %%", 100*ch.worse, 100*ch.limit)
 			}
@@ -245,7 +250,8 @@ func (c *Comparison) judge() {
 	}
 }
 
-// reach is the least p that the U test can give for samples of that size, with no ties: all of one side below all of the other.
+// reach returns the least p that the U test can give for samples of these sizes
+// without ties: all of one side below all of the other.
 func reach(n1, n2 int) float64 {
 	p := 2.0
 	for i := 1; i <= n1; i++ {
@@ -254,7 +260,7 @@ func reach(n1, n2 int) float64 {
 	return min(p, 1)
 }
 
-// columns are the units of all metrics as benchfmt reads them.
+// columns returns the units of all metrics as benchfmt reads them.
 func columns() []string {
 	var all []string
 	for _, m := range metric.All() {
@@ -266,7 +272,8 @@ func columns() []string {
 	return all
 }
 
-// strangers are the units that no metric has: of another version of the table, or somebody else's.
+// strangers returns the units that belong to no metric: those of another
+// version of the table, or of another program.
 func strangers(sides ...*revision) []string {
 	known := map[string]bool{}
 	for _, u := range columns() {

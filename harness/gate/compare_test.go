@@ -17,7 +17,8 @@ import (
 	"chronus/harness/report"
 )
 
-// taken are the engine processes of three scenarios, each value with noise of its own of a few percent.
+// taken returns the engine processes of three scenarios, each value with noise
+// of its own of a few percent.
 func taken(seed uint64, processes int) []report.Result {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	noise := func(v float64) float64 { return v * (1 + 0.03*rng.NormFloat64()) }
@@ -69,7 +70,7 @@ func writeText(t testing.TB, text string) string {
 	return file
 }
 
-// times plants a factor on a metric of a scenario's processes.
+// times multiplies a metric of a scenario's processes by a factor.
 func times(runs []*report.Run, name string, factor float64) {
 	for _, run := range runs {
 		for _, c := range run.Cycles {
@@ -92,8 +93,9 @@ func TestIdenticalRevisionsPass(t *testing.T) {
 	require.NotEmpty(t, c.Changes)
 }
 
-// Of a hundred comparisons of a revision with itself, with new noise each time, at most one in twenty may fail: the noise is
-// the same in every run of this test.
+// Of a hundred comparisons of a revision with itself, with new noise each time,
+// at most one in twenty may fail. The noise is the same in every run of this
+// test.
 func TestNoiseAloneHardlyEverFails(t *testing.T) {
 	const trials = 100
 	alarms := 0
@@ -147,12 +149,12 @@ func TestPlantedRegressionsFail(t *testing.T) {
 				new[1].Processes[i].Set(metric.LateSwitches, float64(i+1))
 			}
 		}, []string{"late-switches was 0.000 and is 5.500 (p=0.000 n=10)"}},
-		{"a row has gone missing", func(_, new []report.Result) { new[0].Processes = nil }, []string{row + ": has gone missing"}},
-		{"a unit has gone missing", func(_, new []report.Result) {
+		{"a row is missing", func(_, new []report.Result) { new[0].Processes = nil }, []string{row + ": is missing"}},
+		{"a unit is missing", func(_, new []report.Result) {
 			for _, run := range new[0].Processes {
 				delete(run.Values, oracle.WrongFrames)
 			}
-		}, []string{row + ": wrong-frames has gone missing"}},
+		}, []string{row + ": wrong-frames is missing"}},
 		{"a process without the figure", func(_, new []report.Result) {
 			for _, c := range new[0].Processes[4].Cycles {
 				delete(c.Values, metric.Promote)
@@ -193,7 +195,8 @@ func TestAnotherMachineIsNotCompared(t *testing.T) {
 	require.Empty(t, c.Changes)
 }
 
-// With --min-runs 3, a time that is ten times as long passes, but not without being told so.
+// With --min-runs 3, a time that is ten times as long passes, but a note says
+// why.
 func TestTooFewProcessesToShowAnythingAreNoted(t *testing.T) {
 	old, new := taken(3, 3), taken(4, 3)
 	times(new[0].Processes, metric.Detect, 10)
@@ -219,7 +222,7 @@ func TestUnitsOfOtherVersionsAreShownAndNotJudged(t *testing.T) {
 	all := strings.ReplaceAll(text(1), "bananas", "bananas 1 apples")
 	c, err = Compare(writeText(t, all), writeText(t, text(9)), MinRuns)
 	require.NoError(t, err)
-	require.Equal(t, []string{"Failover/scenario=kill-primary: apples has gone missing"}, c.Failures)
+	require.Equal(t, []string{"Failover/scenario=kill-primary: apples is missing"}, c.Failures)
 	some := text(1) + "BenchmarkFailover/scenario=kill-primary 34 1 bananas 1 apples\n"
 	c, err = Compare(writeText(t, some), writeText(t, text(9)), MinRuns)
 	require.NoError(t, err)
@@ -279,8 +282,8 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 		{"empty", writeText(t, ""), "it is empty"},
 		{"cut off", writeText(t, string(text[:len(text)-5])), "its last line is cut off"},
 		{"no results", writeText(t, "goos: linux\n"), "no results in it"},
-		{"a line that is none", writeText(t, string(text)+"BenchmarkFailover/scenario=x many 1 lost-frames\n"), "runs.txt:"},
-		{"a value that is none", writeText(t, string(text)+"BenchmarkFailover/scenario=x 34 much lost-frames\n"), "runs.txt:"},
+		{"a malformed line", writeText(t, string(text)+"BenchmarkFailover/scenario=x many 1 lost-frames\n"), "runs.txt:"},
+		{"a malformed value", writeText(t, string(text)+"BenchmarkFailover/scenario=x 34 much lost-frames\n"), "runs.txt:"},
 		{"not a number", writeText(t, string(text)+"BenchmarkFailover/scenario=x 34 NaN lost-frames\n"), "runs.txt: Failover/scenario=x has NaN lost-frames"},
 		{"contradicting units", writeText(t, string(text)+"Unit lost-frames better=higher\n"), "runs.txt:"},
 	} {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/perf/benchunit"
 )
 
-// WriteText writes a comparison as benchstat does, one table for each unit, and below them what fails. Units that are 0 everywhere
-// share one line.
+// WriteText writes a comparison as benchstat does, one table per unit, and
+// below them what fails. Units that are 0 everywhere share one line.
 func (c *Comparison) WriteText(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "old: %s\nnew: %s\n", c.Old, c.New)
@@ -75,7 +75,8 @@ func writeTable(w io.Writer, table []Change) {
 	t.Flush() // into memory
 }
 
-// text is a value as benchstat writes it, in a scale that is common to both sides.
+// text returns a value as benchstat writes it, in a scale that both sides
+// share.
 func (ch *Change) text(v float64) string {
 	return benchunit.CommonScale([]float64{ch.Old.Center, ch.New.Center}, benchunit.ClassOf(ch.Unit)).Format(v)
 }

@@ -1,5 +1,6 @@
-// Package gate holds what was measured to what is allowed and gives the verdict: pass, fail, invalid host, no verdict. It
-// knows limits and budgets; it must not measure, retry or loosen anything.
+// Package gate holds what was measured to what is allowed and gives the
+// verdict: pass, fail, invalid host, no verdict. It applies limits and budgets;
+// it must not measure, retry or loosen anything.
 package gate
 
 import (
@@ -12,17 +13,21 @@ import (
 	"chronus/harness/scenario"
 )
 
-// Assertions of a scenario as a whole. All others are the metrics that have a limit, and a scenario's budgets.
+// Assertions about a scenario as a whole. All others are the metrics that have
+// a limit, and a scenario's budgets.
 const (
-	// MustLose fails when a control experiment lost no frame: then no assertion about lost frames means anything.
+	// MustLose fails when a control experiment lost no frame: then no assertion
+	// about lost frames means anything.
 	MustLose = "must-lose"
-	// MinRendering gives no verdict when too few victims were hit while they rendered.
+	// MinRendering gives no verdict when too few victims were hit while they
+	// rendered.
 	MinRendering = "min-rendering"
-	// RequireAll fails where a scenario was not run and all are required.
+	// RequireAll fails when a scenario was not run and all are required.
 	RequireAll = "require-all"
 )
 
-// maxDetail is how many lines a failure shows; verdict.json says how many there were.
+// maxDetail is how many lines a failure shows; verdict.json has how many there
+// were.
 const maxDetail = 8
 
 // Case is a scenario that was played and judged, ready for its verdict.
@@ -89,13 +94,15 @@ func Decide(c Case) report.Result {
 	return r
 }
 
-// rendering is how many victims must have been hit while they rendered. A shortened run is judged on what it has.
+// rendering returns how many victims must have been hit while they rendered. A
+// shortened run is judged on what it has.
 func rendering(s *scenario.Scenario, cycles, full int) int {
 	return s.Judge.MinRendering * min(cycles, full) / max(full, 1)
 }
 
-// Enough says whether as many victims were hit while they rendered as a verdict needs. What they are doing when the fault comes is
-// chance, and a machine on which they are done sooner needs more faults.
+// Enough reports whether as many victims were hit while they rendered as a
+// verdict needs. What they are doing when the fault comes is chance, and on a
+// machine that renders faster more faults are needed.
 func Enough(s *scenario.Scenario, cycles int, runs []*report.Run) bool {
 	have, all := 0, 0
 	for _, run := range runs {
@@ -109,7 +116,8 @@ func Enough(s *scenario.Scenario, cycles int, runs []*report.Run) bool {
 	return have >= rendering(s, all, cycles)
 }
 
-// Sum gives the verdict on all scenarios together. With all, one that was not run fails it; without, it must only be that one
+// Sum gives the verdict on all scenarios together, and lists all failures. With
+// all, a scenario that was not run fails it; otherwise it is enough that one
 // was run.
 func Sum(results []report.Result, all bool) (v report.Verdict, failures []report.Failure) {
 	v = report.NotRun
@@ -129,7 +137,8 @@ func Sum(results []report.Result, all bool) (v report.Verdict, failures []report
 	return v, failures
 }
 
-// allowance is the most that an engine process may have of a metric after that many faults.
+// allowance returns the most that an engine process may have of a metric after
+// that many faults.
 func allowance(s *scenario.Scenario, m metric.Metric, faults int) float64 {
 	limit, ok := s.Judge.Limit[m.Name]
 	if !ok {
@@ -138,7 +147,8 @@ func allowance(s *scenario.Scenario, m metric.Metric, faults int) float64 {
 	return limit + s.Judge.Allow[m.Name]*float64(faults)
 }
 
-// allowed are the allowances of a scenario that differ from the limits that hold for all.
+// allowed returns the allowances of a scenario that differ from the limits that
+// hold for all.
 func allowed(s *scenario.Scenario, runs []*report.Run) map[string]float64 {
 	all := map[string]float64{}
 	faults := 0
@@ -147,7 +157,7 @@ func allowed(s *scenario.Scenario, runs []*report.Run) map[string]float64 {
 	}
 	for _, by := range []map[string]float64{s.Judge.Allow, s.Judge.Limit} {
 		for name := range by {
-			m, _ := metric.Lookup(name) // the loader saw to it
+			m, _ := metric.Lookup(name) // the loader has checked it
 			all[name] = allowance(s, m, faults)
 		}
 	}
@@ -157,27 +167,29 @@ func allowed(s *scenario.Scenario, runs []*report.Run) map[string]float64 {
 	return all
 }
 
-// within says whether a value is allowed.
+// within reports whether a value is allowed.
 func within(s *scenario.Scenario, m metric.Metric, v float64, faults int) bool {
 	if s.Judge.MustLose && m.Name == metric.LostFrames {
 		return true
 	}
-	return !m.Judged() || v <= allowance(s, m, faults) // so that a NaN is not
+	return !m.Judged() || v <= allowance(s, m, faults) // false for a NaN
 }
 
-// broken says whether an engine process is over the limit of a metric, or was not held to one that the scenario itself sets.
+// broken reports whether an engine process is over the limit of a metric, or
+// lacks a metric that the scenario itself limits.
 func broken(s *scenario.Scenario, m metric.Metric, run *report.Run) bool {
 	v, measured := run.Value(m.Name)
 	_, set := s.Judge.Limit[m.Name]
 	return !within(s, m, v, len(run.Cycles)) || set && !measured
 }
 
-// Clean says whether an engine process is within every limit.
+// Clean reports whether an engine process is within every limit.
 func Clean(s *scenario.Scenario, run *report.Run) bool {
 	return !slices.ContainsFunc(metric.All(), func(m metric.Metric) bool { return broken(s, m, run) })
 }
 
-// limits judges every metric that has one, on its maximum: a process with none lost does not make up for one that lost some.
+// limits judges every metric that has a limit, on its maximum: a process that
+// lost no frame does not make up for one that did.
 func limits(s *scenario.Scenario, runs []*report.Run, kept map[int]string) []report.Failure {
 	var failures []report.Failure
 	for _, m := range metric.All() {
@@ -210,7 +222,7 @@ func limits(s *scenario.Scenario, runs []*report.Run, kept map[int]string) []rep
 	return failures
 }
 
-// finite is v as JSON can have it: a value that is none counts as one.
+// finite returns v as JSON can hold it: NaN counts as one.
 func finite(v float64) float64 {
 	if math.IsNaN(v) {
 		return 1
@@ -249,8 +261,10 @@ func mustLose(runs []*report.Run) []report.Failure {
 	return []report.Failure{f}
 }
 
-// hostsFault says whether the machine is to blame for all that failed. It is only where frames were lost, and only if a bare
-// sleep of the floor was late by more than the lead at the time of each finding. What has no time has no excuse.
+// hostsFault reports whether the machine is to blame for all that failed. It is
+// only if frames were lost, and if a bare sleep of the floor was late by more
+// than the lead at the time of each finding. A finding without a time has no
+// excuse.
 func hostsFault(s *scenario.Scenario, runs []*report.Run, failures []report.Failure) bool {
 	lost := false
 	for _, f := range failures {
@@ -291,7 +305,7 @@ func stalled(run *report.Run, from, to int64) bool {
 	return false
 }
 
-// lossy counts the cycles in which frames were lost.
+// lossy returns the number of cycles in which frames were lost.
 func lossy(runs []*report.Run) int {
 	n := 0
 	for _, run := range runs {

@@ -19,7 +19,8 @@ const (
 	lead  = 3 * block
 )
 
-// clean is a scenario's engine processes with nothing wrong: n of them, with that many cycles each.
+// clean returns n engine processes of a scenario with nothing wrong, with that
+// many cycles each.
 func clean(n, cycles int) []*report.Run {
 	var runs []*report.Run
 	for i := range n {
@@ -64,7 +65,8 @@ func TestCleanRunsPass(t *testing.T) {
 	require.Equal(t, 204, r.Phases["rendering"])
 }
 
-// A gate that cannot fail is a defect: every metric that has a limit is planted once, by value and by a finding.
+// A gate that cannot fail is a defect: every metric that has a limit is planted
+// once, by value and by a finding.
 func TestEveryAssertionCanFail(t *testing.T) {
 	tried := 0
 	for _, m := range metric.All() {
@@ -84,7 +86,7 @@ func TestEveryAssertionCanFail(t *testing.T) {
 			require.Equal(t, "again", r.Failures[0].Repeat)
 
 			runs[3].Set(m.Name, math.NaN())
-			require.Equal(t, report.Fail, decide(planted(), 204, runs, "").Verdict, "a value that is none")
+			require.Equal(t, report.Fail, decide(planted(), 204, runs, "").Verdict, "a NaN")
 
 			runs = clean(6, 34)
 			for range int(m.Limit) + 1 {
@@ -355,8 +357,9 @@ func TestWhatIsRequiredAndNotRunFails(t *testing.T) {
 	require.Empty(t, failures)
 }
 
-// verdict.json has all that a CI asks for, and JSON has no word for a value that is none.
-func TestAResultTellsWhatFailedAndIsWritable(t *testing.T) {
+// verdict.json has all that a CI asks for, and must be writable: JSON cannot
+// hold NaN.
+func TestAResultSaysWhatFailedAndIsWritable(t *testing.T) {
 	runs := clean(6, 34)
 	runs[3].Set(metric.LostFrames, math.NaN())
 	r := decide(planted(), 204, runs, "again")

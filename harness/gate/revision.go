@@ -18,11 +18,12 @@ type revision struct {
 	units benchfmt.UnitMetadataMap
 	rows  []row          // in the order of the file
 	lines map[row]int    // engine processes
-	cells map[cell][]one // what they have in one unit
+	cells map[cell][]one // their values in one unit
 }
 
-// row is what must agree for values to be comparable: the name, with scenario, sink, frames and number of processors, and the
-// configuration of goos, goarch, pkg and cpu.
+// row is what must be equal for values to be comparable: the name, with
+// scenario, sink, frames and number of CPUs, and the configuration of goos,
+// goarch, pkg and cpu.
 type row struct{ config, name, scenario string }
 
 // cell is a row in one unit.
@@ -37,7 +38,8 @@ type one struct {
 	faults int
 }
 
-// runsOf is the runs.txt that a path means: itself, or the one of that folder.
+// runsOf returns the runs.txt that a path means: itself, or the one in that
+// folder.
 func runsOf(path string) string {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return filepath.Join(path, report.RunsFile)
@@ -45,15 +47,15 @@ func runsOf(path string) string {
 	return path
 }
 
-// readRevision reads a runs.txt as strictly as benchstat does not: whatever is wrong with it, or that there is nothing in it, is
-// an error.
+// readRevision reads a runs.txt more strictly than benchstat: anything wrong
+// with it is an error, and so is a file without results.
 func readRevision(path string) (*revision, error) {
 	r := &revision{file: runsOf(path), lines: map[row]int{}, cells: map[cell][]one{}}
 	if err := whole(r.file); err != nil {
 		return nil, err
 	}
 	by := func(q string) *benchproc.Projection {
-		var p benchproc.ProjectionParser // one each, for one takes out of .fullname what it projects on its own
+		var p benchproc.ProjectionParser // one each: a parser leaves out of .fullname what it has projected already
 		projection, err := p.Parse(q, nil)
 		if err != nil {
 			panic(fmt.Sprintf("gate: projection %q: %v", q, err)) // it is a constant
@@ -72,7 +74,7 @@ func readRevision(path string) (*revision, error) {
 				r.rows = append(r.rows, at)
 			}
 			for _, v := range rec.Values {
-				if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) { // no test knows what to do with it, and one never ends
+				if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) { // no test can handle it, and one never returns
 					return nil, fmt.Errorf("compare: %s: %s has %v %s", r.file, at.name, v.Value, v.Unit)
 				}
 				c := cell{at, v.Unit}
@@ -90,7 +92,8 @@ func readRevision(path string) (*revision, error) {
 	return r, nil
 }
 
-// whole says whether a file ends with the end of a line. What was cut off in one could be read as another unit.
+// whole returns an error unless a file ends with the end of a line. A line that
+// was cut off in its last unit could be read as another unit.
 func whole(file string) error {
 	text, err := os.ReadFile(file)
 	switch {
@@ -104,7 +107,8 @@ func whole(file string) error {
 	return nil
 }
 
-// sample are the values of a cell, fresh: whoever takes them may sort them.
+// sample returns the values of a cell in a slice of their own, which the caller
+// may sort.
 func (r *revision) sample(c cell) []float64 {
 	var all []float64
 	for _, o := range r.cells[c] {
@@ -119,7 +123,8 @@ func (r *revision) always(at row, unit string) bool {
 	return len(r.cells[cell{at, unit}]) == r.lines[at]
 }
 
-// unitsOf lists the units of a row in the order of the table of metrics, then those that are not in it.
+// unitsOf returns the units of a row in the order of the table of metrics, then
+// those that are not in it.
 func unitsOf(at row, sides ...*revision) []string {
 	var all []string
 	seen := map[string]bool{}

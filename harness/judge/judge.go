@@ -1,8 +1,8 @@
-// Package judge turns the record of an engine process, and the files that belong
-// to it, into figures and findings. Judging is a pure function: the same record
-// gives the same result, on any machine and at any time, and is left as it is.
-// It must not play, and it gives no verdict: what is allowed is for package gate
-// to say.
+// Package judge turns the record of an engine process, and the files that
+// belong to it, into figures and findings. Judging is a pure function: the same
+// record gives the same result, on any machine and at any time, and is not
+// modified. It must not play, and it gives no verdict: what is allowed is up to
+// package gate.
 package judge
 
 import (
@@ -18,8 +18,8 @@ import (
 )
 
 // Run judges the record of one engine process of a scenario. dir is the folder
-// with the record's files. An error says that the record does not belong to the
-// scenario.
+// with the record's files. It returns an error if the record does not belong to
+// the scenario.
 func Run(s *scenario.Scenario, rec *record.Record, dir string) (*report.Run, error) {
 	j, err := observe(s, rec)
 	if err != nil {
@@ -36,9 +36,8 @@ func Run(s *scenario.Scenario, rec *record.Record, dir string) (*report.Run, err
 		j.Heard, found = heard, append(found, wrong...)
 	}
 	run := figures(j)
-	run.Findings = excuse(rec, found)
-	for i := range run.Findings {
-		run.Findings[i].Run = rec.Run
+	for _, f := range excuse(rec, found) {
+		run.Find(f)
 	}
 	return run, nil
 }
@@ -81,12 +80,13 @@ func window(rec *record.Record, cycle int) (events []record.Event) {
 	return events
 }
 
-// finding is one of the process as a whole, without a time.
+// finding returns a finding about the process as a whole, without a time.
 func finding(assertion, format string, args ...any) report.Finding {
 	return report.Finding{Assertion: assertion, Detail: fmt.Sprintf(format, args...)}
 }
 
-// in makes findings about events those of a cycle; prefix says more of where.
+// in turns findings about events into findings of a cycle; prefix is put before
+// each detail.
 func in(cycle int, prefix string, found []expect.Finding) (all []report.Finding) {
 	for _, f := range found {
 		all = append(all, report.Finding{
@@ -105,7 +105,7 @@ func figures(j *metric.Judged) *report.Run {
 			Sink: rec.Engine.Sink, Frames: rec.Engine.Frames, Rate: rec.Engine.Rate,
 			BlockNS: j.BlockNS, LeadNS: j.LeadNS, Fifo: rec.Settled != nil && rec.Settled.Player.Sched == "fifo",
 		},
-		Values: map[string]float64{}, Series: map[string][]float64{},
+		Series: map[string][]float64{},
 	}
 	for i := range j.Cycles {
 		c := &j.Cycles[i]
@@ -134,7 +134,7 @@ func figures(j *metric.Judged) *report.Run {
 			continue
 		}
 		if v, ok := m.Value(j); ok {
-			run.Values[m.Name] = v
+			run.Set(m.Name, v)
 		}
 	}
 	return run

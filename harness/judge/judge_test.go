@@ -144,6 +144,14 @@ func TestWhatARecordShows(t *testing.T) {
 		{"a switch that the status does not count", func(r *record.Record) { r.Last.Failovers = 2 }, []string{
 			"status-errors: failovers, counted in events: 2, must be 3",
 		}},
+		{"a switch that the player did not live to report", func(r *record.Record) {
+			r.Last.Failovers = 4
+			r.Cycles[1].Victims = append(r.Cycles[1].Victims, record.Victim{Role: "player", Slot: fault.PlayerSlot})
+		}, nil},
+		{"two such switches and one player", func(r *record.Record) {
+			r.Last.Failovers = 5
+			r.Cycles[1].Victims = append(r.Cycles[1].Victims, record.Victim{Role: "player", Slot: fault.PlayerSlot})
+		}, []string{"status-errors: failovers, counted in events: 5, must be 3..4"}},
 		{"a loss that the tape does not have", func(r *record.Record) { r.Last.LostFrames = 256 }, []string{
 			"status-errors: lost_frames: 256, on the tape 0 before block 60 and 0 in all",
 		}},
@@ -158,7 +166,7 @@ func TestWhatARecordShows(t *testing.T) {
 		{"the tape is gone", func(r *record.Record) { r.Files.Tape = "gone.tape" }, []string{
 			"truth: oracle: tape: open " + filepath.Join(c.dir, "gone.tape") + ": no such file or directory",
 		}},
-		{"a death for want of memory", func(r *record.Record) {
+		{"a death when memory ran out", func(r *record.Record) {
 			r.Events[0].Kind = control.WorkerDown
 			r.OOMKills = 1
 		}, nil},
@@ -242,8 +250,8 @@ func TestFiguresOfWhatProcessesHold(t *testing.T) {
 	}
 }
 
-// Where threads have their priority, what only a late machine would excuse needs
-// a late machine.
+// Where threads have their priority, what only a late machine would excuse
+// needs a late machine.
 func TestLatenessNeedsAStallOfTheFloor(t *testing.T) {
 	c := newClean(t, 2)
 	base := c.record(t)
@@ -290,9 +298,20 @@ func TestLatenessNeedsAStallOfTheFloor(t *testing.T) {
 			require.Equal(t, 1.0, v)
 		})
 	}
+	rested := *base
+	rested.Events = append(slices.Clone(base.Events), record.Event{
+		AtNS: at + 9e9, Cycle: record.Resting, Event: control.Event{Kind: control.Xrun, TNS: at + 9e9, DurNS: 1e9},
+	})
+	run, err := Run(c.s, &rested, c.dir)
+	require.NoError(t, err)
+	v, _ := run.Value(metric.Xruns)
+	require.Equal(t, 2.0, v, "also after the last cycle")
+	v, _ = run.Value(metric.XrunTime)
+	require.InDelta(t, 1.02, v, 1e-9)
+
 	heavy := *c.s
 	heavy.Patch = "heavy"
-	run, err := Run(&heavy, base, c.dir)
+	run, err = Run(&heavy, base, c.dir)
 	require.NoError(t, err)
 	require.Len(t, run.Findings, 1, "a patch that takes all that two CPUs have may be late to switch")
 }
@@ -333,14 +352,22 @@ func TestAPointThatNoScenarioArmsIsFound(t *testing.T) {
 	require.Equal(t, []record.Point{unknown}, uncovered(all, append(known, unknown)))
 }
 
-func TestJudgingIsDeterministicAndLeavesTheRecordAsItIs(t *testing.T) {
+// checkAny checks a property of judging with clean records of one to three
+// cycles. The property may edit the record that it is given.
+func checkAny(t *testing.T, property func(*rapid.T, clean, *record.Record)) {
+	t.Helper()
 	var records []clean
 	for n := range 3 {
 		records = append(records, newClean(t, n+1))
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		c := rapid.SampledFrom(records).Draw(t, "record")
-		rec := c.record(t)
+		property(t, c, c.record(t))
+	})
+}
+
+func TestJudgingIsDeterministicAndLeavesTheRecordAsItIs(t *testing.T) {
+	checkAny(t, func(t *rapid.T, c clean, rec *record.Record) {
 		for range rapid.IntRange(0, 4).Draw(t, "edits") { // whatever: it is judged all the same
 			e := &rec.Events[rapid.IntRange(0, len(rec.Events)-1).Draw(t, "event")]
 			e.Kind = rapid.SampledFrom(control.Kinds()).Draw(t, "kind").Name
@@ -365,13 +392,7 @@ func encode(t require.TestingT, rec *record.Record) []byte {
 }
 
 func TestAnUnorderedDeathIsAlwaysFoundAndNothingElse(t *testing.T) {
-	var records []clean
-	for n := range 3 {
-		records = append(records, newClean(t, n+1))
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		c := rapid.SampledFrom(records).Draw(t, "record")
-		rec := c.record(t)
+	checkAny(t, func(t *rapid.T, c clean, rec *record.Record) {
 		i := rapid.IntRange(0, len(rec.Events)-1).Draw(t, "before event")
 		e := record.Event{Event: control.Event{
 			Kind: rapid.SampledFrom([]string{control.WorkerDown, control.WorkerHung, control.PlayerDown}).Draw(t, "kind"),
@@ -386,13 +407,7 @@ func TestAnUnorderedDeathIsAlwaysFoundAndNothingElse(t *testing.T) {
 }
 
 func TestAnEventThatIsMissingIsAlwaysFound(t *testing.T) {
-	var records []clean
-	for n := range 3 {
-		records = append(records, newClean(t, n+1))
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		c := rapid.SampledFrom(records).Draw(t, "record")
-		rec := c.record(t)
+	checkAny(t, func(t *rapid.T, c clean, rec *record.Record) {
 		i := rapid.IntRange(0, len(rec.Events)-1).Filter(func(i int) bool { return rec.Events[i].Cycle > 0 }).Draw(t, "event")
 		kind := rec.Events[i].Kind
 		rec.Events = slices.Delete(rec.Events, i, i+1)
@@ -401,13 +416,7 @@ func TestAnEventThatIsMissingIsAlwaysFound(t *testing.T) {
 }
 
 func TestATimeAfterItsReceiptIsAlwaysFound(t *testing.T) {
-	var records []clean
-	for n := range 3 {
-		records = append(records, newClean(t, n+1))
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		c := rapid.SampledFrom(records).Draw(t, "record")
-		rec := c.record(t)
+	checkAny(t, func(t *rapid.T, c clean, rec *record.Record) {
 		e := &rec.Events[rapid.IntRange(0, len(rec.Events)-1).Draw(t, "event")]
 		ahead := rapid.Int64Range(1, int64(time.Hour)).Draw(t, "ns ahead")
 		e.TNS = e.AtNS + ahead

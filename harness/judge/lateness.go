@@ -13,8 +13,8 @@ import (
 )
 
 // lateness holds to the floor what only a late machine excuses: where threads
-// have their priority and a bare sleep was never late, no worker and no callback
-// can have been.
+// have their priority and a bare sleep was never late, no worker and no
+// callback can have been.
 func lateness(s *scenario.Scenario, j *metric.Judged) (found []report.Finding) {
 	f := j.Record.Floor
 	if j.Record.Settled == nil || j.Record.Settled.Player.Sched != "fifo" || !f.Fifo {

@@ -13,8 +13,8 @@ import (
 	"chronus/harness/target"
 )
 
-// truths holds what an engine delivered to the truth. nil: the truth cannot be
-// told, and a finding says why.
+// truths holds what an engine delivered to the truth. The result is nil if the
+// truth cannot be established, and a finding says why.
 func truths(rec *record.Record, dir string) (*oracle.Result, []report.Finding) {
 	if rec.Settled == nil {
 		return nil, []report.Finding{finding(metric.Truth, "the engine did not come to play")}
@@ -39,8 +39,9 @@ func truths(rec *record.Record, dir string) (*oracle.Result, []report.Finding) {
 	return res, found
 }
 
-// named returns the name of a file as the record has it, or the one that the
-// engine was asked to write: the error of opening it says what is missing.
+// named returns the name of a file as the record has it, or else the name that
+// the engine was started with: the error of opening it then shows what is
+// missing.
 func named(name, wanted string) string {
 	if name == "" {
 		return wanted
@@ -48,8 +49,8 @@ func named(name, wanted string) string {
 	return name
 }
 
-// losses adds a finding for each run of lost blocks, with its time: from when the
-// first of them was sealed.
+// losses adds a finding for each run of lost blocks, with its time: from when
+// the first of them was sealed.
 func losses(j *metric.Judged) (found []report.Finding) {
 	var first, last *oracle.Delivered
 	end := func() {

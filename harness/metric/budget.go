@@ -9,7 +9,7 @@ type Budget struct {
 	Kind   BudgetKind
 }
 
-// BudgetKind says what of a metric a Budget limits.
+// BudgetKind is what a Budget limits of its metric.
 type BudgetKind int
 
 const (
@@ -18,9 +18,9 @@ const (
 	Absolute BudgetKind = iota
 	// TimesFloor limits the p50 as a multiple of the p50 of the metric's Floor.
 	TimesFloor
-	// PastLead limits the p99, in the metric's unit (ns), less the engine's lead
-	// and one block, which a command has to wait for at worst. It is judged
-	// under SCHED_FIFO only.
+	// PastLead limits the p99, in the metric's unit (ns), less the engine's
+	// lead and one block, which a command has to wait for at worst. It is
+	// judged under SCHED_FIFO only.
 	PastLead
 	// BeyondBlock limits the share of samples longer than a block, less the
 	// floor's own share.
@@ -37,9 +37,9 @@ func (b Budget) Floor() string {
 // and in every scheduling class.
 func (k BudgetKind) Travels() bool { return k == TimesFloor || k == BeyondBlock }
 
-// ParseBudget reads the name of a budget: <metric>-p50-<unit>, <metric>-x-floor,
-// <metric>-beyond-block or <metric>-past-lead-ns. It reports whether there is
-// such a budget.
+// ParseBudget reads the name of a budget: <metric>-p50-<unit>,
+// <metric>-x-floor, <metric>-beyond-block or <metric>-past-lead-ns. It reports
+// whether there is such a budget.
 func ParseBudget(name string) (Budget, bool) {
 	for _, m := range table {
 		if rest, ok := strings.CutPrefix(name, m.Name+"-"); ok && m.Unit != "" {

@@ -3,10 +3,11 @@ package metric
 import (
 	"chronus/engine/control"
 	"chronus/harness/expect"
+	"chronus/harness/listener"
 )
 
-// sum adds up a figure of all windows of events: of every cycle, and of the time
-// after the last. false: no cycle was begun.
+// sum adds up a figure of all windows of events: of every cycle, and of the
+// time after the last. false: no cycle was begun.
 func (j *Judged) sum(figure func(*expect.Outcome) float64) (float64, bool) {
 	total := 0.0
 	for _, c := range j.Cycles {
@@ -26,7 +27,7 @@ func latePromotions(j *Judged) (float64, bool) {
 	return j.sum(func(o *expect.Outcome) float64 { return float64(o.Retired) })
 }
 
-// An engine without an xrun has a column of 0: a column that is there only when
+// xruns is 0 for an engine without xruns: a figure that is only there when
 // something happened cannot be compared.
 func xruns(j *Judged) (float64, bool) {
 	return j.sum(func(o *expect.Outcome) float64 { return float64(len(o.Counted[control.Xrun])) })
@@ -51,30 +52,12 @@ func floorLateMax(j *Judged) (float64, bool) {
 	return float64(f.MaxNS) / 1e9, f.Ticks > 0
 }
 
-func listenerLost(j *Judged) (float64, bool) {
-	if j.Heard == nil {
-		return 0, false
+// heard takes a number of frames from what the listener heard.
+func heard(frames func(*listener.Heard) int) func(*Judged) (float64, bool) {
+	return func(j *Judged) (float64, bool) {
+		if j.Heard == nil {
+			return 0, false
+		}
+		return float64(frames(j.Heard)), true
 	}
-	return float64(j.Heard.Missing), true
-}
-
-func listenerWrong(j *Judged) (float64, bool) {
-	if j.Heard == nil {
-		return 0, false
-	}
-	return float64(j.Heard.Faults()), true
-}
-
-func listenerDry(j *Judged) (float64, bool) {
-	if j.Heard == nil {
-		return 0, false
-	}
-	return float64(j.Heard.Dry), true
-}
-
-func listenerCompared(j *Judged) (float64, bool) {
-	if j.Heard == nil {
-		return 0, false
-	}
-	return float64(j.Heard.Compared), true
 }

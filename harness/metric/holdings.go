@@ -2,8 +2,8 @@ package metric
 
 import "chronus/harness/record"
 
-// ofProcess returns a figure of each process of an engine: its host, its player,
-// and the worker with the most.
+// ofProcess returns a figure of each process of an engine: its host, its
+// player, and the worker with the most.
 func ofProcess(figure func(record.Usage) int64) func(record.Holdings) []int64 {
 	return func(h record.Holdings) []int64 {
 		return []int64{figure(h.Host), figure(h.Player), figure(h.Worker)}
@@ -11,8 +11,8 @@ func ofProcess(figure func(record.Usage) int64) func(record.Holdings) []int64 {
 }
 
 // leaked returns the rise of a figure from the first settled point to any later
-// one: the largest of its figures' rises, and 0 where all have fallen. An engine
-// that was not read twice has none.
+// one: the largest of its figures' rises, and 0 where all have fallen. An
+// engine that was not read twice has none.
 func leaked(figures func(record.Holdings) []int64) func(*Judged) (float64, bool) {
 	return func(j *Judged) (float64, bool) {
 		read := j.Record.Holdings
@@ -40,9 +40,9 @@ func heaps(figure func(record.Heap) uint64) func(*Judged) (float64, bool) {
 	}
 }
 
-// host returns the host's two readings; false: it was not read twice. The host's
-// garbage is only for looking at: it may allocate, and its pauses stop no other
-// process.
+// host returns the host's two readings; false: it was not read twice. The
+// host's garbage is only for looking at: it may allocate, and its pauses stop
+// no other process.
 func host(j *Judged) (r record.HostRuntime, ok bool) {
 	h := j.Record.Host
 	if h == nil || h.After == nil || h.AfterNS <= h.BeforeNS || len(j.Record.Heaps) == 0 {

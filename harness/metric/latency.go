@@ -4,15 +4,17 @@ import (
 	"slices"
 
 	"chronus/engine/control"
+	"chronus/engine/quantile"
+	"chronus/harness/fault"
 	"chronus/harness/oracle"
 	"chronus/harness/record"
 )
 
-// The latencies of one fault, in ns. Beside each time that the engine supplies
-// stands its outer bound: from just before the kill until the harness had the
-// event. Where a fault has several events of a kind, the slowest counts: two
-// victims are known when the second is. A latency counts from the kill only
-// where the moment of the kill is exact.
+// The latencies of one fault, in ns. Each time that the engine supplies has an
+// outer bound beside it: from just before the kill until the harness had the
+// event. If a fault has several events of a kind, the slowest counts: two
+// victims are known when the second is. A latency counts from the kill only if
+// the moment of the kill is exact.
 
 // slowest returns the largest of some times; false: there are none. It is never
 // negative: an engine whose clock contradicts the harness's has a timestamp
@@ -24,28 +26,27 @@ func slowest(times []int64) (float64, bool) {
 	return float64(max(0, slices.Max(times))), true
 }
 
-// seen returns the outer bound that some events give.
-func seen(c *Cycle, events []record.Event) (float64, bool) {
+// fromKill returns the longest time from just before the kill to the events,
+// each at the time that at returns for it.
+func fromKill(c *Cycle, events []record.Event, at func(record.Event) int64) (float64, bool) {
 	if !c.Outcome.Moment.Exact {
 		return 0, false
 	}
 	var times []int64
 	for _, e := range events {
-		times = append(times, e.AtNS-c.Outcome.Moment.Before)
+		times = append(times, at(e)-c.Outcome.Moment.Before)
 	}
 	return slowest(times)
 }
 
+// seen returns the outer bound that some events give.
+func seen(c *Cycle, events []record.Event) (float64, bool) {
+	return fromKill(c, events, func(e record.Event) int64 { return e.AtNS })
+}
+
 // since returns the time from just before the kill to the events' own times.
 func since(c *Cycle, events []record.Event) (float64, bool) {
-	if !c.Outcome.Moment.Exact {
-		return 0, false
-	}
-	var times []int64
-	for _, e := range events {
-		times = append(times, e.TNS-c.Outcome.Moment.Before)
-	}
-	return slowest(times)
+	return fromKill(c, events, func(e record.Event) int64 { return e.TNS })
 }
 
 // known returns, for each victim, the event that first reported its fault.
@@ -100,9 +101,21 @@ func failover(j *Judged, c *Cycle) (float64, bool) {
 	return float64(ns), ok
 }
 
-// promotions splits the promotions of a fault: of a spare that was ready, and of
-// a worker that had to be started first. A window in which a surplus renderer
-// became idle again has neither: which promotion was the fault's cannot be told.
+// silence returns how long after a fault that hit the player the next one was
+// heard, as the tape shows it.
+func silence(j *Judged, c *Cycle) (float64, bool) {
+	player := slices.ContainsFunc(c.Fact.Victims, func(v record.Victim) bool { return v.Slot == fault.PlayerSlot })
+	if j.Truth == nil || !c.Fact.Moment.Exact || !player {
+		return 0, false
+	}
+	ns, ok := oracle.SilenceNS(j.Truth.Index, c.Fact.Moment.Before)
+	return float64(ns), ok
+}
+
+// promotions splits the promotions of a fault: those of a spare that was ready,
+// and those of a worker that had to be started first. It returns neither if a
+// surplus renderer became idle again in the window: then it is not clear which
+// promotion was the fault's.
 func promotions(c *Cycle) (ready, fresh []record.Event) {
 	if c.Outcome.Retired > 0 {
 		return nil, nil
@@ -203,7 +216,7 @@ func floorExec(_ *Judged, c *Cycle) (float64, bool) {
 // mendRatio is about whole cycles, like the samples of the two metrics.
 func mendRatio(j *Judged) (float64, bool) {
 	mends, execs := j.samples(mend), j.samples(floorExec)
-	return Quantile(mends, 0.5) / Quantile(execs, 0.5), len(mends) > 0 && len(execs) > 0
+	return quantile.Of(mends, 0.5) / quantile.Of(execs, 0.5), len(mends) > 0 && len(execs) > 0
 }
 
 // samples takes the samples of all cycles after which the engine was whole.

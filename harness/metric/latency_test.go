@@ -40,16 +40,20 @@ func TestLatenciesOfAKill(t *testing.T) {
 		metric.DetectSeen: 250, metric.MendSeen: 1000, metric.PromoteSeen: 450, metric.SpawnSeen: 950, metric.SwitchSeen: 750,
 		metric.InjectLate: recordtest.KillAt / 1e9,
 	}
-	require.Equal(t, want, samples(t, recordtest.Killed(), asItIs))
+	got := samples(t, recordtest.Killed(), asItIs)
+	require.Subset(t, got, want)
+	for _, name := range []string{metric.Exit, metric.Failover, metric.FirstBlock, metric.FloorPidfd, metric.FloorExec} {
+		require.NotContains(t, got, name, "it was not seen")
+	}
 
 	leaving := record.Event{Event: control.Event{
 		Kind: control.WorkerLeaving, Slot: 0, PID: recordtest.Victim, TNS: recordtest.KillAt + 90,
 	}, AtNS: recordtest.KillAt + 95}
 	require.Equal(t, 90.0, samples(t, append(recordtest.Killed(), leaving), asItIs)[metric.Detect], "the leave notice comes first")
 
-	got := samples(t, recordtest.Killed(), func(c *record.Cycle) { c.GoneNS, c.PidfdNS, c.ExecNS = recordtest.KillAt+700, 5, 6 })
+	got = samples(t, recordtest.Killed(), func(c *record.Cycle) { c.GoneNS, c.PidfdNS, c.ExecNS = recordtest.KillAt+700, 5, 6 })
 	want[metric.Exit], want[metric.FloorPidfd], want[metric.FloorExec] = 700, 5, 6
-	require.Equal(t, want, got)
+	require.Subset(t, got, want)
 }
 
 // No latency counts from a time that is not known.

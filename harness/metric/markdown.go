@@ -12,7 +12,8 @@ func WriteTable(w io.Writer) error {
 	b.WriteString("| metric | in runs.txt | at most | worse by | what it is | measured by |\n")
 	b.WriteString("| --- | --- | --- | --- | --- | --- |\n")
 	for _, m := range table {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", m.Name, m.columnsText(), m.limitText(), m.worseText(), m.Doc, m.Source)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n",
+			m.Name, m.columnsText(), m.limitText(), m.worseText(), m.Doc, m.Source)
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("metric: %w", err)

@@ -1,8 +1,8 @@
-// Package metric holds the one table of all that a verification measures: what
-// each metric is called, where it comes from, what is allowed, and how it is
-// taken from a record. Reports, the gate, the loader of scenarios and the
-// documentation are made from it. It must not judge, and it reads nothing but
-// what it is given.
+// Package metric holds the one table of everything that a verification
+// measures: what each metric is called, where it comes from, what is allowed,
+// and how it is taken from a record. Reports, the gate, the loader of scenarios
+// and the documentation are made from it. It must not judge, and it reads
+// nothing but what it is given.
 package metric
 
 //go:generate go test . -run TestTheReadmeHasTheTableOfMetrics -update
@@ -34,9 +34,10 @@ type Metric struct {
 	// Limit is the most that one engine process may have; Unlimited: it is
 	// reported, not judged.
 	Limit float64
-	// Worse is the share of the old median by which a significant change for the
-	// worse fails a comparison; 0: none ever does. For a sampled metric it
-	// applies to the p50: the p99 of a few dozen samples is only for looking at.
+	// Worse is the share of the old median by which a significant change for
+	// the worse fails a comparison; 0: none ever does. For a sampled metric it
+	// applies to the p50: the p99 of a few dozen samples is only for looking
+	// at.
 	Worse float64
 	// Found: it counts findings, so it is 0 where there are none. Any other
 	// metric without a value was not measured.
@@ -47,9 +48,9 @@ type Metric struct {
 	// Floor is the metric of the floor process that the budgets of a sampled
 	// metric compare it with.
 	Floor string
-	// Source says what measures it.
+	// Source is what measures it.
 	Source Source
-	// Doc says in one sentence what is measured, from where to where.
+	// Doc states in one sentence what is measured, from where to where.
 	Doc string
 
 	// How it is taken. A metric has exactly one of these three, except one that
@@ -59,13 +60,13 @@ type Metric struct {
 	Value func(*Judged) (float64, bool)
 	// Sample takes the sample of one cycle.
 	Sample func(*Judged, *Cycle) (float64, bool)
-	// Series takes all samples of an engine process, where they do not belong to
-	// cycles.
+	// Series takes all samples of an engine process, where they do not belong
+	// to cycles.
 	Series func(*Judged) []float64
 }
 
-// Judged is what judging has at hand of one engine process, and what metrics are
-// taken from.
+// Judged is what judging has gathered about one engine process. Metrics are
+// taken from it.
 type Judged struct {
 	Record  *record.Record
 	BlockNS int64   // duration of a block
@@ -74,7 +75,7 @@ type Judged struct {
 	// Rest is what happened after the last cycle. nil: the engine was no longer
 	// whole.
 	Rest *expect.Outcome
-	// Truth is the oracle's result. nil: the truth could not be told.
+	// Truth is the oracle's result. nil: the truth could not be established.
 	Truth *oracle.Result
 	// Heard is what the listener at a device heard. nil: there was none.
 	Heard *listener.Heard
@@ -106,9 +107,9 @@ const (
 // Unlimited is the Limit of a metric that is not judged.
 var Unlimited = math.Inf(1)
 
-// A tenth is what the medians of ten processes a side can tell apart on a shared
-// machine; a quarter goes where the kernel or the tail of a distribution has the
-// greater part.
+// A tenth is what the medians of ten processes per side can resolve on a shared
+// machine; a quarter applies where the kernel or the tail of a distribution has
+// the greater part.
 const (
 	tenth   = 0.10
 	quarter = 0.25
@@ -200,8 +201,9 @@ func (m Metric) Units() []string {
 }
 
 // Of finds the metric that a column of runs.txt belongs to, by its unit as
-// benchfmt reads it: with ns tidied to sec. median reports whether Worse applies
-// to the column: it is the p50 of a sampled metric, or the value of another.
+// benchfmt reads it: with ns tidied to sec. median reports whether Worse
+// applies to the column: it is the p50 of a sampled metric, or the value of
+// another.
 func Of(unit string) (m Metric, median, ok bool) {
 	c, ok := columnByUnit()[unit]
 	return c.metric, c.median, ok

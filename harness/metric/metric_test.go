@@ -27,15 +27,6 @@ func TestParseBudget(t *testing.T) {
 	}
 }
 
-func TestQuantile(t *testing.T) {
-	s := []float64{5, 1, 3, 2, 4}
-	require.Equal(t, 3.0, Quantile(s, 0.5))
-	require.Equal(t, 5.0, Quantile(s, 0.99))
-	require.Equal(t, 1.0, Quantile(s, 0))
-	require.Equal(t, []float64{5, 1, 3, 2, 4}, s, "left as it was")
-	require.NotEqual(t, Quantile(nil, 0.5), Quantile(nil, 0.5), "NaN")
-}
-
 func TestMetricTable(t *testing.T) {
 	seen := map[string]bool{}
 	for _, m := range table {

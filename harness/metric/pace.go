@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"chronus/engine/quantile"
 	"chronus/engine/tape"
 	"chronus/harness/oracle"
 )
@@ -51,12 +52,12 @@ func calls(j *Judged) []float64 {
 
 func callbackP99(j *Judged) (float64, bool) {
 	all := calls(j)
-	return Quantile(all, 0.99), len(all) > 0
+	return quantile.Of(all, 0.99), len(all) > 0
 }
 
 func callbackMax(j *Judged) (float64, bool) {
 	all := calls(j)
-	return Quantile(all, 1), len(all) > 0
+	return quantile.Of(all, 1), len(all) > 0
 }
 
 func failoverCallMax(j *Judged) (float64, bool) {
@@ -64,7 +65,7 @@ func failoverCallMax(j *Judged) (float64, bool) {
 		return 0, false
 	}
 	all := floats(j.Truth.SwitchNS())
-	return Quantile(all, 1), len(all) > 0
+	return quantile.Of(all, 1), len(all) > 0
 }
 
 func floats(ns []int64) []float64 {
@@ -88,7 +89,7 @@ func entryLateP99(j *Judged) (float64, bool) {
 	for _, part := range anchored(j.Truth.Index) {
 		late = append(late, behind(part, j.blockSeconds())...)
 	}
-	return Quantile(late, 0.99), true
+	return quantile.Of(late, 0.99), true
 }
 
 // drift is that of the part that drifts most. A drift that no part is long
@@ -106,7 +107,8 @@ func drift(j *Judged) (float64, bool) {
 	return most, !math.IsNaN(most)
 }
 
-// anchored splits the blocks where the callback's grid was anchored anew: after an xrun and with a new player.
+// anchored splits the blocks where the callback's grid was re-anchored: after
+// an xrun, and with a new player.
 func anchored(index []oracle.Delivered) [][]oracle.Delivered {
 	var parts [][]oracle.Delivered
 	begin := 0
@@ -119,8 +121,9 @@ func anchored(index []oracle.Delivered) [][]oracle.Delivered {
 	return append(parts, index[begin:])
 }
 
-// behind is the lateness of each entry in seconds behind a grid of block seconds, which is laid through the earliest entry: no callback can
-// be early on a grid of absolute deadlines.
+// behind returns the lateness of each entry in seconds behind a grid of block
+// seconds, which is laid through the earliest entry: no callback can be early
+// on a grid of absolute deadlines.
 func behind(part []oracle.Delivered, block float64) []float64 {
 	late := make([]float64, len(part))
 	for i, d := range part {
@@ -136,18 +139,22 @@ func behind(part []oracle.Delivered, block float64) []float64 {
 }
 
 const (
-	// driftSpan is the least length in blocks of the spans of which the slope is taken, and driftMost the most spans: of these
-	// every pair is looked at.
+	// driftSpan is the least length in blocks of the spans of which the slope
+	// is taken, and driftMost the greatest number of spans: every pair of them
+	// is compared.
 	driftSpan = 16
 	driftMost = 500
-	// driftLeast is the least number of spans: over less than two seconds, an entry that is late by its ordinary share of a
-	// millisecond would already be a drift of hundreds of ppm.
+	// driftLeast is the least number of spans. Over less than two seconds, an
+	// entry that is late by an ordinary fraction of a millisecond would look
+	// like a drift of hundreds of ppm.
 	driftLeast = 24
 )
 
-// driftPPM is the deviation of the blocks' pace from their nominal one: the Theil-Sen estimator (the median of the slopes of
-// all pairs; H. Theil 1950, P. K. Sen 1968). A late callback is not drift, and none is early, so of each span the entry that is
-// the least late is taken. false: the part is too short to tell.
+// driftPPM returns the deviation of the blocks' pace from their nominal pace,
+// by the Theil-Sen estimator: the median of the slopes of all pairs (H. Theil
+// 1950, P. K. Sen 1968). A late callback is not drift, and none is early, so
+// each span is represented by its least late entry. false: the part is too
+// short.
 func driftPPM(part []oracle.Delivered, block float64) (ppm float64, ok bool) {
 	late := behind(part, block)
 	span := max(driftSpan, len(part)/driftMost)
@@ -175,5 +182,5 @@ func driftPPM(part []oracle.Delivered, block float64) (ppm float64, ok bool) {
 	if len(slopes) == 0 {
 		return 0, false
 	}
-	return (Quantile(slopes, 0.5) - 1) * 1e6, true
+	return (quantile.Of(slopes, 0.5) - 1) * 1e6, true
 }

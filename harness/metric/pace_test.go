@@ -11,7 +11,8 @@ import (
 	"chronus/harness/record"
 )
 
-// paced is n blocks whose callbacks are entered off by ppm of their pace and late by up to late ns.
+// paced returns n blocks whose callbacks are entered at a pace that is off by
+// ppm, each late by up to late ns.
 func paced(n int, ppm float64, late int64) []oracle.Delivered {
 	rng := rand.New(rand.NewPCG(1, 2))
 	index := make([]oracle.Delivered, n)
@@ -52,7 +53,7 @@ func TestDriftIsTheSlopeWhateverIsLate(t *testing.T) {
 	}
 	require.InDelta(t, 0, ppm(t, index), 5)
 	_, ok := driftPPM(paced(driftLeast*driftSpan-1, 900, 0), blockSeconds)
-	require.False(t, ok, "too short to tell")
+	require.False(t, ok, "too short")
 }
 
 func TestLatenessIsCountedFromTheEarliestEntry(t *testing.T) {
@@ -68,14 +69,14 @@ func TestLatenessIsCountedFromTheEarliestEntry(t *testing.T) {
 	require.InDelta(t, 250e-6, late[7], 1e-8)
 }
 
-// judged is an engine process of which only the tape is there.
+// judged returns an engine process of which only the tape is there.
 func judged(index []oracle.Delivered) *Judged {
 	rec := &record.Record{}
 	rec.Engine.Frames, rec.Engine.Rate = testFrames, testRate
 	return &Judged{Record: rec, Truth: &oracle.Result{Index: index}}
 }
 
-// taken is a metric's value; false: it was not measured.
+// taken returns a metric's value; false: it was not measured.
 func taken(j *Judged, name string) (float64, bool) {
 	m, _ := Lookup(name)
 	return m.Value(j)

@@ -2,6 +2,7 @@ package metric
 
 import (
 	"chronus/harness/expect"
+	"chronus/harness/listener"
 	"chronus/harness/oracle"
 	"chronus/harness/record"
 )
@@ -12,6 +13,7 @@ const (
 	Detect     = "detect"
 	Switch     = "switch"
 	Failover   = "failover"
+	Silence    = "silence"
 	Promote    = "promote"
 	Spawn      = "spawn"
 	FirstBlock = "first-block"
@@ -92,6 +94,8 @@ var table = []Metric{
 		"from just before kill(2) until the harness has the switched event"),
 	sampled(Failover, "ns", OnTape, tenth, failover,
 		"from just before kill(2) to the return of the first callback call since then that delivered a block of a worker that was not hit"),
+	sampled(Silence, "ns", OnTape, quarter, silence,
+		"from just before the kill(2) of a player to the entry of the first callback call of its successor that delivered a block"),
 	sampled(Promote, "ns", Bounded, tenth, promote,
 		"from the activation of a spare until it has published its first block"),
 	sampled(PromoteSeen, "ns", Outside, never, promoteSeen,
@@ -135,17 +139,18 @@ var table = []Metric{
 	truth(oracle.CommandsMisorder, "commands found after one that was sent later"),
 	truth(oracle.CommandsUnknown, "values in the log or in the sound that were never sent"),
 	truth(oracle.CommandsOffEdge, "blocks in which a commanded value changes after the first frame"),
-	found(Truth, Truths, "engine processes for which the truth could not be told at all"),
+	found(Truth, Truths, "engine processes for which the truth could not be established at all"),
 
-	count(ListenerLost, 0, Heard, listenerLost,
+	count(ListenerLost, 0, Heard, heard(func(h *listener.Heard) int { return h.Missing }),
 		"frames that a device was given and its listener did not hear, from the first fault on at the latest"),
-	count(ListenerWrong, 0, Heard, listenerWrong,
+	count(ListenerWrong, 0, Heard, heard((*listener.Heard).Faults),
 		"frames that a device's listener heard altered, again, out of order, or without their having been delivered"),
-	value(ListenerDry, Unlimited, Heard, never, listenerDry,
+	value(ListenerDry, Unlimited, Heard, never, heard(func(h *listener.Heard) int { return h.Dry }),
 		"frames of silence amid what a device's listener heard: the sound server had nothing to play"),
 	{
-		Name: ListenerCompared, Better: "higher", Limit: Unlimited, Worse: never, Source: Heard, Value: listenerCompared,
-		Doc: "frames that a device's listener heard as they were delivered, bit for bit on both channels",
+		Name: ListenerCompared, Better: "higher", Limit: Unlimited, Worse: never, Source: Heard,
+		Value: heard(func(h *listener.Heard) int { return h.Compared }),
+		Doc:   "frames that a device's listener heard as they were delivered, bit for bit on both channels",
 	},
 
 	found(EventErrors, Events, "events that a fault had to cause and did not, or caused and must not"),

@@ -1,9 +1,11 @@
-// Package mutants plants bugs into the engine and sees each one caught by the scenario and the assertion that must catch it.
+// Package mutants plants bugs in the engine and checks that each is caught by
+// the scenario and the assertion that must catch it.
 //
-// A harness that has never failed proves nothing. Each mutant is an edit of the engine's source, applied through
-// `go build -overlay`, so that the source itself stays clean; an edit that does not match exactly once is an error, not
-// a mutant survived. The package must not know how a scenario works: it builds, runs `chronus verify` of that very build,
-// and reads its verdict.
+// A harness that has never failed proves nothing. Each mutant is an edit of the
+// engine's source, applied through `go build -overlay`, so that the source
+// itself stays clean; an edit that does not match exactly once is an error, not
+// a mutant that survived. The package must not depend on how a scenario works:
+// it builds, runs `chronus verify` of that very build, and reads its verdict.
 package mutants
 
 // Mutant is a planted bug.
@@ -12,10 +14,10 @@ type Mutant struct {
 	Edits     []Edit
 	Scenario  string // that must catch it
 	Assertion string // by which
-	Cycles    int    // faults for each of its engine processes, of which there are two
+	Cycles    int    // faults per engine process, of which there are two
 }
 
-// Edit replaces one text in one file, which has it exactly once.
+// Edit replaces a text that a file must contain exactly once.
 type Edit struct{ File, Old, New string }
 
 // All are the mutants.
@@ -72,13 +74,31 @@ var All = []Mutant{
 		Scenario: "kill-primary-steps", Assertion: "commands-duplicated", Cycles: 12,
 	},
 	{
+		Name: "a full queue refuses the newest value instead of leaving out the older ones",
+		Edits: []Edit{{
+			"engine/internal/cmdlog/queue.go",
+			"if !q.room(bundles, 0, 0) && !q.supersede(bundles) {",
+			"if !q.room(bundles, 0, 0) {",
+		}},
+		Scenario: "osc-flood", Assertion: "commands-lost", Cycles: 6,
+	},
+	{
 		Name: "a ring is given to a new worker before the death of its last one is certain",
 		Edits: []Edit{{
-			"engine/internal/supervisor/slot.go",
-			"(w.State != process.Exited || !s.pool.drained(i))",
-			"w.State != process.Down && (w.State != process.Exited || !s.pool.drained(i))",
+			"engine/internal/policy/vacant.go",
+			"case s.State == process.Free:",
+			"case s.State == process.Free, s.State == process.Down:",
 		}},
 		Scenario: "kill-both", Assertion: "ring-reuse", Cycles: 12,
+	},
+	{
+		Name: "a process that could not be started ends the engine",
+		Edits: []Edit{{
+			"engine/internal/supervisor/slot.go",
+			"			s.slots[i] = slot{}\n			s.workerFailed(gen, err)\n",
+			"			s.slots[i] = slot{}\n			s.fail(err)\n",
+		}},
+		Scenario: "spawn-fails", Assertion: "engine-errors", Cycles: 1,
 	},
 	{
 		Name: "a switch skips a block",

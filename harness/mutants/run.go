@@ -15,7 +15,8 @@ import (
 	"chronus/harness/report"
 )
 
-// overlay writes the edited files of m into dir and returns the overlay's file. root is the folder of go.mod.
+// overlay writes the edited files of m into dir and returns the path of the
+// overlay's file. root is the folder of go.mod.
 func (m *Mutant) overlay(root, dir string) (string, error) {
 	edited := map[string]string{}
 	for i, e := range m.Edits {
@@ -29,7 +30,8 @@ func (m *Mutant) overlay(root, dir string) (string, error) {
 			return "", fmt.Errorf("mutants: %q: %w", m.Name, err)
 		}
 		if n := strings.Count(string(text), e.Old); n != 1 {
-			return "", fmt.Errorf("mutants: %q: %s has the text of edit %d %d times, not once: %q", m.Name, e.File, i+1, n, e.Old)
+			return "", fmt.Errorf("mutants: %q: %s contains the text of edit %d %d times, not once: %q",
+				m.Name, e.File, i+1, n, e.Old)
 		}
 		to := filepath.Join(dir, fmt.Sprintf("%d-%s", i, filepath.Base(e.File)))
 		if err := os.WriteFile(to, []byte(strings.Replace(string(text), e.Old, e.New, 1)), 0o644); err != nil {
@@ -51,7 +53,8 @@ func (m *Mutant) build(ctx context.Context, root, dir string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", dir+"/", "./cmd/chronus", "./cmd/chronus-worker", "./cmd/chronus-player")
+	cmd := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", dir+"/",
+		"./cmd/chronus", "./cmd/chronus-worker", "./cmd/chronus-player")
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0", "GOAMD64=v1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("mutants: %q does not build: %w\n%s", m.Name, err, out)
@@ -59,18 +62,21 @@ func (m *Mutant) build(ctx context.Context, root, dir string) error {
 	return nil
 }
 
-// ErrSurvived says that the mutant's scenario did not fail by the assertion that must catch it.
+// ErrSurvived means that the mutant's scenario did not fail by the assertion
+// that must catch it.
 var ErrSurvived = errors.New("survived")
 
-// Run builds the mutant and lets its own `chronus verify` judge it. nil: caught, for the right reason.
+// Run builds the mutant and lets its own `chronus verify` judge it. It returns
+// nil if the mutant was caught, and for the right reason.
 func (m *Mutant) Run(ctx context.Context, root, dir string) error {
 	if err := m.build(ctx, root, dir); err != nil {
 		return err
 	}
 	out := filepath.Join(dir, "results")
-	cmd := exec.CommandContext(ctx, filepath.Join(dir, "chronus"), "verify", "--run", "^"+m.Scenario+"$", "--count", fmt.Sprint(m.Cycles), "--processes", "2", "--seed", "1", "--out", out)
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, "chronus"), "verify", "--run", "^"+m.Scenario+"$",
+		"--count", fmt.Sprint(m.Cycles), "--processes", "2", "--seed", "1", "--out", out)
 	cmd.Dir = root
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it ends its engines then
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it ends its engines
 	cmd.WaitDelay = 10 * time.Second
 	printed, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
@@ -98,8 +104,8 @@ func (m *Mutant) Run(ctx context.Context, root, dir string) error {
 	return fmt.Errorf("%w %s: what failed is %s", ErrSurvived, m.Assertion, strings.Join(failed, ", "))
 }
 
-// RunAll runs the mutants whose name contains match, one after the other, and prints a line for each. It returns how many were
-// not caught.
+// RunAll runs the mutants whose name contains match, one after the other, and
+// prints a line per mutant. It returns how many were not caught.
 func RunAll(ctx context.Context, root, match string, out io.Writer) (survived int, err error) {
 	if root, err = filepath.Abs(root); err != nil {
 		return 0, fmt.Errorf("mutants: %w", err)

@@ -51,3 +51,17 @@ func FailoverNS(index []Delivered, tKill int64, hit func(slot int32, generation 
 	}
 	return 0, false
 }
+
+// SilenceNS returns the time (ns) from tKill, just before the kill(2) of a
+// player, until the call of its successor that delivered the first block that
+// was not lost. ok is false if there is no such block.
+func SilenceNS(index []Delivered, tKill int64) (ns int64, ok bool) {
+	i := sort.Search(len(index), func(i int) bool { return index[i].EntryNS >= tKill })
+	for _, d := range index[i:] {
+		ok = ok || d.Flags&tape.FlagPlayer != 0
+		if ok && d.Flags&tape.FlagLost == 0 {
+			return d.EntryNS - tKill, true
+		}
+	}
+	return 0, false
+}

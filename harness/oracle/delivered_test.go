@@ -55,3 +55,20 @@ func TestFailoverEndsWithTheFirstBlockOfAWorkerThatWasNotHit(t *testing.T) {
 	require.Equal(t, []int64{10, 10, 10, 90, 12, 10}, r.CallbackNS())
 	require.Equal(t, []int64{12}, r.SwitchNS())
 }
+
+func TestSilenceEndsWithTheFirstBlockOfANewPlayer(t *testing.T) {
+	index := []Delivered{
+		{Block: 0, EntryNS: 100, Flags: tape.FlagPlayer}, // an earlier one's
+		{Block: 1, EntryNS: 200},
+		{Block: 2, EntryNS: 310}, // the one that is killed was in a call
+		{Block: 3, EntryNS: 400, Flags: tape.FlagPlayer | tape.FlagLost},
+		{Block: 4, EntryNS: 500},
+	}
+	ns, ok := SilenceNS(index, 300)
+	require.True(t, ok)
+	require.EqualValues(t, 200, ns)
+	_, ok = SilenceNS(index[:3], 300)
+	require.False(t, ok, "no player came")
+	_, ok = SilenceNS(index[:4], 300)
+	require.False(t, ok, "nothing was heard of it")
+}

@@ -40,16 +40,11 @@ const (
 // mixText is a patch that sounds neither like one with a ledger nor like a
 // sine.
 const mixText = `out = "mix1"
-[[module]]
-id = "mix1"
-kind = "mix"
-in = ["step", "sine1"]
-[[module]]
-id = "step"
-kind = "const"
-[[module]]
-id = "sine1"
-kind = "sine"
+module = [
+	{ id = "mix1", kind = "mix", in = ["step", "sine1"] },
+	{ id = "step", kind = "const" },
+	{ id = "sine1", kind = "sine" },
+]
 `
 
 func newFake(t *testing.T, name string) *fake {
@@ -188,6 +183,13 @@ func (f *fake) drop(n uint64) {
 func (f *fake) damage(block, frame int, v float32) {
 	f.blocks()[block].Samples[frame] = v
 	f.sound[block][frame] = v
+}
+
+// revert makes a whole block sound as if no command had come yet.
+func (f *fake) revert(block int) {
+	for i := range frames {
+		f.damage(block, i, 0)
+	}
 }
 
 func (f *fake) write() Run {

@@ -37,13 +37,7 @@ func TestLedgerFindsEachPlantedFault(t *testing.T) {
 			want:  map[string]uint64{CommandsLost: 1}, first: "command 2 (0.25): in the log, not in the sound",
 		},
 		"sealed, never rendered": {
-			plant: func(f *fake) {
-				f.send(0.5)
-				f.play(1)
-				for i := range frames {
-					f.damage(10, i, 0)
-				}
-			},
+			plant: func(f *fake) { f.send(0.5); f.play(1); f.revert(10) },
 			want:  map[string]uint64{CommandsLost: 1, WrongFrames: frames},
 			first: "0 (00000000), the reference is 0.5 (3f000000)",
 		},
@@ -63,14 +57,8 @@ func TestLedgerFindsEachPlantedFault(t *testing.T) {
 			want: map[string]uint64{CommandsDup: 2}, first: "command 1 (0.5): log record 2",
 		},
 		"back to the patch's own value": {
-			plant: func(f *fake) {
-				f.send(0.5)
-				f.play(3)
-				for i := range frames {
-					f.damage(12, i, 0)
-				}
-			},
-			want: map[string]uint64{CommandsDup: 1, WrongFrames: frames},
+			plant: func(f *fake) { f.send(0.5); f.play(3); f.revert(12) },
+			want:  map[string]uint64{CommandsDup: 1, WrongFrames: frames},
 		},
 		"swapped": {
 			plant: func(f *fake) {

@@ -14,11 +14,11 @@ import (
 	"chronus/harness/schedule"
 )
 
-// commander sends commands: in a closed loop while faults are injected, or one at
-// a time when a fault calls for it. Each has a value of its own, and the next is
-// sent only when the last was heard in the growing sound file, or for so long was
-// not that it is lost. So every command is heard alone, and the ledger can look
-// for each of them.
+// commander sends commands: in a closed loop while faults are injected, or one
+// at a time when a fault calls for it. Each has a value of its own, and the
+// next is sent only when the last was heard in the growing sound file, or for
+// so long was not that it is lost. So every command is heard alone, and the
+// ledger can look for each of them.
 type commander struct {
 	client *osc.Client
 	sound  *wavfile.Reader
@@ -31,21 +31,22 @@ type commander struct {
 
 const (
 	commandAddress = "/mod/step/value"
-	// Values are multiples of 1/commandSteps: each is an exact float32, and none
-	// is 0, which is the patch's own.
+	// Values are multiples of 1/commandSteps: each is an exact float32, and
+	// none is 0, which is the patch's own.
 	commandSteps = 1 << 20
 	// lostLimit is when a command that is not heard counts as lost and the next
 	// one is sent.
 	lostLimit = time.Second
 	// hearEvery is the interval at which the sound is read.
 	hearEvery = 2 * time.Millisecond
-	// gapBlocks bounds the random time between hearing a command and sending the
-	// next.
+	// gapBlocks bounds the random time between hearing a command and sending
+	// the next.
 	gapBlocks = 2
 )
 
-// startCommander prepares to send, and starts the loop where commands arrive all
-// the time. A scenario without commands gets a commander that has nothing to do.
+// startCommander prepares to send, and starts the loop where commands arrive
+// all the time. A scenario without commands gets a commander that has nothing
+// to do.
 func (cfg *Config) startCommander(ctx context.Context, e *engine) (*commander, error) {
 	s := cfg.Scenario
 	c := &commander{quit: make(chan struct{}), block: e.block}
@@ -109,7 +110,8 @@ func (c *commander) pause(d time.Duration) bool {
 	}
 }
 
-// Hear waits until the newest sample of the sound is the value that was sent last.
+// Hear waits until the newest sample of the sound is the value that was sent
+// last.
 func (c *commander) Hear() {
 	value := float32(c.sent[len(c.sent)-1].Value)
 	newest := make([]float32, c.sound.Channels())

@@ -49,7 +49,7 @@ func (r *cycler) cycle(ctx context.Context, n int, point fault.Point) bool {
 		c.Status, err = r.engine.awaitWhole(ctx, nil)
 		c.Whole = err == nil
 	case err != nil && ctx.Err() != nil && context.Cause(ctx) == context.Canceled:
-		return false // the user has ended the verification
+		return false // the user ended the verification
 	case err != nil:
 		troubled(r.rec, record.StageInject, n, err)
 	default:
@@ -95,7 +95,7 @@ func (r *cycler) draw() *scenario.Scenario {
 }
 
 // besides takes the floor's figures beside a cycle's own. One that the machine
-// does not let it take is 0.
+// does not allow it to take is 0.
 func (r *cycler) besides() (pidfd, exec int64) {
 	if d, err := r.floor.Kill(); err == nil {
 		pidfd = int64(d)

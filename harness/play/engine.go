@@ -18,6 +18,9 @@ type engine struct {
 	log   *eventLog
 	heaps *heaps
 	block time.Duration
+	// deaf is set if the engine's device is one that it must not play on: what
+	// became of it is no part of being whole.
+	deaf bool
 }
 
 // subject is what a fault sees of the engine.
@@ -35,18 +38,60 @@ func (e *engine) Status(ctx context.Context) (*control.Status, error) {
 	return status, err
 }
 
+// settle waits for a started engine to play with all its redundancy, on its
+// device if it has one, or, if it must not play on that, until it has refused
+// it. It returns the status that showed it, also beside an
+// error about what it plays.
+func (e *engine) settle(ctx context.Context, want record.Engine, device bool) (*control.Status, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*mendLimit, fmt.Errorf("not whole within %s", 2*mendLimit))
+	defer cancel()
+	err := e.log.wait(ctx, func(window []record.Event) bool {
+		return contains(window, control.EngineStarted) && (!device || contains(window, control.SinkRestored)) &&
+			(!e.deaf || contains(window, control.SinkLost))
+	})
+	if err != nil {
+		return nil, err
+	}
+	status, err := e.awaitWhole(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	if status.Frames != want.Frames || status.Rate != want.Rate {
+		return status, fmt.Errorf("it plays blocks of %d frames at %d Hz, not %d at %d",
+			status.Frames, status.Rate, want.Frames, want.Rate)
+	}
+	return status, nil
+}
+
+func contains(window []record.Event, kind string) bool {
+	for _, e := range window {
+		if e.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
 // awaitWhole waits until the engine plays with all its redundancy, spares
-// included, and without any of the victims. It returns the status that showed it.
+// included, and without any of the victims. It returns the status that showed
+// it. A new player must have played, and longer than the lead: what dead
+// workers had finished is heard by then, and every switch that it delays has
+// come.
 func (e *engine) awaitWhole(ctx context.Context, victims []record.Victim) (*control.Status, error) {
 	last := "it has not answered"
 	var first *control.Status // that shows none of the victims
+	after := uint64(0)        // blocks that must have been played since
 	for {
 		status, err := e.Status(ctx)
 		if err == nil && first == nil && !shows(status, victims) {
 			first = status
+			if hitsPlayer(victims) {
+				after = uint64(status.Lead) + 2
+			}
 		}
 		switch {
-		case err == nil && whole(status) && first != nil && (!hitsPlayer(victims) || status.Block > first.Block):
+		case err == nil && (e.deaf && whole(withoutDevice(status)) || whole(status)) &&
+			first != nil && status.Block >= first.Block+after:
 			return status, nil
 		case err == nil:
 			last = fmt.Sprintf("%s, %v", status.State, workers(status))
@@ -89,6 +134,13 @@ func whole(s *control.Status) bool {
 	}
 	heard := s.Device == nil || s.Device.State == control.DevicePlaying
 	return s.State == control.StatePlaying && heard && s.Player.PID != 0 && rendering == s.Replicas && idle == s.Spares
+}
+
+// withoutDevice returns the status as if the engine's sink were none.
+func withoutDevice(s *control.Status) *control.Status {
+	without := *s
+	without.Device = nil
+	return &without
 }
 
 func workers(s *control.Status) []string {

@@ -13,12 +13,15 @@ import (
 
 // A settled point is not one instant: a connection that is just being closed is
 // no leak. At the first point, the least of several readings counts; at the
-// later ones, readings go on until nothing is above the first or settleLimit has
-// passed.
+// later ones, readings go on until nothing is above the first or settleLimit
+// has passed.
 const (
 	readings    = 8
 	readingsGap = 3 * time.Millisecond
 	settleLimit = time.Second
+	// playerAge is how old a player must be to be read: it opens its file when
+	// it already plays.
+	playerAge = 100 * time.Millisecond
 )
 
 // settledPoints returns the cycles after which holdings are read: of 200, after
@@ -47,8 +50,9 @@ func readHoldings(ctx context.Context, e *engine, cycle, cycles int, rec *record
 	rec.Holdings = append(rec.Holdings, h)
 }
 
-// holdings takes the least of several readings; with a goal, as many as it takes
-// to come down to it.
+// holdings takes the least of several readings; with a goal, as many as it
+// takes to come down to it. Between status and reading it waits, for the engine
+// to close the connection.
 func (e *engine) holdings(ctx context.Context, goal *record.Holdings) (record.Holdings, error) {
 	var least record.Holdings
 	begin := time.Now()
@@ -57,7 +61,7 @@ func (e *engine) holdings(ctx context.Context, goal *record.Holdings) (record.Ho
 		if err != nil {
 			return least, err
 		}
-		time.Sleep(readingsGap) // for the engine to close the connection
+		time.Sleep(max(readingsGap, playerAge-time.Duration(status.Player.AgeNS)))
 		h, err := e.read(status)
 		if err != nil {
 			return least, err
@@ -108,8 +112,8 @@ func lesser(a, b record.Holdings) record.Holdings {
 	}
 }
 
-// above reports whether anything that is counted one by one is more in a than in
-// b.
+// above reports whether anything that is counted one by one is more in a than
+// in b.
 func above(a, b record.Holdings) bool {
 	more := func(a, b record.Usage) bool { return a.FDs > b.FDs || a.Memfds > b.Memfds || a.Sockets > b.Sockets }
 	return more(a.Host, b.Host) || more(a.Player, b.Player) || more(a.Worker, b.Worker) ||

@@ -81,8 +81,8 @@ func firstLine(text []byte) string {
 	return line
 }
 
-// noFifo asks for SCHED_FIFO on a thread that is not used afterwards, and returns
-// why it is refused.
+// noFifo asks for SCHED_FIFO on a thread that is not used afterwards, and
+// returns why it is refused.
 func noFifo() string {
 	granted := make(chan bool)
 	go func() {

@@ -1,7 +1,7 @@
 // Package play runs one engine process through a scenario and records what
 // happened. It starts the engine as a user would, injects the faults on
 // schedule, waits until what must happen has happened, and ends the engine. It
-// writes down facts only: whether they are right is for package judge to say.
+// records facts only: whether they are right is up to package judge.
 package play
 
 import (
@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"chronus/engine/control"
-	"chronus/harness/fault"
 	"chronus/harness/floor"
 	"chronus/harness/probe"
 	"chronus/harness/record"
@@ -136,7 +134,7 @@ func (cfg *Config) play(ctx context.Context, rec *record.Record) (err error) {
 		return nil
 	}
 	defer stream.Close()
-	e := &engine{Target: t, log: newEventLog(), heaps: newHeaps(), block: block}
+	e := &engine{Target: t, log: newEventLog(), heaps: newHeaps(), block: block, deaf: cfg.Scenario.Sink == scenario.SinkNull}
 	followed := make(chan struct{})
 	go func() { e.log.follow(stream); close(followed) }()
 	defer func() { rec.Events, rec.Heaps = e.log.events(), e.heaps.readings() }()
@@ -245,96 +243,4 @@ func rest(ctx context.Context, e *engine, rec *record.Record) {
 		}
 	}
 	e.log.close(record.Resting)
-}
-
-// plan lists what each cycle needs: a failpoint, if the faults pass some.
-func (cfg *Config) plan(ctx context.Context, e *engine, rec *record.Record) ([]fault.Point, error) {
-	s := cfg.Scenario
-	if s.Strays() {
-		return cfg.strays(ctx, e)
-	}
-	if !s.Crashes() {
-		return make([]fault.Point, cfg.Load.Cycles), nil
-	}
-	all, err := e.Points(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range all {
-		rec.Points = append(rec.Points, record.Point(p))
-	}
-	chosen := s.Spec().Select(all)
-	if len(chosen) == 0 {
-		return nil, fmt.Errorf("none of the engine's %d failpoints matches %q", len(all), s.Fault.Points)
-	}
-	return deal(chosen, cfg.Load, cfg.Run, cfg.Each), nil
-}
-
-// strays draws the bits that this process flips. The processes of a scenario
-// flip the bits in one order, one after the other, so that enough cycles flip
-// each of them.
-func (cfg *Config) strays(ctx context.Context, e *engine) ([]fault.Point, error) {
-	all, err := e.Words(ctx)
-	if err != nil {
-		return nil, err
-	}
-	bits := fault.Bits(all, cfg.Scenario.Spec().Words)
-	if len(bits) == 0 {
-		return nil, fmt.Errorf("none of the engine's %d words matches %q", len(all), cfg.Scenario.Fault.Words)
-	}
-	lots := schedule.Rand(cfg.Seed, cfg.Scenario.Name+" bits", 0)
-	lots.Shuffle(len(bits), func(i, j int) { bits[i], bits[j] = bits[j], bits[i] })
-	mine := make([]fault.Point, cfg.Load.Cycles)
-	for i := range mine {
-		mine[i] = bits[((cfg.Run-1)*len(mine)+i)%len(bits)]
-	}
-	return mine, nil
-}
-
-// deal hands out the failpoints to the engine processes, each point as often as
-// the load says in all of them together. With each, every process gets all of
-// them that often: then one process is enough to see them all.
-func deal(points []fault.Point, load scenario.Load, run int, each bool) []fault.Point {
-	var mine []fault.Point
-	n := 0
-	for range load.Cycles {
-		for _, p := range points {
-			if each || n%load.Processes == run-1 {
-				mine = append(mine, p)
-			}
-			n++
-		}
-	}
-	return mine
-}
-
-// settle waits for a started engine to play with all its redundancy, on its
-// device if it has one. It returns the status that showed it, also beside an
-// error about what it plays.
-func (e *engine) settle(ctx context.Context, want record.Engine, device bool) (*control.Status, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, 2*mendLimit, fmt.Errorf("not whole within %s", 2*mendLimit))
-	defer cancel()
-	err := e.log.wait(ctx, func(window []record.Event) bool {
-		return contains(window, control.EngineStarted) && (!device || contains(window, control.SinkRestored))
-	})
-	if err != nil {
-		return nil, err
-	}
-	status, err := e.awaitWhole(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	if status.Frames != want.Frames || status.Rate != want.Rate {
-		return status, fmt.Errorf("it plays blocks of %d frames at %d Hz, not %d at %d", status.Frames, status.Rate, want.Frames, want.Rate)
-	}
-	return status, nil
-}
-
-func contains(window []record.Event, kind string) bool {
-	for _, e := range window {
-		if e.Kind == kind {
-			return true
-		}
-	}
-	return false
 }

@@ -87,7 +87,7 @@ func TestSettledPoints(t *testing.T) {
 	require.Equal(t, []int{1}, settledPoints(1))
 }
 
-func TestTheBinaryTellsWhatItWasBuiltOf(t *testing.T) {
+func TestTheBuildIsReadFromTheBinary(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	require.Regexp(t, `^go1\.`, BuildOf(self).Go)

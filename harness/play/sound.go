@@ -13,7 +13,8 @@ import (
 const soundFile = "heard.f32"
 
 // sound is the sound server that an engine plays to, and the listener at it. A
-// nil sound does nothing: it stands for that of an engine that plays into a file.
+// nil sound does nothing: it stands for that of an engine that plays into a
+// file.
 type sound struct {
 	pulse    *listener.Pulse
 	recorder *listener.Recorder
@@ -42,8 +43,8 @@ func (s *sound) address() string {
 	return s.pulse.Address()
 }
 
-// dueFrom is called with the status that showed the engine playing on the device,
-// or nil: everything from its block on must be heard.
+// dueFrom is called with the status that showed the engine playing on the
+// device, or nil: everything from its block on must be heard.
 func (s *sound) dueFrom(status *control.Status) {
 	if s != nil && status != nil {
 		s.due = status.Block

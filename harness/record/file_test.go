@@ -39,27 +39,22 @@ func encode(t require.TestingT, r *record.Record) []byte {
 	return b.Bytes()
 }
 
+func orNil[T any](items []T) []T {
+	if len(items) == 0 {
+		return nil
+	}
+	return items
+}
+
 // content is all that is in a record. No items and no list are the same.
 func content(t require.TestingT, r *record.Record) string {
 	c := *r
-	if len(c.Events) == 0 {
-		c.Events = nil
-	}
-	if len(c.Sent) == 0 {
-		c.Sent = nil
-	}
-	if len(c.Cycles) == 0 {
-		c.Cycles = nil
-	}
-	if len(c.Troubles) == 0 {
-		c.Troubles = nil
-	}
-	if len(c.Holdings) == 0 {
-		c.Holdings = nil
-	}
-	if len(c.Heaps) == 0 {
-		c.Heaps = nil
-	}
+	c.Events = orNil(c.Events)
+	c.Sent = orNil(c.Sent)
+	c.Cycles = orNil(c.Cycles)
+	c.Troubles = orNil(c.Troubles)
+	c.Holdings = orNil(c.Holdings)
+	c.Heaps = orNil(c.Heaps)
 	text, err := json.Marshal(c)
 	require.NoError(t, err)
 	return string(text)

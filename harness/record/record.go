@@ -1,9 +1,9 @@
-// Package record is what playing leaves for judging: the facts of one engine
+// Package record holds what playing hands to judging: the facts of one engine
 // process, from its start to its end, as plain data and as a file. It must not
-// measure or judge anything, and it holds no opinion on what it holds.
+// measure or judge anything.
 //
-// All times are CLOCK_MONOTONIC in ns of the machine that played, unless a
-// field says otherwise.
+// All times are CLOCK_MONOTONIC in ns of the machine that played, unless noted
+// otherwise.
 package record
 
 import (
@@ -30,7 +30,7 @@ type Record struct {
 	End
 }
 
-// Header says what was played, where and how. It is the first line of the file.
+// Header is what was played, where and how. It is the first line of the file.
 type Header struct {
 	Version  int     `json:"version"`
 	Build    Build   `json:"build"`
@@ -43,7 +43,8 @@ type Header struct {
 	Engine   Engine  `json:"engine"`
 }
 
-// Build is where the engine's binary comes from; empty where it does not say.
+// Build is where the engine's binary comes from, as far as the binary states
+// it.
 type Build struct {
 	Commit string `json:"commit"`
 	Dirty  bool   `json:"dirty"`
@@ -255,7 +256,7 @@ type End struct {
 	// Unarmed are the names of those that were planned and not reached.
 	Unarmed   []string  `json:"unarmed,omitempty"`
 	Leftovers []string  `json:"leftovers,omitempty"` // processes, sockets, memfds: one line each
-	OOMKills  int64     `json:"oom_kills"`           // by the kernel, for want of memory, from start to end
-	Listener  *Listener `json:"listener,omitempty"`  // nil: the sink is no device
+	OOMKills  int64     `json:"oom_kills"`           // by the kernel, out of memory, from start to end
+	Listener  *Listener `json:"listener,omitempty"`  // nil: the sink is not a device
 	Files     Files     `json:"files"`
 }

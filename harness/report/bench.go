@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"chronus/engine/quantile"
 	"chronus/harness/metric"
 	"chronus/harness/record"
 
@@ -15,8 +16,9 @@ import (
 	"golang.org/x/perf/benchunit"
 )
 
-// WriteRuns writes runs.txt: one line for each engine process, its iterations the cycles. These lines are what benchstat
-// compares; a scenario has at least six, for a 95 % interval.
+// WriteRuns writes runs.txt: one line per engine process, with its cycles as
+// iterations. benchstat compares these lines; a scenario has at least six, for
+// a 95 % interval.
 func WriteRuns(w io.Writer, machine record.Machine, results []Result) error {
 	b := benchfmt.NewWriter(w)
 	for _, m := range metric.All() {
@@ -34,7 +36,7 @@ func WriteRuns(w io.Writer, machine record.Machine, results []Result) error {
 				line.Values = append(line.Values, columns(run, m)...)
 			}
 			if len(line.Values) == 0 || line.Iters == 0 {
-				continue // it did not get as far as one cycle; verdict.json tells why
+				continue // it did not complete a cycle; verdict.json says why
 			}
 			if err := b.Write(line); err != nil {
 				return fmt.Errorf("report: %w", err)
@@ -44,7 +46,8 @@ func WriteRuns(w io.Writer, machine record.Machine, results []Result) error {
 	return nil
 }
 
-// columns are a metric's columns in runs.txt. A metric that was not seen has none: a 0 would be a lie.
+// columns returns a metric's columns in runs.txt. A metric that was not
+// measured has none: a 0 would be a lie.
 func columns(run *Run, m metric.Metric) []benchfmt.Value {
 	units := m.Units()
 	if m.Unit == "" {
@@ -56,21 +59,23 @@ func columns(run *Run, m metric.Metric) []benchfmt.Value {
 	}
 	var all []benchfmt.Value
 	for i, q := range []float64{0.50, 0.99} {
-		if v := metric.Quantile(run.Samples(m.Name), q); writable(v, units[i]) {
+		if v := quantile.Of(run.Samples(m.Name), q); writable(v, units[i]) {
 			all = append(all, benchfmt.Value{Value: v, Unit: units[i]})
 		}
 	}
 	return all
 }
 
-// writable says whether a value can stand in a benchfmt file. A time in ns that is 0 or less is one: the engine's clock
-// contradicts the harness's, which timestamp-errors tells, and benchstat would open another table for it.
+// writable reports whether a value can stand in a benchfmt file. A time in ns
+// of 0 or less cannot: the engine's clock contradicts the harness's, which
+// timestamp-errors reports, and benchstat would open another table for it.
 func writable(v float64, unit string) bool {
 	return !math.IsNaN(v) && !math.IsInf(v, 0) && (v > 0 || !strings.HasSuffix(unit, "-ns"))
 }
 
-// WriteCycles writes cycles.txt: one line for each cycle, raw. Cycles of one process are not independent of each other, so
-// this is for plots and for looking at, not for significance.
+// WriteCycles writes cycles.txt: one line per cycle, raw. The cycles of one
+// process are not independent of each other, so the file is for plots and for
+// looking at, not for significance.
 func WriteCycles(w io.Writer, machine record.Machine, results []Result) error {
 	b := benchfmt.NewWriter(w)
 	for _, m := range metric.All() {
@@ -123,8 +128,9 @@ func writeUnit(b *benchfmt.Writer, unit string, m metric.Metric) error {
 	return set("assume", "exact")
 }
 
-// lineOf is a line without its values. The configuration has no commit, seed or date: a key that differs between two files
-// makes benchstat compare nothing at all. Those are in meta.json.
+// lineOf returns a line without its values. The configuration has no commit,
+// seed or date: if a key differs between two files, benchstat compares nothing
+// at all. Those are in meta.json.
 func lineOf(machine record.Machine, run *Run) *benchfmt.Result {
 	config := func(key, value string) benchfmt.Config {
 		return benchfmt.Config{Key: key, Value: []byte(value), File: true}
@@ -142,7 +148,8 @@ func name(run *Run) string {
 	return fmt.Sprintf("Failover/scenario=%s/sink=%s/frames=%d", run.Scenario, run.Engine.Sink, run.Engine.Frames)
 }
 
-// where in the victim's life the fault hit.
+// where names what distinguishes a cycle: its fault, and where in the victim's
+// life it hit.
 func where(c Cycle) string {
 	n := ""
 	if c.Fault != "" {
@@ -157,7 +164,7 @@ func where(c Cycle) string {
 	return n
 }
 
-// suffix is what `go test -bench` puts after a name.
+// suffix returns what `go test -bench` appends to a name.
 func suffix(m record.Machine) string {
 	if m.CPUs > 1 {
 		return "-" + strconv.Itoa(m.CPUs)

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 )
 
-// drawn are the metrics whose distribution the page draws.
+// drawn lists the metrics whose distributions the page draws.
 var drawn = []string{metric.Detect, metric.Promote, metric.Mend}
 
 //go:embed page.html
@@ -26,7 +26,9 @@ var pageText string
 
 var pageForm = template.Must(template.New("page").Parse(pageText))
 
-// WriteHTML writes report.html into a folder, from the files that a verification left there: one page that needs no other file.
+// WriteHTML writes report.html into a folder, from the files that a
+// verification left there. It returns the path of the page, which needs no
+// other file.
 func WriteHTML(dir string) (file string, err error) {
 	p, err := readPage(dir)
 	if err != nil {
@@ -40,7 +42,7 @@ func WriteHTML(dir string) (file string, err error) {
 	})
 }
 
-// page is what the page shows.
+// page holds what the page shows.
 type page struct {
 	Meta
 	*Summary
@@ -60,7 +62,7 @@ type pageRow struct {
 	Figures []pageFigure
 }
 
-// pageCell is a figure and, where there is one, the most that it may be.
+// pageCell is a figure and the most that it may be, if it has a limit.
 type pageCell struct {
 	Text, Limit string
 	Bad         bool
@@ -121,7 +123,8 @@ func readPage(dir string) (*page, error) {
 	return p, nil
 }
 
-// readCycles takes the samples of cycles.txt by scenario and metric, in seconds.
+// readCycles returns the samples of cycles.txt by scenario and metric, in
+// seconds.
 func readCycles(file string) (map[string]map[string][]float64, error) {
 	all := map[string]map[string][]float64{}
 	files := benchfmt.Files{Paths: []string{file}}
@@ -142,7 +145,7 @@ func readCycles(file string) (map[string]map[string][]float64, error) {
 			}
 			for _, v := range rec.Values {
 				name := strings.TrimSuffix(v.Unit, "-sec")
-				if v.Value > 0 && name != v.Unit { // a logarithmic axis has no other
+				if v.Value > 0 && name != v.Unit { // a logarithmic axis has no 0
 					all[scenario][name] = append(all[scenario][name], v.Value)
 				}
 			}
@@ -164,10 +167,10 @@ func curvesOf(samples map[string][]float64) []curve {
 	return all
 }
 
-// class is how a verdict looks.
+// class returns the style class of a verdict.
 func class(v Verdict) string { return strings.ReplaceAll(string(v), " ", "-") }
 
-// Class is that of the whole verification.
+// Class returns the style class of the whole verification's verdict.
 func (p *page) Class() string { return class(p.Summary.Verdict) }
 
 func cells(r *Result) []pageCell {
@@ -184,7 +187,8 @@ func cells(r *Result) []pageCell {
 	return all
 }
 
-// cell is a count of the worst process, or the median process of what is sampled.
+// cell shows the worst process of a count, or the median process of a sampled
+// metric.
 func cell(r *Result, m metric.Metric) pageCell {
 	if r.Verdict == NotRun {
 		return pageCell{Text: "-"}
@@ -206,7 +210,7 @@ func cell(r *Result, m metric.Metric) pageCell {
 	return c
 }
 
-// budget adds the scenario's own limit, where it has one.
+// budget adds the scenario's own limit, if it has one.
 func (c *pageCell) budget(r *Result, b metric.Budget) {
 	for _, held := range r.Budgets {
 		if parsed, ok := metric.ParseBudget(held.Budget); ok && parsed == b {
@@ -219,7 +223,8 @@ func (c *pageCell) budget(r *Result, b metric.Budget) {
 	}
 }
 
-// limitText is the most that one engine process of a scenario may have of a metric; empty where there is no limit.
+// limitText returns the most that one engine process of a scenario may have of
+// a metric; empty: there is no limit.
 func limitText(r *Result, m metric.Metric) string {
 	limit, ok := r.Allowed[m.Name]
 	if !ok {
@@ -243,7 +248,7 @@ func fails(r *Result, assertion string) bool {
 	return slices.ContainsFunc(r.Failures, func(f Failure) bool { return f.Assertion == assertion })
 }
 
-// figures are all that was measured, in the order of the table of metrics.
+// figures returns all that was measured, in the order of the table of metrics.
 func figures(r *Result) []pageFigure {
 	var all []pageFigure
 	for _, m := range metric.All() {

@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// verified is a folder with the files of a verification in which everything happened.
+// verified writes the files of a verification in which everything happened into
+// a folder.
 func verified(t *testing.T) (dir string, s *Summary) {
 	t.Helper()
 	dir = t.TempDir()

@@ -8,12 +8,19 @@ import (
 	"strings"
 )
 
-// WriteJUnit writes junit.xml in the form that Jenkins lays down (junit-10.xsd of its xunit plugin) and that GitHub's and GitLab's
-// readers take: one suite, and in it a test case for each scenario.
+// WriteJUnit writes junit.xml in the form that Jenkins prescribes (junit-10.xsd
+// of its xunit plugin) and that the readers of GitHub and GitLab accept: one
+// suite, with a test case per scenario.
 //
-// A verdict becomes what a CI shows as such: fail a failure; invalid host and no verdict an error, for nothing was proved and it
-// must not look like a pass; not run is skipped, but a failure where all scenarios are required, and an error where the
-// verification was ended before its end.
+// A verdict is mapped to what a CI shows as such. Fail is a failure. Invalid
+// host and no verdict are errors: nothing was proved, and it must not look like
+// a pass. Not run is skipped, but a failure if all scenarios are required, and
+// an error if the verification ended early.
+//
+// The XML is written by hand, with encoding/xml and five structs. The best-kept
+// library for it (go-junit-report's package junit) puts texts into CDATA
+// sections, where encoding/xml leaves control characters as they are: one
+// colour sequence in an engine's log, and no reader takes the file.
 func WriteJUnit(w io.Writer, meta Meta, s *Summary) error {
 	suite := junitSuite{
 		Name: "chronus verify", Tests: len(s.Scenarios), Time: seconds(s.Seconds), Timestamp: meta.Date,
@@ -62,7 +69,7 @@ func junitCaseOf(r *Result, s *Summary) junitCase {
 	}
 	required := false
 	var detail strings.Builder
-	for _, f := range s.Failures { // these, for they have what was required as well
+	for _, f := range s.Failures { // these include what was required and not run
 		if f.Scenario != r.Scenario {
 			continue
 		}
@@ -82,27 +89,28 @@ func junitCaseOf(r *Result, s *Summary) junitCase {
 	if r.Failed != "" {
 		why = strings.TrimPrefix(r.Why+": "+r.Failed, ": ")
 	}
-	says := &junitOutcome{Message: why, Type: string(r.Verdict), Text: detail.String()}
+	outcome := &junitOutcome{Message: why, Type: string(r.Verdict), Text: detail.String()}
 	switch r.Verdict {
 	case Pass:
 	case Fail:
-		c.Failure = says
+		c.Failure = outcome
 	case NotRun:
 		switch {
 		case required:
-			c.Failure = says
+			c.Failure = outcome
 		case s.Why != "":
-			c.Error = says
+			c.Error = outcome
 		default:
-			c.Skipped = says
+			c.Skipped = outcome
 		}
 	default:
-		c.Error = says
+		c.Error = outcome
 	}
 	return c
 }
 
-// seconds in the one form that all readers take: no thousands, no exponent.
+// seconds formats a time in the one form that all readers accept: no thousands
+// separator, no exponent.
 func seconds(s float64) string { return strconv.FormatFloat(s, 'f', 3, 64) }
 
 type junitSuites struct {

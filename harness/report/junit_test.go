@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// junit is a verification with each verdict, and with text that XML does not take as it is.
+// junit returns a verification with each verdict, and with text that XML cannot
+// hold as it is.
 func junit() *Summary {
 	s := summary()
 	s.Failures[0].Detail = []string{`run 2: "<&>' ]]> ` + "\x1b[31mred\x00 \xff"}
@@ -36,8 +37,8 @@ func writeJUnit(t *testing.T, s *Summary) []byte {
 	return b.Bytes()
 }
 
-// junit10 is the part of junit-10.xsd that concerns these files: the attributes that an element may and must have, and the
-// elements that may be in it.
+// junit10 is the part of junit-10.xsd that concerns these files: the attributes
+// that an element may and must have, and the elements that it may contain.
 var junit10 = map[string]struct{ must, may, in []string }{
 	"testsuites": {nil, []string{"name", "time", "tests", "failures", "errors"}, []string{"testsuite"}},
 	"testsuite": {
@@ -137,10 +138,10 @@ func TestJUnitShowsEachVerdictAsWhatItIs(t *testing.T) {
 	require.Equal(t, []int{5, 2, 2, 0}, counts(required), "what is required and was not run fails")
 	interrupted := junit()
 	interrupted.Why = "interrupted"
-	require.Equal(t, []int{5, 1, 3, 0}, counts(interrupted), "what an interrupt left out is no pass either")
+	require.Equal(t, []int{5, 1, 3, 0}, counts(interrupted), "what an interrupt left out is not a pass either")
 }
 
-// Whatever stands in a name or a detail, the file stays XML.
+// Whatever a name or a detail contains, the file stays XML.
 func FuzzJUnit(f *testing.F) {
 	f.Add("kill", "run 1: <&\x00>", "\xff\xfe", 1.5)
 	f.Fuzz(func(t *testing.T, name, detail, why string, seconds float64) {

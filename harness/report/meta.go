@@ -11,7 +11,7 @@ import (
 
 // Meta is meta.json: where the figures come from.
 type Meta struct {
-	Commit     string         `json:"commit"` // of the engine that was tested; empty where its binary does not say
+	Commit     string         `json:"commit"` // of the engine that was tested; empty: its binary does not say
 	Dirty      bool           `json:"dirty"`
 	Go         string         `json:"go"`
 	Date       string         `json:"date"` // RFC 3339, of the start
@@ -23,7 +23,8 @@ type Meta struct {
 	Schedule   []Realised     `json:"schedule"`
 }
 
-// Realised is the schedule of one engine process as it came about; times are CLOCK_MONOTONIC ns, one a cycle.
+// Realised is the schedule of one engine process as it came about. Times are
+// CLOCK_MONOTONIC in ns, one per cycle.
 type Realised struct {
 	Scenario string  `json:"scenario"`
 	Run      int     `json:"run"`
@@ -39,7 +40,7 @@ func NewMeta(b record.Build, m record.Machine, profile string, seed uint64) Meta
 	}
 }
 
-// shell writes a command so that a shell takes it as it was.
+// shell quotes a command so that a shell reads it as it was.
 func shell(args []string) string {
 	var all []string
 	for _, a := range args {
@@ -53,7 +54,7 @@ func shell(args []string) string {
 
 var plain = regexp.MustCompile(`^[\w@%+=:,./-]+$`)
 
-// Realise fills in what only the runs tell.
+// Realise fills in what is only known from the runs.
 func (m *Meta) Realise(results []Result) {
 	seen := map[bool]bool{}
 	for _, res := range results {

@@ -19,7 +19,7 @@ import (
 
 const blockNS = 5_804_988
 
-// commands are the series that commands of some latencies (ns) give.
+// commands returns the series of commands with some latencies (ns).
 func commands(ns ...float64) map[string][]float64 {
 	all := map[string][]float64{metric.Command: ns}
 	for _, v := range ns {
@@ -28,7 +28,7 @@ func commands(ns ...float64) map[string][]float64 {
 	return all
 }
 
-// planted is a scenario of two engine processes.
+// planted returns a scenario of two engine processes.
 func planted() Result {
 	r := Result{Scenario: "kill-primary", Verdict: Pass, Runs: 2, Bound: Bound(0, 4)}
 	for i := range 2 {
@@ -54,7 +54,7 @@ func planted() Result {
 
 var machine = record.Machine{CPU: "AMD EPYC", CPUs: 2}
 
-// readBack reads benchfmt text and fails on whatever its reader does not like.
+// readBack reads benchfmt text and fails on anything that its reader rejects.
 func readBack(t *testing.T, text []byte) (results []*benchfmt.Result, units benchfmt.UnitMetadataMap) {
 	t.Helper()
 	r := benchfmt.NewReader(bytes.NewReader(text), "test")
@@ -111,7 +111,8 @@ func TestCyclesAreReadBackWithoutAWarning(t *testing.T) {
 	require.Equal(t, []float64{2, 2}, []float64{run, cycle})
 }
 
-// A 0 in ns is left untidied, in a table of its own: what can be 0 must have another unit.
+// benchstat leaves a 0 in ns untidied, in a table of its own: what can be 0
+// must have another unit.
 func TestNoZeroIsWrittenInNanoseconds(t *testing.T) {
 	for _, m := range metric.All() {
 		if strings.HasSuffix(m.Name, "-ns") || m.Unit == "ns" {
@@ -123,7 +124,8 @@ func TestNoZeroIsWrittenInNanoseconds(t *testing.T) {
 	require.NotRegexp(t, regexp.MustCompile(` 0 \S*-ns\b`), b.String())
 }
 
-// An engine process that did not get to its first cycle has no line, but does not spoil the others.
+// An engine process that did not complete its first cycle has no line, and does
+// not spoil the others.
 func TestARunWithoutCyclesHasNoLine(t *testing.T) {
 	r := planted()
 	r.Processes[0].Cycles = nil

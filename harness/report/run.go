@@ -37,8 +37,8 @@ type Cycle struct {
 	Phase  string
 	DueNS  int64 // when the schedule wanted the fault, CLOCK_MONOTONIC
 	KillNS int64 // just before kill(2)
-	// Values are the samples of this cycle by metric name. A metric that was not
-	// measured in the cycle is missing.
+	// Values are the samples of this cycle by metric name. A metric that was
+	// not measured in the cycle is missing.
 	Values map[string]float64
 }
 
@@ -48,8 +48,8 @@ type Finding struct {
 	Run       int    `json:"run"`       // engine process, from 1
 	Cycle     int    `json:"cycle"`     // 0: of the process as a whole
 	Detail    string `json:"detail"`
-	// FromNS and ToNS are when it happened (CLOCK_MONOTONIC). 0: it has no time,
-	// and no stall of the machine excuses it.
+	// FromNS and ToNS are when it happened (CLOCK_MONOTONIC). 0: it has no
+	// time, and no stall of the machine excuses it.
 	FromNS int64 `json:"from_ns,omitempty"`
 	ToNS   int64 `json:"to_ns,omitempty"`
 }
@@ -68,8 +68,9 @@ func (r *Run) Set(name string, v float64) {
 	r.Values[name] = v
 }
 
-// Value returns the value of a metric that has one per process: what was set, or
-// the number of its findings if that is more. It reports whether there is either.
+// Value returns the value of a metric that has one per process: what was set,
+// or the number of its findings if that is more. It reports whether there is
+// either.
 func (r *Run) Value(name string) (float64, bool) {
 	v, ok := r.Values[name]
 	n := 0.0

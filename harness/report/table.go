@@ -8,11 +8,13 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"chronus/engine/quantile"
 	"chronus/harness/metric"
 	"chronus/harness/oracle"
 )
 
-// glance are the metrics that the terminal table and the page show of each scenario, and their headings there.
+// glance lists the metrics that the terminal table and the page show for each
+// scenario, and their headings there.
 var glance = []struct{ name, heading string }{
 	{metric.LostFrames, "lost"},
 	{oracle.WrongFrames, "wrong"},
@@ -23,7 +25,8 @@ var glance = []struct{ name, heading string }{
 	{metric.Mend, "mend p50"},
 }
 
-// WriteTable writes the table that a person reads at a glance, and below it what failed and how to repeat it.
+// WriteTable writes the table that a person reads at a glance, and below it
+// what failed and how to repeat it.
 func WriteTable(w io.Writer, s *Summary) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, strings.Join(headings(), "\t"))
@@ -52,7 +55,8 @@ func WriteTable(w io.Writer, s *Summary) error {
 		}
 		fmt.Fprintf(&b, "    repeat: %s\n", f.Repeat)
 	}
-	fmt.Fprintf(&b, "\n%s in %s, seed %d%s\n", strings.ToUpper(string(s.Verdict)), time.Duration(s.Seconds*1e9).Round(time.Second), s.Seed, s.Sizes())
+	took := time.Duration(s.Seconds * 1e9).Round(time.Second)
+	fmt.Fprintf(&b, "\n%s in %s, seed %d%s\n", strings.ToUpper(string(s.Verdict)), took, s.Seed, s.Sizes())
 	if s.Why != "" {
 		fmt.Fprintf(&b, "%s\n", s.Why)
 	}
@@ -62,7 +66,8 @@ func WriteTable(w io.Writer, s *Summary) error {
 	return nil
 }
 
-// Sizes says how many scenarios ended in each way, where they did not all end in the same.
+// Sizes returns how many scenarios ended in each way; empty if all ended in the
+// same way.
 func (s *Summary) Sizes() string {
 	n := map[Verdict]int{}
 	for _, r := range s.Scenarios {
@@ -93,7 +98,7 @@ func headings() []string {
 
 func row(r *Result) []string {
 	cells := []string{r.Scenario, fmt.Sprint(r.Cycles)}
-	p50 := func(name string) float64 { return metric.Quantile(r.Samples(name), 0.5) }
+	p50 := func(name string) float64 { return quantile.Of(r.Samples(name), 0.5) }
 	for _, g := range glance {
 		m, _ := metric.Lookup(g.name)
 		switch {

@@ -5,22 +5,25 @@ import (
 	"math"
 	"slices"
 
+	"chronus/engine/quantile"
 	"chronus/harness/metric"
 )
 
-// Verdict of a scenario or of a whole verification.
+// Verdict is that of a scenario or of a whole verification.
 type Verdict string
 
-// The verdicts. Only Fail and NoVerdict are the engine's doing; InvalidHost says that the machine's own floor broke its limits.
+// The verdicts. Only Fail and NoVerdict are the engine's doing. InvalidHost
+// means that the machine's own floor broke its limits.
 const (
 	Pass        Verdict = "pass"
 	Fail        Verdict = "fail"
 	InvalidHost Verdict = "invalid host"
-	NoVerdict   Verdict = "no verdict" // not enough was seen to judge
-	NotRun      Verdict = "not run"    // of a scenario: something that it needs is missing here, or the verification ended before
+	NoVerdict   Verdict = "no verdict" // not enough was seen to judge on
+	NotRun      Verdict = "not run"    // of a scenario: something that it needs is missing, or the verification ended early
 )
 
-// ExitCode is the exit code of `chronus verify`: 0 pass, 1 fail, 3 the machine could not be judged on.
+// ExitCode returns the exit code of `chronus verify`: 0 for pass, 1 for fail, 3
+// if the machine cannot be judged on.
 func (v Verdict) ExitCode() int {
 	switch v {
 	case Pass:
@@ -31,7 +34,8 @@ func (v Verdict) ExitCode() int {
 	return 1
 }
 
-// Worse returns the one of two verdicts that decides. What was not run decides nothing.
+// Worse returns the one of two verdicts that decides. What was not run decides
+// nothing.
 func (v Verdict) Worse(w Verdict) Verdict {
 	rank := map[Verdict]int{NotRun: 0, Pass: 1, InvalidHost: 2, NoVerdict: 3, Fail: 4}
 	if rank[w] > rank[v] {
@@ -44,14 +48,14 @@ func (v Verdict) Worse(w Verdict) Verdict {
 type Failure struct {
 	Scenario  string   `json:"scenario"`
 	Assertion string   `json:"assertion"`
-	Count     float64  `json:"count"` // in all engine processes together; the value, of a budget
-	Limit     float64  `json:"limit"` // for each engine process; of a budget, for their median
+	Count     float64  `json:"count"` // in all engine processes together; of a budget, its value
+	Limit     float64  `json:"limit"` // per engine process; of a budget, for their median
 	Detail    []string `json:"detail"`
 	Repeat    string   `json:"repeat"`         // the command that repeats it
 	Kept      []string `json:"kept,omitempty"` // folders with tape, sound and log
 }
 
-// String is the failed assertion in one line.
+// String returns the failed assertion in one line.
 func (f Failure) String() string {
 	return fmt.Sprintf("%s is %s, at most %s", f.Assertion, metric.Number(f.Count), metric.Number(f.Limit))
 }
@@ -60,29 +64,33 @@ func (f Failure) String() string {
 type Result struct {
 	Scenario string  `json:"scenario"`
 	Verdict  Verdict `json:"verdict"`
-	Why      string  `json:"why,omitempty"`    // where it is neither pass nor fail
+	Why      string  `json:"why,omitempty"`    // if it is neither pass nor fail
 	Failed   string  `json:"failed,omitempty"` // the first assertion that failed, in one line
 	Repeat   string  `json:"repeat"`           // the command that repeats it
 	Seconds  float64 `json:"seconds"`
 	Runs     int     `json:"runs"` // engine processes
 	Cycles   int     `json:"cycles"`
-	// PerSecond is how many cycles a second were done and checked, starts and all.
+	// PerSecond is how many cycles per second were played and judged, including
+	// the starts of the engines.
 	PerSecond float64 `json:"cycles_per_sec"`
-	// Reached says how far a scenario came that its time did not suffice for.
+	// Reached is how far a scenario got that ran out of time.
 	Reached string         `json:"reached,omitempty"`
 	BlockNS int64          `json:"block_ns,omitempty"` // duration of a block
 	Bound   string         `json:"bound"`
 	Phases  map[string]int `json:"phases"` // faults by what the victim was doing
-	// Figures are by unit, as in runs.txt; of a unit that nothing was measured in there is none.
+	// Figures are by unit, as in runs.txt. A unit in which nothing was measured
+	// is missing.
 	Figures map[string]Figure `json:"figures"`
 	Budgets []Held            `json:"budgets,omitempty"`
-	// Allowed is, by metric, the most that one engine process may have, where that is not the Limit.
+	// Allowed is, by metric, the most that one engine process may have, where
+	// that is not the metric's Limit.
 	Allowed   map[string]float64 `json:"allowed,omitempty"`
 	Failures  []Failure          `json:"failures,omitempty"`
 	Processes []*Run             `json:"-"`
 }
 
-// Figure is what one column of runs.txt has in the engine processes of a scenario.
+// Figure sums up one column of runs.txt over the engine processes of a
+// scenario.
 type Figure struct {
 	Median float64 `json:"median"`
 	Min    float64 `json:"min"`
@@ -90,7 +98,8 @@ type Figure struct {
 	N      int     `json:"n"` // engine processes that have it
 }
 
-// Held is a budget of the scenario and what was held to it: the median engine process.
+// Held is a budget of the scenario and what was held to it: the median engine
+// process.
 type Held struct {
 	Budget string  `json:"budget"`
 	Value  float64 `json:"value"`
@@ -112,12 +121,12 @@ func Figures(runs []*Run) map[string]Figure {
 	}
 	all := map[string]Figure{}
 	for unit, v := range by {
-		all[unit] = Figure{metric.Quantile(v, 0.5), slices.Min(v), slices.Max(v), len(v)}
+		all[unit] = Figure{quantile.Of(v, 0.5), slices.Min(v), slices.Max(v), len(v)}
 	}
 	return all
 }
 
-// Omitted is the result of a scenario that was not run.
+// Omitted returns the result of a scenario that was not run.
 func Omitted(scenario, why, repeat string) Result {
 	return Result{
 		Scenario: scenario, Verdict: NotRun, Why: why, Repeat: repeat,
@@ -125,7 +134,7 @@ func Omitted(scenario, why, repeat string) Result {
 	}
 }
 
-// total is the sum of a metric over all processes.
+// total returns the sum of a metric over all processes.
 func (r *Result) total(name string) float64 {
 	sum := 0.0
 	for _, run := range r.Processes {
@@ -135,7 +144,8 @@ func (r *Result) total(name string) float64 {
 	return sum
 }
 
-// Samples are those of all processes together: for a person to look at, never for significance.
+// Samples returns those of all processes together: for a person to look at,
+// never for significance.
 func (r *Result) Samples(name string) []float64 {
 	var all []float64
 	for _, run := range r.Processes {
@@ -147,7 +157,7 @@ func (r *Result) Samples(name string) []float64 {
 // Summary is verdict.json.
 type Summary struct {
 	Verdict   Verdict   `json:"verdict"`
-	Why       string    `json:"why,omitempty"` // what ended the verification before its end
+	Why       string    `json:"why,omitempty"` // what ended the verification early
 	Profile   string    `json:"profile"`
 	Seed      uint64    `json:"seed"`
 	Seconds   float64   `json:"seconds"`
@@ -155,8 +165,9 @@ type Summary struct {
 	Failures  []Failure `json:"failures"`
 }
 
-// Bound says what bad of n cycles tells of the rate at which they go bad: none of 204 leaves less than 1.5 % with 95 %
-// confidence, for a higher rate would have shown in 95 of 100 such runs.
+// Bound states what is known of the rate at which cycles go bad if bad of n
+// did. None of 204 means less than 1.5 % with 95 % confidence: a higher rate
+// would have shown in 95 of 100 such runs.
 func Bound(bad, n int) string {
 	switch {
 	case n == 0:

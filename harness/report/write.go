@@ -16,10 +16,11 @@ const (
 	MetaFile    = "meta.json"
 	VerdictFile = "verdict.json"
 	JUnitFile   = "junit.xml"
-	HTMLFile    = "report.html" // which is made from the others, afterwards
+	HTMLFile    = "report.html" // made from the others afterwards
 )
 
-// Clear removes the files of an earlier verification, so that one that dies leaves none that look like its own.
+// Clear removes the files of an earlier verification, so that one that dies
+// does not leave files that look like its own.
 func Clear(dir string) error {
 	for _, name := range []string{RunsFile, CyclesFile, MetaFile, VerdictFile, JUnitFile, HTMLFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -29,7 +30,8 @@ func Clear(dir string) error {
 	return nil
 }
 
-// WriteDir writes runs.txt, cycles.txt, meta.json, verdict.json and junit.xml into a folder that is there.
+// WriteDir writes runs.txt, cycles.txt, meta.json, verdict.json and junit.xml
+// into an existing folder.
 func WriteDir(dir string, meta Meta, s *Summary) error {
 	return errors.Join(
 		writeFile(dir, RunsFile, func(w io.Writer) error { return WriteRuns(w, meta.Machine, s.Scenarios) }),
@@ -40,7 +42,7 @@ func WriteDir(dir string, meta Meta, s *Summary) error {
 	)
 }
 
-// WriteJSON writes v as a person can read it.
+// WriteJSON writes v indented, for people to read.
 func WriteJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")

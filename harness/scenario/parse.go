@@ -77,10 +77,11 @@ func (f source) typeError(err error) error {
 
 var typeErrorForm = regexp.MustCompile(`^toml: (?:line (\d+) )?\(last key "([^"]*)"\): (.*)$`)
 
-// line finds the line that defines a key: the last line of the shortest beginning
-// of the file that has the key; 0 if there is none. The toml library does not
-// report the positions of keys that it decoded. Only lines that contain the key
-// are tried, and at most maxTries of them, so that an error comes at once.
+// line finds the line that defines a key: the last line of the shortest
+// beginning of the file that has the key; 0 if there is none. The toml library
+// does not report the positions of keys that it decoded. Only lines that
+// contain the key are tried, and at most maxTries of them, so that an error
+// comes at once.
 func (f source) line(key []string) int {
 	const maxTries = 32
 	n, end, tries := 0, 0, 0
@@ -109,16 +110,26 @@ func (f source) check(s *Scenario) error {
 		why string
 	}{
 		{s.Order < 1, "order", "must be 1 or more"},
-		{s.Why == "", "why", "must be there: one sentence"},
-		{s.Patch == "", "patch", "must be there"},
-		{s.Commands && !shows(s.Patch), "commands", fmt.Sprintf("the sound of patch %q does not show them (steps and heavy do)", s.Patch)},
-		{s.Commanded() && !shows(s.Patch), "patch", fmt.Sprintf("the sound of %q shows no commands (steps and heavy do)", s.Patch)},
-		{s.Commanded() && s.Commands, "commands", `fault "command" sends them`},
-		{s.Commands && strings.HasPrefix(s.Patch, "heavy") && s.Ordinary != "" && !strings.HasPrefix(s.Ordinary, "heavy:"), "patch_ordinary", fmt.Sprintf("the sound of patch %q does not show the commands as that of %q does", s.Ordinary, s.Patch)},
+		{s.Why == "", "why", "missing: one sentence that says what must hold"},
+		{s.Patch == "", "patch", "missing"},
+		{
+			s.Commands && !shows(s.Patch), "commands",
+			fmt.Sprintf("the sound of patch %q does not show them (steps and heavy do)", s.Patch),
+		},
+		{
+			s.Commanded() && !shows(s.Patch), "patch",
+			fmt.Sprintf("the sound of %q shows no commands (steps and heavy do)", s.Patch),
+		},
+		{s.Commanded() && s.Commands, "commands", fmt.Sprintf("fault %q sends them", s.Fault.Kind)},
+		{
+			s.Commands && strings.HasPrefix(s.Patch, "heavy") && s.Ordinary != "" && !strings.HasPrefix(s.Ordinary, "heavy:"),
+			"patch_ordinary",
+			fmt.Sprintf("the sound of patch %q does not show the commands as that of %q does", s.Ordinary, s.Patch),
+		},
 		{!slices.Contains(Sinks, s.Sink), "sink", "unknown sink (known: " + strings.Join(Sinks, ", ") + ")"},
-		{s.Commands && s.Sink != SinkWAV, "commands", "they are heard in the file of sink wav only"},
-		{s.Sink == SinkPortAudio && s.Patch != "noise", "patch", "what a listener hears has a place on the tape only with noise"},
-		{s.Sink == SinkPortAudio && !slices.Contains(s.Needs, NeedPortAudio), "needs", "portaudio must be there for that sink"},
+		{s.Commands && s.Sink != SinkWAV, "commands", "they are only heard in the file of sink wav"},
+		{s.Sink == SinkPortAudio && s.Patch != "noise", "patch", "only noise gives what a listener hears one place on the tape"},
+		{s.Sink != SinkWAV && slices.Contains(Sinks, s.Sink) && !slices.Contains(s.Needs, NeedPortAudio), "needs", "must contain portaudio for that sink"},
 		{s.Engine.Replicas < 1, "engine.replicas", "must be 1 or more"},
 		{s.Engine.Spares < 0, "engine.spares", "must be 0 or more"},
 		{s.Engine.Lead < 0, "engine.lead", "must be 0 or more"},
@@ -136,7 +147,7 @@ func (f source) check(s *Scenario) error {
 			return f.error(fmt.Sprintf("unknown need %q (known: %s)", need, strings.Join(Needs, ", ")), "needs")
 		}
 		if slices.Contains(s.Needs[:i], need) {
-			return f.error(fmt.Sprintf("%q is there twice", need), "needs")
+			return f.error(fmt.Sprintf("%q is listed twice", need), "needs")
 		}
 	}
 	for key, expr := range map[string]string{"points": s.Fault.Points, "words": s.Fault.Words} {
@@ -146,7 +157,7 @@ func (f source) check(s *Scenario) error {
 	}
 	switch field, why := s.Spec().Check(); {
 	case s.Mix != nil && (len(s.Mix) < 2 || s.Fault != Fault{} || s.Expect != nil || s.Cause != nil):
-		return f.error("two or more scenarios, whose faults, expect and cause are all there is", "mix")
+		return f.error("must be two or more scenarios, and leaves no room for a fault, expect or cause of its own", "mix")
 	case s.Mix == nil && field != "":
 		return f.error(why, "fault", field)
 	}
@@ -170,9 +181,11 @@ func (f source) checkProfiles(s *Scenario) error {
 		case l.Cycles < 1:
 			return f.error("must be 1 or more", "profile", name, "cycles")
 		case l.Patch != "" && (s.Commands || s.Commanded()) && !shows(l.Patch):
-			return f.error(fmt.Sprintf("the sound of %q shows no commands (steps and heavy do)", l.Patch), "profile", name, "patch")
+			return f.error(fmt.Sprintf("the sound of %q shows no commands (steps and heavy do)", l.Patch),
+				"profile", name, "patch")
 		case l.Patch != "" && s.Sink == SinkPortAudio:
-			return f.error("what a listener hears has a place on the tape only with the scenario's", "profile", name, "patch")
+			return f.error("only the scenario's patch gives what a listener hears one place on the tape",
+				"profile", name, "patch")
 		case !(l.Pause >= 0 && l.Pause <= maxPause):
 			return f.error(fmt.Sprintf("must be 0 to %d seconds", maxPause), "profile", name, "pause")
 		case !(l.Minutes >= 0 && l.Minutes <= maxMinutes):
@@ -180,12 +193,12 @@ func (f source) checkProfiles(s *Scenario) error {
 		}
 		for _, limited := range slices.Sorted(maps.Keys(l.Limit)) {
 			if m, ok := metric.Lookup(limited); !ok || !m.Judged() || m.Found || !(l.Limit[limited] < m.Limit) {
-				return f.error("no metric that has a limit above it", "profile", name, "limit", limited)
+				return f.error("not a metric with a limit above this one", "profile", name, "limit", limited)
 			}
 		}
 	}
 	if len(s.Profile) == 0 {
-		return f.error("one or more must be there ("+strings.Join(Profiles, ", ")+")", "profile")
+		return f.error("missing: one or more of ("+strings.Join(Profiles, ", ")+")", "profile")
 	}
 	return nil
 }
@@ -210,12 +223,13 @@ func (f source) checkEvents(s *Scenario) error {
 func (f source) checkJudge(s *Scenario) error {
 	for _, name := range slices.Sorted(maps.Keys(s.Judge.Allow)) {
 		if m, ok := metric.Lookup(name); !ok || !m.Judged() {
-			return f.error("no metric that has a limit", "judge", "allow", name)
+			return f.error("not a metric with a limit", "judge", "allow", name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Judge.Budget)) {
 		if _, ok := metric.ParseBudget(name); !ok {
-			return f.error("no budget (known: <metric>-p50-<unit>, <metric>-x-floor, <metric>-beyond-block, <metric>-past-lead-ns)", "judge", "budget", name)
+			return f.error("not a budget (known: <metric>-p50-<unit>, <metric>-x-floor, <metric>-beyond-block, <metric>-past-lead-ns)",
+				"judge", "budget", name)
 		}
 	}
 	return nil
@@ -233,9 +247,5 @@ func countedKinds() []string {
 	}
 	return names
 }
-
-// Kinds returns the names of the events whose number a fault decides, and which
-// a scenario may therefore expect.
-func Kinds() []string { return slices.Clone(kinds) }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,6 +1,6 @@
-// Package scenario loads scenarios, strictly: whatever in a file is unknown,
-// missing or out of range is one clear line. It must not know how a scenario is
-// played or judged.
+// Package scenario loads scenarios, strictly: anything in a file that is
+// unknown, missing or out of range is one clear line. It must not depend on how
+// a scenario is played or judged.
 package scenario
 
 import (
@@ -33,8 +33,8 @@ type Scenario struct {
 	// Mix: each cycle is drawn from these scenarios, with the fault, expect and
 	// cause of the one drawn.
 	Mix []string `toml:"mix"`
-	// Profile is the scenario's load by profile: quick, full, soak. The scenario
-	// is not part of a profile that is missing.
+	// Profile is the scenario's load by profile: quick, full, soak. The
+	// scenario is not part of a profile that is missing.
 	Profile map[string]Load `toml:"profile"`
 	// Expect is, by event kind, how many of them each fault must cause; 0 of
 	// those not listed.
@@ -71,12 +71,14 @@ type Fault struct {
 type Load struct {
 	Processes int `toml:"processes"` // engine processes, one after the other
 	// Cycles is the number of faults in each. Where each fault passes a
-	// failpoint, it is how often each point is passed in all processes together.
+	// failpoint, it is how often each point is passed in all processes
+	// together.
 	Cycles int `toml:"cycles"`
 	// Patch replaces the scenario's; under SCHED_FIFO only, where the scenario
 	// has another one for without.
 	Patch string `toml:"patch"`
-	// Pause is how long (s) the whole engine plays undisturbed before each fault.
+	// Pause is how long (s) the whole engine plays undisturbed before each
+	// fault.
 	Pause float64 `toml:"pause"`
 	// Minutes bounds the time of the whole scenario; 0: nothing does. What was
 	// not reached by then is reported and does not count as missing.
@@ -114,6 +116,7 @@ const (
 const (
 	SinkWAV       = "wav"       // a file
 	SinkPortAudio = "portaudio" // the device of a sound server of the scenario's own, of which every frame is recorded
+	SinkNull      = "null"      // a device that is no clock: ALSA's null takes sound as fast as it comes
 )
 
 // The engine's blocks, where a scenario does not say otherwise.
@@ -123,7 +126,7 @@ const (
 )
 
 // Sinks are the names of all sinks.
-var Sinks = []string{SinkWAV, SinkPortAudio}
+var Sinks = []string{SinkWAV, SinkPortAudio, SinkNull}
 
 // Needs are the names of all that a scenario can need.
 var Needs = []string{NeedFifo, NeedPortAudio}
@@ -151,10 +154,10 @@ func shows(patch string) bool {
 	return patch == "steps" || patch == "heavy" || strings.HasPrefix(patch, "heavy:")
 }
 
-// Saturates reports whether the scenario's patch takes much of the time that two
-// CPUs have for it. Other guests of the same machine were seen to slow them down
-// by 1.75 for seconds while the floor's sleeps were on time: lateness is counted
-// then, but proves nothing about the engine.
+// Saturates reports whether the scenario's patch takes much of the time that
+// two CPUs have for it. Other guests of the same machine were seen to slow them
+// down by 1.75 for seconds while the floor's sleeps were on time: lateness is
+// counted then, but proves nothing about the engine.
 func (s *Scenario) Saturates() bool { return s.Patch == "heavy" || strings.HasSuffix(s.Patch, "%") }
 
 // PatchFor returns the patch with SCHED_FIFO or without.

@@ -29,7 +29,7 @@ type Config struct {
 	Binary   string // path of the chronus binary
 	Dir      string // existing empty directory for the engine's socket, tape, sound and log
 	Patch    string
-	Sink     string // SinkWAV for a file in Dir, otherwise as for --sink
+	Sink     string // SinkWAV for a file in Dir, SinkNull, otherwise as for --sink
 	Pulse    string // the sound server, as in PULSE_SERVER; "" for the default
 	Replicas int
 	Spares   int
@@ -45,6 +45,7 @@ const (
 	LogFile  = "engine.log"
 
 	socketFile = "control.sock"
+	alsaFile   = "asound.conf"
 )
 
 // Time limits. They are about a hundred times as long as an engine needs, so a
@@ -122,6 +123,13 @@ func (t *Target) exec() error {
 	}
 	t.cmd = exec.Command(t.cfg.Binary, args...)
 	t.cmd.Env = environ()
+	if t.cfg.Sink == SinkNull {
+		config := t.path(alsaFile)
+		if err := os.WriteFile(config, []byte(alsaNull), 0o600); err != nil {
+			return fmt.Errorf("target: %w", err)
+		}
+		t.cmd.Env = append(t.cmd.Env, "ALSA_CONFIG_PATH="+config)
+	}
 	t.cmd.Stdout, t.cmd.Stderr = log, log
 	t.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
@@ -163,6 +171,13 @@ func (t *Target) Tape() string { return t.path(TapeFile) }
 // SinkWAV is the sink that writes a file in the engine's directory.
 const SinkWAV = "wav"
 
+// SinkNull is the only sound device of a machine whose ALSA configuration holds
+// nothing but alsaNull: it takes sound as fast as it comes.
+const SinkNull = "null"
+
+const alsaNull = `pcm.!default { type null hint { show on description "default" } }
+`
+
 // WAV returns the path of the sound, or "" if another sink took it.
 func (t *Target) WAV() string {
 	if t.cfg.Sink != SinkWAV {
@@ -174,6 +189,9 @@ func (t *Target) WAV() string {
 func (t *Target) sink() string {
 	if path := t.WAV(); path != "" {
 		return SinkWAV + ":" + path
+	}
+	if t.cfg.Sink == SinkNull {
+		return "portaudio"
 	}
 	return t.cfg.Sink
 }

@@ -141,7 +141,7 @@ func (w *Writer) Append(c command.Command) {
 // Commit moves the head over all commands appended so far. It may be called
 // only at the end of a bundle, so that a seal takes all of a bundle or none of
 // it.
-func (w *Writer) Commit() { w.host.Head.Store(w.head) }
+func (w *Writer) Commit() { w.host.SetHead(w.head) }
 
 // Read copies record index out of the log and reports whether the copy is that
 // record, undamaged. It does not allocate.

@@ -18,9 +18,14 @@ const (
 	HeldLength = QueueLength * 3 / 4
 )
 
-// Queue stands between the receiver of commands and the log. It never blocks:
-// commands that do not fit are refused, the newest first, and the caller counts
-// them.
+// Queue stands between the receiver of commands and the log. It never blocks.
+// When it is full, it drops what no longer matters: of several values that wait
+// for one parameter at one frame, all but the last, which keeps its place in
+// the order of arrival. So the last value wins, however many came before it,
+// and a fader is never left at a stale value. This happens before the log, so
+// that every replica still applies the same commands. Only if that many
+// different parameters and frames wait, the newest commands are refused; the
+// caller counts them.
 //
 // A timed command waits here until its frame is a quarter of a second plus the
 // lead ahead of the last seal. That is late enough for the few places in a
@@ -29,11 +34,14 @@ const (
 type Queue struct {
 	mu        sync.Mutex
 	w         *Writer
-	now       []bundle // untimed, in the order of their arrival
-	held      []bundle // timed, by time, then in the order of their arrival
-	pushed    uint64   // bundles
-	waiting   int      // commands
-	timed     int      // commands in held
+	now       []bundle       // untimed, in the order of their arrival
+	held      []bundle       // timed, by time, then in the order of their arrival
+	pushed    uint64         // bundles
+	waiting   int            // commands
+	timed     int            // commands in held
+	values    map[target]int // waiting commands by what they set
+	coalesced uint64
+	scratch   []bundle // of divide
 	ahead     int64    // frames
 	waits     chan struct{}
 	committed func(index uint64, c command.Command)
@@ -42,9 +50,32 @@ type Queue struct {
 // bundle holds commands that take effect at one instant. They enter the log
 // together and are taken under one seal.
 type bundle struct {
-	number   uint64 // in the order of arrival
-	time     int64  // their frame, or the first frame not yet sealed on arrival if that is later
+	number uint64 // in the order of arrival
+	// time is their frame, or the first frame not yet sealed on arrival if that
+	// is later, or command.Untimed.
+	time     int64
 	commands []command.Command
+}
+
+func (b *bundle) isTimed() bool { return b.time != command.Untimed }
+
+// target is what a command sets and when: at most one of several commands with
+// the same target can have an effect.
+type target struct {
+	address uint32
+	frame   int64 // command.Untimed, or late
+}
+
+// late is the frame of every command that had come too late on arrival, because
+// all of those act at once.
+const late = -2
+
+func (b *bundle) target(i int) target {
+	c := &b.commands[i]
+	if c.Timed() && c.Frame < b.time {
+		return target{c.Address, late}
+	}
+	return target{c.Address, c.Frame}
 }
 
 // NewQueue returns a queue in front of w. committed may be nil. If it is not,
@@ -53,7 +84,7 @@ type bundle struct {
 func NewQueue(w *Writer, committed func(index uint64, c command.Command)) *Queue {
 	geo := &w.host.Geo
 	return &Queue{
-		w: w, committed: committed, waits: make(chan struct{}, 1),
+		w: w, committed: committed, waits: make(chan struct{}, 1), values: map[target]int{},
 		ahead: int64(geo.Rate/4 + geo.Lead*geo.Frames),
 	}
 }
@@ -69,24 +100,16 @@ func (q *Queue) Push(commands []command.Command) bool {
 	if len(commands) == 0 {
 		return true
 	}
-	timed := 0
-	for i := range commands {
-		if commands[i].Timed() {
-			timed++
-		}
-	}
-	if len(commands) > shm.HeadRoom || q.waiting+len(commands) > QueueLength ||
-		timed > 0 && q.timed+timed > HeldLength {
+	if len(commands) > shm.HeadRoom {
 		return false
 	}
 	slices.SortStableFunc(commands, func(a, b command.Command) int { return cmp.Compare(a.Frame, b.Frame) })
-	for rest := commands; len(rest) > 0; {
-		n := slices.IndexFunc(rest, func(c command.Command) bool { return c.Frame != rest[0].Frame })
-		if n < 0 {
-			n = len(rest)
-		}
-		q.put(rest[:n])
-		rest = rest[n:]
+	bundles := q.divide(commands)
+	if !q.room(bundles, 0, 0) && !q.supersede(bundles) {
+		return false
+	}
+	for _, b := range bundles {
+		q.put(b)
 	}
 	q.drain()
 	if q.waiting > 0 {
@@ -98,21 +121,143 @@ func (q *Queue) Push(commands []command.Command) bool {
 	return true
 }
 
+// divide makes one bundle of the commands for each frame. They are sorted by
+// frame.
+func (q *Queue) divide(commands []command.Command) []bundle {
+	bundles := q.scratch[:0]
+	for len(commands) > 0 {
+		n := slices.IndexFunc(commands, func(c command.Command) bool { return c.Frame != commands[0].Frame })
+		if n < 0 {
+			n = len(commands)
+		}
+		b := bundle{time: command.Untimed, commands: commands[:n:n]}
+		if commands[0].Timed() {
+			b.time = max(commands[0].Frame, q.w.sealed())
+		}
+		bundles = append(bundles, b)
+		commands = commands[n:]
+	}
+	q.scratch = bundles
+	return bundles
+}
+
+// room reports whether there is room for bundles once so many commands, and so
+// many timed ones among them, have left.
+func (q *Queue) room(bundles []bundle, left, leftTimed int) bool {
+	waiting, timed, planned := q.waiting-left, q.timed-leftTimed, false
+	for i := range bundles {
+		waiting += len(bundles[i].commands)
+		if bundles[i].isTimed() {
+			timed, planned = timed+len(bundles[i].commands), true
+		}
+	}
+	return waiting <= QueueLength && (timed <= HeldLength || !planned)
+}
+
+// supersede makes room for bundles by dropping waiting commands that have no
+// effect any more, because a later one sets the same parameter at the same
+// frame, and reports whether it could. It drops first what bundles supersede,
+// which is cheap. Only if that is not enough, it drops what other waiting
+// commands supersede; after that none is left, so that even a flood causes it
+// at most once per drain. What bundles supersede is dropped only if they then
+// fit, since otherwise it is the last value.
+func (q *Queue) supersede(bundles []bundle) bool {
+	if q.replace(bundles) {
+		return true
+	}
+	if q.waiting == len(q.values) {
+		return false
+	}
+	q.drop(func(t target) bool { return q.values[t] > 1 })
+	return q.room(bundles, 0, 0) || q.replace(bundles)
+}
+
+// replace drops what bundles supersede if they then fit.
+func (q *Queue) replace(bundles []bundle) bool {
+	older := map[target]bool{}
+	left, leftTimed := 0, 0
+	for i := range bundles {
+		for j := range bundles[i].commands {
+			t := bundles[i].target(j)
+			n := q.values[t]
+			if n == 0 || older[t] {
+				continue
+			}
+			older[t] = true
+			left += n
+			if bundles[i].isTimed() {
+				leftTimed += n
+			}
+		}
+	}
+	if left == 0 || !q.room(bundles, left, leftTimed) {
+		return false
+	}
+	q.drop(func(t target) bool { return older[t] })
+	return true
+}
+
+// drop takes out the waiting commands, the oldest first, as long as superseded
+// holds for what they set. Bundles that lose all their commands go too.
+func (q *Queue) drop(superseded func(t target) bool) {
+	clean := func(bundles []bundle) []bundle {
+		return slices.DeleteFunc(bundles, func(b bundle) bool { return len(b.commands) == 0 })
+	}
+	for _, bundles := range [][]bundle{q.now, q.held} {
+		for i := range bundles {
+			b := &bundles[i]
+			kept := b.commands[:0]
+			for j, c := range b.commands {
+				if t := b.target(j); superseded(t) {
+					q.gone(t, b.isTimed())
+					q.coalesced++
+				} else {
+					kept = append(kept, c)
+				}
+			}
+			b.commands = kept
+		}
+	}
+	q.now, q.held = clean(q.now), clean(q.held)
+}
+
+// gone counts a command that no longer waits.
+func (q *Queue) gone(t target, timed bool) {
+	q.waiting--
+	if timed {
+		q.timed--
+	}
+	if q.values[t]--; q.values[t] == 0 {
+		delete(q.values, t)
+	}
+}
+
+// Waiting returns the number of commands that wait for room in the log or for
+// their time, and the number of those that were dropped because a later one
+// set the same parameter at the same frame.
+func (q *Queue) Waiting() (waiting int, coalesced uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.waiting, q.coalesced
+}
+
 // Waits returns a channel that delivers a value after a Push that left commands
 // waiting. Drain must then be called repeatedly until it returns 0.
 func (q *Queue) Waits() <-chan struct{} { return q.waits }
 
-// put lines up commands for the same frame.
-func (q *Queue) put(commands []command.Command) {
-	b := bundle{number: q.pushed, commands: commands}
+// put lines up a bundle.
+func (q *Queue) put(b bundle) {
+	b.number = q.pushed
 	q.pushed++
-	q.waiting += len(commands)
-	if !commands[0].Timed() {
+	q.waiting += len(b.commands)
+	for i := range b.commands {
+		q.values[b.target(i)]++
+	}
+	if !b.isTimed() {
 		q.now = append(q.now, b)
 		return
 	}
-	q.timed += len(commands)
-	b.time = max(commands[0].Frame, q.w.sealed())
+	q.timed += len(b.commands)
 	i, _ := slices.BinarySearchFunc(q.held, b.time+1, func(h bundle, time int64) int {
 		return cmp.Compare(h.time, time)
 	})
@@ -147,16 +292,15 @@ func (q *Queue) drain() {
 		if b == nil || len(b.commands) > room {
 			break
 		}
-		for _, c := range b.commands {
+		for i, c := range b.commands {
 			if q.committed != nil {
 				q.committed(q.w.Head(), c)
 			}
 			q.w.Append(c)
+			q.gone(b.target(i), timed)
 		}
 		room -= len(b.commands)
-		q.waiting -= len(b.commands)
 		if timed {
-			q.timed -= len(b.commands)
 			held++
 		} else {
 			now++

@@ -131,9 +131,9 @@ func TestPlannedCommandsLeaveRoomForUntimedOnes(t *testing.T) {
 	require.Equal(t, cmdlog.HeldLength, n)
 	require.Equal(t, n, q.Drain())
 	for i := range (cmdlog.QueueLength - cmdlog.HeldLength) / 16 {
-		require.True(t, q.Push(commands(i, 16)))
+		require.True(t, q.Push(commands(i*16, 16)))
 	}
-	mixed := append(commands(0, 1), timed(1, 1, 1_000_000)...)
+	mixed := append(commands(5000, 1), timed(5000, 1, 1_000_000)...)
 	require.False(t, q.Push(mixed), "refused whole")
 	require.True(t, q.Push(mixed[:1]))
 }
@@ -264,4 +264,154 @@ func TestQueueAllocatesLittle(t *testing.T) {
 		play(r, block)
 	}), 8.0)
 	require.Zero(t, q.Drain())
+}
+
+// value returns a command that sets address to v.
+func value(address uint32, v float64, frame int64) command.Command {
+	return command.Command{Address: address, Value: v, Frame: frame}
+}
+
+func TestFullQueueKeepsTheLastValueOfEachParameterAtEachFrame(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		frame int64
+	}{
+		{"untimed", command.Untimed},
+		{"timed", 1_000_000},
+		{"late", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, w := small(t)
+			q := cmdlog.NewQueue(w, nil)
+			play(r, 100)
+			// Nothing is sealed meanwhile, so that nothing leaves but what the
+			// log has room for at first.
+			const n = 30000
+			for i := range n {
+				frame := c.frame
+				if c.name == "late" {
+					frame = int64(i % 1000) // each of them acts at once
+				}
+				require.True(t, q.Push([]command.Command{value(uint32(i%3), float64(i+1), frame)}), i)
+			}
+			for b := uint64(101); q.Drain() > 0; b++ {
+				play(r, b)
+			}
+			last := map[uint32]float64{}
+			for i := range r.Host.Head.Load() {
+				var rec shm.LogRecord
+				if cmdlog.Read(r.Host, i, &rec) {
+					last[rec.Address] = rec.Float()
+				}
+			}
+			require.Equal(t, map[uint32]float64{0: n - 2, 1: n - 1, 2: n}, last)
+			_, coalesced := q.Waiting()
+			require.Positive(t, coalesced)
+			require.EqualValues(t, n, r.Host.Head.Load()+coalesced, "each is in the log or superseded")
+		})
+	}
+}
+
+// TestNewParameterFindsRoomAmongOldValuesOfOthers fills the queue with values
+// of one parameter, and then sets another once.
+func TestNewParameterFindsRoomAmongOldValuesOfOthers(t *testing.T) {
+	r, w := small(t)
+	q := cmdlog.NewQueue(w, nil)
+	for waiting := 0; waiting < cmdlog.QueueLength; waiting, _ = q.Waiting() {
+		require.True(t, q.Push(commandsFor(7, 1)))
+	}
+	require.True(t, q.Push(commandsFor(8, 1)))
+	waiting, coalesced := q.Waiting()
+	require.Equal(t, 2, waiting, "the last value of each")
+	require.EqualValues(t, cmdlog.QueueLength-1, coalesced)
+	play(r, 1)
+	require.Zero(t, q.Drain())
+}
+
+// commandsFor returns n commands for one parameter.
+func commandsFor(address uint32, n int) []command.Command {
+	c := make([]command.Command, n)
+	for i := range c {
+		c[i] = value(address, float64(i), command.Untimed)
+	}
+	return c
+}
+
+// TestRefusedCommandDoesNotCostTheValueBeforeIt refuses a bundle that
+// supersedes some of what waits but has no room for the rest.
+func TestRefusedCommandDoesNotCostTheValueBeforeIt(t *testing.T) {
+	_, w := small(t)
+	q := cmdlog.NewQueue(w, nil)
+	n := 0
+	for q.Push(commands(n, 1)) {
+		n++
+	}
+	before, coalesced := q.Waiting()
+	require.Equal(t, cmdlog.QueueLength, before)
+	require.Zero(t, coalesced)
+	require.False(t, q.Push([]command.Command{
+		value(uint32(n-1), 1, command.Untimed), value(uint32(n+1), 1, command.Untimed),
+	}))
+	after, coalesced := q.Waiting()
+	require.Equal(t, before, after)
+	require.Zero(t, coalesced)
+	require.True(t, q.Push([]command.Command{value(uint32(n-1), 1, command.Untimed)}))
+}
+
+// TestLastValueWinsHoweverMuchIsSent pushes random bundles faster than they are
+// sealed. The last value of each parameter in the log must be the last one that
+// was accepted.
+func TestLastValueWinsHoweverMuchIsSent(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		r, w := small(t)
+		type result struct {
+			address uint32
+			timed   bool
+		}
+		got, want := map[result]float64{}, map[result]float64{}
+		logged := uint64(0)
+		q := cmdlog.NewQueue(w, func(_ uint64, c command.Command) {
+			logged++
+			got[result{c.Address, c.Timed()}] = c.Value
+		})
+		const frame = 100_000
+		params := rapid.Uint32Range(1, 1500).Draw(rt, "parameters")
+		sent, refused, block := uint64(0), uint64(0), uint64(0)
+		for range rapid.IntRange(1, 25).Draw(rt, "rounds") {
+			size := rapid.SampledFrom([]int{1, 2, 30, 256}).Draw(rt, "size")
+			from := rapid.Uint32().Draw(rt, "from")
+			timed := rapid.Bool().Draw(rt, "timed")
+			for n := range rapid.IntRange(1, 60).Draw(rt, "pushes") {
+				b := make([]command.Command, size)
+				for i := range b {
+					b[i] = value((from+uint32(n*size+i)*7)%params, float64(sent)+float64(i), command.Untimed)
+					if timed {
+						b[i].Frame = frame
+					}
+				}
+				sent += uint64(size)
+				all := slices.Clone(b)
+				if !q.Push(b) {
+					refused += uint64(size)
+					continue
+				}
+				for _, c := range all {
+					want[result{c.Address, c.Timed()}] = c.Value
+				}
+			}
+			if rapid.Bool().Draw(rt, "seal") {
+				block++
+				play(r, block)
+			}
+		}
+		for ; q.Drain() > 0; block++ {
+			play(r, block+1)
+		}
+		require.Equal(rt, want, got)
+		_, coalesced := q.Waiting()
+		require.Equal(rt, sent, logged+coalesced+refused)
+		if params < 500 {
+			require.Zero(rt, refused, "no more than that many values matter")
+		}
+	})
 }

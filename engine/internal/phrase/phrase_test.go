@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chronus/engine/command"
-	"chronus/engine/patch"
+	"chronus/engine/rig"
 )
 
 const gateAt, freqAt = 7, 3
@@ -184,23 +184,15 @@ func TestPhraseClosesItsGateOnceThereIsRoomAgain(t *testing.T) {
 	})
 }
 
-func compile(t *testing.T, text string) *patch.Compiled {
-	p, err := patch.Parse("test", []byte(text))
-	require.NoError(t, err)
-	code, err := p.Compile(44100, 256)
-	require.NoError(t, err)
-	return code
-}
-
 func TestPhraseNeedsAnEnvelopeAndASine(t *testing.T) {
 	for _, text := range []string{
 		"out = \"s\"\n[[module]]\nid = \"s\"\nkind = \"sine\"\n",
 		"out = \"s\"\n[[module]]\nid = \"s\"\nkind = \"const\"\n",
 	} {
-		_, ok := New(compile(t, text), nil)
+		_, ok := New(rig.Compile(t, text), nil)
 		require.False(t, ok)
 	}
-	code := compile(t, `out = "e"
+	code := rig.Compile(t, `out = "e"
 [[module]]
 id = "s"
 kind = "sine"

@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -19,17 +21,32 @@ import (
 // run, so that none waits for another's.
 const procs = 4
 
-// Env returns the environment that such a process is to be started with: no
-// garbage collection below a limit that it never reaches, no preemption
-// signals, which would interrupt its system calls, and all its Ps from the
-// beginning.
-func Env() []string {
-	return []string{
-		"GOGC=off", "GOMEMLIMIT=1GiB", "GODEBUG=asyncpreemptoff=1", fmt.Sprintf("GOMAXPROCS=%d", procs),
-	}
+// settings configure the Go runtime of such a process: no garbage collection
+// below a limit that it never reaches, no preemption signals, which would
+// interrupt its system calls, all its Ps from the beginning, and the stack of
+// the goroutine that crashed.
+var settings = []string{
+	"GOGC=off", "GOMEMLIMIT=1GiB", "GODEBUG=asyncpreemptoff=1", fmt.Sprintf("GOMAXPROCS=%d", procs),
+	"GOTRACEBACK=single",
 }
 
-// Begin does what can still be done for a process that was started without Env.
+// Environ returns the environment that such a process is to be started with:
+// the user's, for the libraries of sound devices, without whatever is Chronus's
+// own or configures the Go runtime; own, which the flags decide; and the
+// runtime's settings. No name is in it twice, because the first one would beat
+// the last.
+func Environ(user, own []string) []string {
+	fixed := slices.Concat(own, settings)
+	return append(slices.DeleteFunc(slices.Clone(user), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return strings.HasPrefix(name, "CHRONUS_") || slices.ContainsFunc(fixed, func(ours string) bool {
+			return strings.HasPrefix(ours, name+"=")
+		})
+	}), fixed...)
+}
+
+// Begin does what can still be done for a process that was started without
+// Environ.
 // That stops the world twice.
 func Begin() {
 	if runtime.GOMAXPROCS(0) < procs {
@@ -65,6 +82,8 @@ type Allocs struct {
 	zero   uint64
 	last   uint64
 	set    bool
+	// Collections that are excluded, and those at the last reading.
+	skipped, collected uint64
 }
 
 // Read returns the count.
@@ -73,20 +92,21 @@ func (a *Allocs) Read() uint64 {
 	if !a.set {
 		a.zero, a.set = n, true
 	}
-	a.last = n - a.zero
+	a.last, a.collected = n-a.zero, a.sample[1].Value.Uint64()
 	return a.last
 }
 
-// Skip excludes what was allocated since the last reading from the count.
+// Skip excludes what was allocated and collected since the last reading from
+// the counts.
 func (a *Allocs) Skip() {
-	if a.set {
-		a.zero = a.objects() - a.last
-	}
+	a.zero, a.set = a.objects()-a.last, true
+	a.skipped += a.sample[1].Value.Uint64() - a.collected
+	a.collected = a.sample[1].Value.Uint64()
 }
 
 // Collections returns how many garbage collections there had been at the last
-// reading, since the process began.
-func (a *Allocs) Collections() uint64 { return a.sample[1].Value.Uint64() }
+// reading, since the process began, except those that Skip excluded.
+func (a *Allocs) Collections() uint64 { return a.collected - a.skipped }
 
 func (a *Allocs) objects() uint64 {
 	a.sample[0].Name, a.sample[1].Name = "/gc/heap/allocs:objects", "/gc/cycles/total:gc-cycles"

@@ -6,6 +6,38 @@ package shm
 // the region says: to the seals, which carry a checksum, and to the numbers in
 // the delivered blocks.
 
+// SetHead records that the commands below an index are in the log. Only the host
+// calls it.
+func (h *Host) SetHead(head uint64) {
+	h.Head.Store(head)
+	for i := range h.Heads {
+		h.Heads[i].Store(headWord(h.fold, head))
+	}
+}
+
+// Commands returns the number of commands in the log, as far as one of the two
+// words with a checksum says; 0 if none does. A player must not believe any
+// other: a bundle that it took only in part would be heard torn.
+func (h *Host) Commands() (head uint64) {
+	for i := range h.Heads {
+		w := h.Heads[i].Load()
+		if n := w & (1<<cutoffBits - 1); w == headWord(h.fold, n) {
+			head = max(head, n)
+		}
+	}
+	return head
+}
+
+func headWord(fold, head uint64) uint64 { return SealWord(^fold, 0, 0, head) }
+
+// SinkWord returns the word that reports an errno, 0 for none, in a way that a
+// stray bit contradicts.
+func SinkWord(errno uint32) uint32 { return errno<<16 | errno&0xffff }
+
+// SinkErrno returns the errno in such a word. It reports false if the word is
+// damaged.
+func SinkErrno(word uint32) (errno uint32, ok bool) { return word & 0xffff, word>>16 == word&0xffff }
+
 // Seal returns what the seal of a block says: which block's state it continues,
 // as Seal.Prev, and which commands it takes. It reports false if there is no
 // such seal, or none that verifies.

@@ -22,9 +22,6 @@ const (
 	// other rings' checksums once more, so that a late standby is still
 	// checked. NewGeometry makes a ring that holds a block for that long.
 	LateLook = 8
-	// MaxLeadNS is the longest lead in time. A command is heard a lead after it
-	// was taken, and an engine waits for a lead before its first block.
-	MaxLeadNS = 5e9
 
 	page = 4096
 	line = 64
@@ -69,14 +66,7 @@ func NewGeometry(
 	for g.LogRecords < HeadRoom*(g.Ring+g.Lead+MaxBurst) {
 		g.LogRecords *= 2
 	}
-	if err := g.Validate(); err != nil {
-		return g, err
-	}
-	if ns := int64(g.Lead) * g.BlockNS(); ns > MaxLeadNS {
-		return g, fmt.Errorf("lead of %d blocks of %d frames at %d Hz: a command would be heard after %.1f s, "+
-			"must be at most %d s", g.Lead, g.Frames, g.Rate, float64(ns)/1e9, int64(MaxLeadNS/1e9))
-	}
-	return g, nil
+	return g, g.Validate()
 }
 
 // Validate returns an error if no engine could be built on g.

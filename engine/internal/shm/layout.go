@@ -62,7 +62,7 @@ type HostSlot struct {
 	Idle       atomic.Uint32
 	Generation atomic.Uint32 // of the process that owns the slot's ring; 0: none
 	Reaped     atomic.Uint32 // the last generation that is known to be dead
-	AtNS       atomic.Int64  // when the host activated it
+	AtNS       atomic.Int64  `word:"figure"` // when the host activated it
 	_          [40]byte
 }
 
@@ -70,9 +70,11 @@ type HostSlot struct {
 type HostRegion struct {
 	head
 	Head atomic.Uint64 // commands below this index are in the log
+	// Heads holds Head twice, each time with a checksum; see SetHead.
+	Heads [2]atomic.Uint64
 	// Failpoint is armed by the harness in builds with failpoints:
 	// slot<<32 | point. It is 0 in every other build.
-	Failpoint atomic.Uint64
+	Failpoint atomic.Uint64 `word:"figure"`
 	_         [line]byte
 	Slots     [MaxSlots]HostSlot
 }
@@ -123,7 +125,7 @@ type PlayerEvent struct {
 type PlayerSlot struct {
 	Activate atomic.Uint32 // futex; as HostSlot.Activate
 	_        [4]byte
-	AtNS     atomic.Int64 // when the callback activated it
+	AtNS     atomic.Int64 `word:"figure"` // when the callback activated it
 	_        [48]byte
 }
 
@@ -184,14 +186,16 @@ type PlayerRegion struct {
 	Switches  atomic.Uint64
 	Xruns     atomic.Uint64
 	XrunNS    atomic.Uint64
-	anchor    anchor       // of the grid that blocks are due on
-	OriginNS  atomic.Int64 // CLOCK_MONOTONIC at which OriginAt was due: the grid's origin
+	Dry       atomic.Uint64 `word:"figure"` // calls before which the device had nothing left to play
+	Late      atomic.Uint64 `word:"figure"` // of Switches: the worker read until then was alive, and late
+	anchor    anchor        // of the grid that blocks are due on
+	OriginNS  atomic.Int64  // CLOCK_MONOTONIC at which OriginAt was due: the grid's origin
 	OriginAt  atomic.Uint64
-	EntryNS   atomic.Int64 // of the last call
-	Allocs    atomic.Uint64
-	Collected atomic.Uint64 // garbage collections
+	EntryNS   atomic.Int64  `word:"figure"` // of the last call
+	Allocs    atomic.Uint64 `word:"figure"`
+	Collected atomic.Uint64 `word:"figure"` // garbage collections
 	Fifo      atomic.Uint32
-	SinkError atomic.Uint32 // errno of a sink file that could not be written
+	SinkError atomic.Uint32 // SinkWord of a sink file that could not be written
 	Written   atomic.Uint64 // the sink's file holds the blocks below this number
 	Diverged  atomic.Uint64 // blocks whose rings did not agree
 	Unwritten atomic.Uint64 // blocks that the sink's file lacks because the disk was too slow
@@ -266,15 +270,15 @@ type RingRegion struct {
 	Published atomic.Uint64
 	Cursor    atomic.Uint64 // phase << 56 | block
 	_         [48]byte
-	LeaveNS   atomic.Int64
-	ReadyNS   atomic.Int64
-	ActiveNS  atomic.Int64  // when it last woke to render
-	FirstNS   atomic.Int64  // when it published its first block after that
-	FirstAt   atomic.Uint64 // the number of that block
-	Restores  atomic.Uint64
-	Rendered  atomic.Uint64
-	Allocs    atomic.Uint64
-	Collected atomic.Uint64 // garbage collections
+	LeaveNS   atomic.Int64  `word:"figure"`
+	ReadyNS   atomic.Int64  `word:"figure"`
+	ActiveNS  atomic.Int64  `word:"figure"` // when it last woke to render
+	FirstNS   atomic.Int64  `word:"figure"` // when it published its first block after that
+	FirstAt   atomic.Uint64 `word:"figure"` // the number of that block
+	Restores  atomic.Uint64 `word:"figure"`
+	Rendered  atomic.Uint64 `word:"figure"`
+	Allocs    atomic.Uint64 `word:"figure"`
+	Collected atomic.Uint64 `word:"figure"` // garbage collections
 	_         [line]byte
 }
 

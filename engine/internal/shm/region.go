@@ -19,6 +19,7 @@ type Host struct {
 	mapping
 	Geo     Geometry
 	Stamp   Stamp
+	fold    uint64 // of the stamp
 	Records []LogRecord
 }
 
@@ -137,6 +138,7 @@ func viewHost(mem mapping, g Geometry, s Stamp) *Host {
 		mapping:    mem,
 		Geo:        g,
 		Stamp:      s,
+		fold:       s.Fold(),
 		Records:    unsafe.Slice((*LogRecord)(unsafe.Pointer(&mem[page])), g.LogRecords),
 	}
 }

@@ -16,6 +16,10 @@ type Word struct {
 	// block n lies n mod Count strides, in bytes, behind Offset.
 	Stride int `json:"stride,omitempty"`
 	Count  int `json:"count,omitempty"`
+	// Figure is set for a word that no process acts on: what the status and the
+	// log show of it is what the word says until its owner states it anew. In
+	// the layout it is tagged `word:"figure"`.
+	Figure bool `json:"figure,omitempty"`
 }
 
 // Words lists the words of the headers of all three kinds of region, without
@@ -61,7 +65,11 @@ func words(region, name string, at int, t reflect.Type, slots int) (all []Word) 
 		case name != "":
 			in = name + "." + f.Name
 		}
-		all = append(all, words(region, in, at+int(f.Offset), f.Type, slots)...)
+		of := words(region, in, at+int(f.Offset), f.Type, slots)
+		if f.Tag.Get("word") == "figure" {
+			of[0].Figure = true
+		}
+		all = append(all, of...)
 	}
 	return all
 }

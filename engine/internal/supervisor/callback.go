@@ -3,7 +3,6 @@ package supervisor
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"chronus/engine/control"
 	"chronus/engine/internal/shm"
@@ -37,19 +36,21 @@ func (s *Supervisor) playerEvent(e control.Event, kind uint32, from int, value i
 		e.Kind, e.FromSlot = control.Switched, &from
 		f := &s.failover
 		f.TNS, f.Block, f.FromSlot, f.Slot, f.SwitchNS = e.TNS, e.Block, from, e.Slot, e.ReturnNS-e.EntryNS
-		log(slog.LevelInfo, "switched", "from", from, "to", e.Slot, "took_us", f.SwitchNS/1000)
+		level := slog.LevelInfo
+		if s.pool.Alive(from) {
+			level = slog.LevelDebug // it was only late, and on a device with large bursts often is
+		}
+		log(level, "switched", "from", from, "to", e.Slot, "took_us", f.SwitchNS/1000)
 	case shm.EventLost:
 		e.Kind, e.Frames = control.FramesLost, uint64(value)
-		log(slog.LevelError, "frames lost", "frames", value)
+		s.lost.addSum(s.observed, value, func(n int, frames int64) {
+			log(slog.LevelError, "frames lost", "frames", frames, "blocks", n)
+		})
 	case shm.EventXrun:
 		e.Kind, e.DurNS = control.Xrun, value
-		// Each xrun is an event, but there is at most one line per second: a
-		// sound server that starves causes hundreds.
-		s.xruns++
-		if now := time.Now(); now.Sub(s.xrunSaid) >= time.Second {
-			log(slog.LevelWarn, "xrun: the machine called back late", "late_ms", ms(value), "xruns", s.xruns)
-			s.xrunSaid, s.xruns = now, 0
-		}
+		s.xruns.add(s.observed, func(n int, _ int64) {
+			log(slog.LevelWarn, "xrun: the machine called back late", "late_ms", ms(value), "xruns", n)
+		})
 	default:
 		return // a spare that the callback activated: reported when it renders
 	}

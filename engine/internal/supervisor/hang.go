@@ -23,12 +23,6 @@ func (p *Pool) fadeLimit() time.Duration {
 	return fadeLimit + time.Duration((shm.MaxBurst+1)*p.Host.Geo.BlockNS())
 }
 
-// playerLimit returns how long a player may take until it asks for its first
-// block, which it does a lead after its start.
-func (p *Pool) playerLimit() time.Duration {
-	return startLimit + time.Duration(int64(p.Host.Geo.Lead)*p.Host.Geo.BlockNS())
-}
-
 // progress watches the counter of one process. Late is not dead: it reports a
 // hang only after the limit, and does not count time in which no work was due
 // or in which the observer itself did not run.

@@ -36,20 +36,3 @@ func TestHangIsNoProgressDespiteDemand(t *testing.T) {
 		require.Equal(t, c.hungAt, at, name)
 	}
 }
-
-func TestRestartsBackOffAndEnd(t *testing.T) {
-	var r restarts
-	now := time.Unix(0, 0)
-	require.True(t, r.ready(now))
-	pause := firstPause
-	for range maxFailed - 1 {
-		require.True(t, r.fail(now))
-		require.False(t, r.ready(now.Add(pause-1)))
-		require.True(t, r.ready(now.Add(pause)))
-		pause = min(2*pause, longPause)
-	}
-	require.False(t, r.fail(now), "one failure too many")
-	r.worked()
-	require.True(t, r.ready(now))
-	require.True(t, r.fail(now), "the count starts anew")
-}

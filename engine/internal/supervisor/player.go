@@ -13,6 +13,7 @@ import (
 	"chronus/engine/control"
 	"chronus/engine/internal/failpoint"
 	"chronus/engine/internal/process"
+	"chronus/engine/internal/shm"
 )
 
 // playerProc is what the loop holds about the player.
@@ -23,8 +24,8 @@ type playerProc struct {
 	control  *os.File // our end of its socket
 	played   bool     // it has handed out a block
 	from     uint64   // playout when it was started
+	origin   int64    // OriginNS then
 	progress progress
-	restarts restarts
 	ticks    uint64
 	sinkErr  uint32
 	device   control.Device
@@ -39,16 +40,11 @@ func (p *playerProc) about() []any {
 // if any, has been reaped.
 func (s *Supervisor) startPlayer() {
 	p := &s.player
-	if !p.restarts.ready(time.Now()) {
-		return
-	}
-	if err := s.pool.renewPlayer(); err != nil {
-		s.fail(err)
-		return
-	}
+	p.Generation++
+	gen := p.Generation
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		s.fail(fmt.Errorf("supervisor: player's socket: %w", err))
+		s.playerFailed(gen, fmt.Errorf("player's socket: %w", err))
 		return
 	}
 	_ = unix.SetNonblock(pair[0], true) // so that closing ends a read
@@ -56,19 +52,18 @@ func (s *Supervisor) startPlayer() {
 	theirs := os.NewFile(uintptr(pair[1]), "player control")
 	now := time.Now()
 	p.State, p.Begun, p.Since, p.Hung, p.control, p.played = process.Starting, now, now, false, ours, false
-	p.from = s.pool.Player.Played()
-	p.Generation++
-	gen := p.Generation
+	p.from, p.origin = s.pool.Player.Played(), s.pool.Player.OriginNS.Load()
+	p.progress, p.ticks = progress{}, 0
 	s.spawn.jobs <- job{
-		path: s.cfg.Player, args: s.cfg.PlayerArgs, files: s.pool.playerFiles(theirs), env: s.childEnv(),
-		orphan: true,
+		exe: s.cfg.Player, args: s.cfg.PlayerArgs, files: s.pool.playerFiles(theirs), env: s.childEnv(),
+		orphan: true, stderr: newStderr(s.cfg.Log, "role", "player", "generation", gen),
 		done: func(proc *os.Process, err error) {
 			_ = theirs.Close()
 			if err != nil {
 				s.asks <- func() {
 					_ = ours.Close()
 					s.player.State, s.player.control = process.Free, nil
-					s.fail(err)
+					s.playerFailed(gen, err)
 				}
 				return
 			}
@@ -90,6 +85,23 @@ func (s *Supervisor) startPlayer() {
 	}
 }
 
+// playerFailed records a player that could not be started or died before it
+// played.
+func (s *Supervisor) playerFailed(gen uint32, why error) {
+	s.policy.PlayerFailed(s.failure(gen, s.player.Generation, why), s.observed)
+	s.unstartable(why)
+}
+
+// playerWorked records that a player handed out a block, and returns how many
+// failures in a row that ends.
+func (s *Supervisor) playerWorked(gen uint32) int {
+	n := s.policy.PlayerPlayed(gen)
+	if n > 0 {
+		s.unstarted.drop()
+	}
+	return n
+}
+
 // stopPlayer tells the player to fade out.
 func (s *Supervisor) stopPlayer() {
 	if s.player.control != nil {
@@ -109,19 +121,17 @@ func (s *Supervisor) playerExit(e exit) {
 	}
 	cause := describe(e.state)
 	s.publishAs(-1, e.generation, pid, control.Event{TNS: e.ns, Kind: control.PlayerDown, Cause: cause})
-	s.cfg.Log.Warn("player down", append(p.about(), "cause", cause)...)
+	if played {
+		s.cfg.Log.Warn("player down", append(p.about(), "cause", cause)...)
+	}
 	if p.device.State == control.DevicePlaying {
 		s.loseDevice("player down: " + cause)
 	}
 	if played {
-		p.restarts.worked()
+		s.playerWorked(e.generation)
 		return
 	}
-	if !p.restarts.fail(time.Now()) {
-		s.fail(fmt.Errorf(
-			"supervisor: %d players in a row died before they played, the last (pid %d) with %s",
-			maxFailed, pid, cause))
-	}
+	s.playerFailed(e.generation, fmt.Errorf("player pid %d: %s", pid, cause))
 }
 
 // farewell logs what the end of the sound lacks, if anything.
@@ -149,6 +159,7 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 	playout := s.pool.Player.Played()
 	if playout > p.from && !p.played {
 		p.played, p.State, p.Since = true, process.Live, now
+		failures := s.playerWorked(p.Generation)
 		if !s.played {
 			s.played = true
 			close(s.playing)
@@ -157,18 +168,25 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 			s.cfg.Log.Debug("player plays", p.about()...)
 		} else {
 			s.cfg.Log.Info("player plays again",
-				append(p.about(), "silent_ms", ms(clock.Now()-p.downNS), "block", playout)...)
+				append(p.about(), "silent_ms", ms(clock.Now()-p.downNS), "block", playout,
+					"failed_starts", failures)...)
 		}
 	}
-	// A player requests blocks by itself, so there is always work for it.
+	// A player requests blocks by itself, so there is always work for it. Where
+	// its blocks are due, which it announces before the first, is progress too.
+	done, limit := playout, s.playerHang()
+	if p.played || s.pool.Player.OriginNS.Load() != p.origin {
+		done++
+	} else {
+		limit = s.playerStart()
+	}
 	p.ticks++
-	hung := p.progress.observe(playout, playout+p.ticks, dt, s.playerHang(), late)
-	if hung && !p.Hung && now.Sub(p.Begun) > s.pool.playerLimit() {
+	if p.progress.observe(done, done+p.ticks, dt, limit, late) && !p.Hung {
 		p.Hung = true
 		s.cfg.Log.Warn("player hung, killing it", p.about()...)
 		_ = p.proc.Kill()
 	}
-	if e := s.pool.Player.SinkError.Load(); e != p.sinkErr {
+	if e, ok := shm.SinkErrno(s.pool.Player.SinkError.Load()); ok && e != p.sinkErr {
 		p.sinkErr = e
 		kind, level, cause := control.SinkRestored, slog.LevelInfo, ""
 		if e != 0 {
@@ -178,6 +196,13 @@ func (s *Supervisor) playerTick(now time.Time, dt time.Duration, late bool) {
 		s.publish(-1, control.Event{TNS: clock.Now(), Kind: kind, Cause: cause})
 		s.cfg.Log.Log(context.Background(), level, kind, append(p.about(), "cause", cause)...)
 	}
+}
+
+// playerStart returns how long a player may take to announce its first block,
+// for which it waits until the workers have filled the lead.
+func (s *Supervisor) playerStart() time.Duration {
+	geo := &s.pool.Host.Geo
+	return playerStartLimit + time.Duration(int64(geo.Lead)*geo.BlockNS())
 }
 
 // playerHang returns how long a player may request no block. A player with a

@@ -3,7 +3,6 @@ package supervisor
 import (
 	"os"
 
-	"chronus/engine/internal/ring"
 	"chronus/engine/internal/roster"
 	"chronus/engine/internal/shm"
 )
@@ -18,12 +17,13 @@ type Pool struct {
 	player, playerRO *os.File
 	program          *os.File
 	rings, ringsRO   []*os.File
-	reader           *ring.Reader // of the supervisor's loop
+	scratch          scratch
+	reaped           [shm.MaxSlots]uint32 // by slot: the last generation that is known to be dead
 }
 
 // NewPool makes all regions. On an error it leaves nothing behind.
 func NewPool(g shm.Geometry, stamp shm.Stamp, program []byte) (*Pool, error) {
-	p := &Pool{}
+	p := &Pool{scratch: newScratch(&g)}
 	if err := p.fill(g, stamp, program); err != nil {
 		p.Close()
 		return nil, err
@@ -47,7 +47,6 @@ func (p *Pool) fill(g shm.Geometry, stamp shm.Stamp, program []byte) (err error)
 	if p.program, err = shm.Blob("program", program); err != nil {
 		return err
 	}
-	p.reader = ring.NewReader(g, stamp.Fold())
 	for slot := range int(g.Slots) {
 		f, r, err := shm.CreateRing(slot, g, stamp)
 		if err != nil {
@@ -74,26 +73,6 @@ func (p *Pool) playerFiles(control *os.File) []*os.File {
 	return append([]*os.File{p.hostRO, p.player, control}, p.ringsRO...)
 }
 
-// drained reports whether a dead process's ring can be given to another: every
-// block in it was played, and another ring is at least as far, so that no state
-// is lost with it. What the rings hold counts, not what they claim.
-func (p *Pool) drained(slot int) bool {
-	sealed := p.Player.Exists()
-	mine := p.reader.Newest(p.Rings[slot], sealed)
-	if mine == 0 {
-		return true
-	}
-	if mine > p.Player.Played() {
-		return false
-	}
-	for other, r := range p.Rings {
-		if other != slot && p.reader.Newest(r, sealed) >= mine {
-			return true
-		}
-	}
-	return false
-}
-
 // recycle makes the slot new for the worker of a generation. The process that
 // owned it has been reaped.
 func (p *Pool) recycle(slot int, generation uint32) error {
@@ -105,6 +84,23 @@ func (p *Pool) recycle(slot int, generation uint32) error {
 	s.Generation.Store(generation)
 	p.Host.Renew() // the new process believes this header, and no other
 	return nil
+}
+
+// reap records that the process of a generation is dead, for every reader of
+// its ring: a worker that has damaged its robust futex is not marked by the
+// kernel.
+func (p *Pool) reap(slot int, generation uint32) {
+	p.reaped[slot] = generation
+	p.Host.Slots[slot].Reaped.Store(generation)
+}
+
+// restate stores the words of a slot again that every process believes. What
+// activates a worker is not among them: a wrong activation makes one worker too
+// many or too few render, which is mended like a late one.
+func (p *Pool) restate(slot int, generation uint32) {
+	h := &p.Host.Slots[slot]
+	h.Generation.Store(generation)
+	h.Reaped.Store(p.reaped[slot])
 }
 
 // renewPlayer prepares the player's region for the next player.

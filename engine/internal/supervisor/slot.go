@@ -9,6 +9,7 @@ import (
 	"chronus/engine/clock"
 	"chronus/engine/control"
 	"chronus/engine/internal/failpoint"
+	"chronus/engine/internal/policy"
 	"chronus/engine/internal/process"
 	"chronus/engine/internal/ring"
 )
@@ -20,9 +21,12 @@ type slot struct {
 	proc     *os.Process
 	reported bool   // its end was
 	ordered  bool   // its end was ordered by the host
+	early    bool   // it died before it was ready
 	role     string // when its end became known
 	promoted int64  // the activation whose first block was reported
 	progress progress
+	waited   time.Duration // observed since State last changed
+	newest   uint64        // of a worker that was reaped: see Pool.newest
 }
 
 // exit is a wait status.
@@ -33,36 +37,47 @@ type exit struct {
 	ns         int64
 }
 
-// start starts a worker in a slot whose ring is no longer needed. It reports
-// false if there is no such slot yet.
-func (s *Supervisor) start() bool {
-	for i := range s.slots {
-		w := &s.slots[i]
-		if w.State != process.Free && (w.State != process.Exited || !s.pool.drained(i)) {
-			continue
-		}
-		if s.generation >= uint32(int(s.pool.Host.Geo.Replicas)+s.cfg.Spares) {
-			s.restarted++
-		}
-		s.generation++
-		gen := s.generation
-		if err := s.pool.recycle(i, gen); err != nil {
-			s.fail(err)
-			return false
-		}
-		now := time.Now()
-		*w = slot{Info: process.Info{State: process.Starting, Generation: gen, Begun: now, Since: now}}
-		s.look()
-		s.spawn.jobs <- job{
-			path:  s.cfg.Worker,
-			args:  []string{fmt.Sprint(i), fmt.Sprint(gen)},
-			files: s.pool.workerFiles(i),
-			env:   s.childEnv(),
-			done:  func(p *os.Process, err error) { s.spawned(i, gen, p, err) },
-		}
-		return true
+// start starts a worker in a slot that has no process and whose ring is no
+// longer needed.
+func (s *Supervisor) start(i int) {
+	s.generation++
+	gen := s.generation
+	if err := s.pool.recycle(i, gen); err != nil {
+		s.slots[i] = slot{} // its ring is of no use until it can be made new
+		s.workerFailed(gen, err)
+		return
 	}
-	return false
+	now := time.Now()
+	s.slots[i] = slot{Info: process.Info{State: process.Starting, Generation: gen, Begun: now, Since: now}}
+	s.look()
+	s.spawn.jobs <- job{
+		exe:    s.cfg.Worker,
+		args:   []string{fmt.Sprint(i), fmt.Sprint(gen)},
+		files:  s.pool.workerFiles(i),
+		env:    s.childEnv(),
+		stderr: newStderr(s.cfg.Log, "role", "worker", "slot", i, "generation", gen),
+		done:   func(p *os.Process, err error) { s.spawned(i, gen, p, err) },
+	}
+}
+
+// workerFailed records a worker that could not be started or died before it was
+// ready.
+func (s *Supervisor) workerFailed(gen uint32, why error) {
+	s.policy.WorkerFailed(s.failure(gen, s.generation, why), s.observed)
+	s.unstartable(why)
+}
+
+// unstartable logs that a process could not be started or died before it was of
+// use.
+func (s *Supervisor) unstartable(why error) {
+	s.unstarted.add(s.observed, func(n int, _ int64) {
+		s.cfg.Log.Warn("cannot start a process, trying again", "role", "host", "pid", os.Getpid(),
+			"error", why, "failures", n)
+	})
+}
+
+func (s *Supervisor) failure(gen, newest uint32, why error) policy.Failure {
+	return policy.Failure{Generation: gen, Newest: newest, Why: why, Lasting: lasting(why)}
 }
 
 // spawned runs on the spawning thread. It publishes the event before anything
@@ -70,8 +85,8 @@ func (s *Supervisor) start() bool {
 func (s *Supervisor) spawned(i int, gen uint32, p *os.Process, err error) {
 	if err != nil {
 		s.asks <- func() {
-			s.slots[i].State = process.Free
-			s.fail(err)
+			s.slots[i] = slot{}
+			s.workerFailed(gen, err)
 		}
 		return
 	}
@@ -79,6 +94,9 @@ func (s *Supervisor) spawned(i int, gen uint32, p *os.Process, err error) {
 	s.asks <- func() {
 		w := &s.slots[i]
 		w.proc, w.PID = p, p.Pid
+		if s.workers++; s.workers > uint64(int(s.pool.Host.Geo.Replicas)+s.cfg.Spares) {
+			s.restarted++
+		}
 		if w.Hung || s.stopping {
 			_ = p.Kill()
 		}
@@ -114,7 +132,11 @@ func (s *Supervisor) note(n note) {
 		s.leave(n.slot, n.ns)
 	case noteReady:
 		if w.State == process.Starting {
-			w.State, w.Since = process.Live, time.Now()
+			w.State, w.Since, w.waited = process.Live, time.Now(), 0
+			if n := s.policy.WorkerReady(w.Generation); n > 0 {
+				s.unstarted.drop()
+				s.unready += n
+			}
 			s.publish(n.slot, control.Event{TNS: n.ns, Kind: control.WorkerReady})
 			s.log(n.slot, slog.LevelDebug, "ready")
 		}
@@ -143,9 +165,11 @@ func (s *Supervisor) promoted(i int) {
 	} else {
 		s.failover.PromoteNS = r.FirstNS.Load() - at
 	}
-	s.publish(i, control.Event{
-		TNS: clock.Now(), Kind: control.WorkerPromoted, KnownNS: at, FirstNS: r.FirstNS.Load(), By: by,
-	})
+	e := control.Event{TNS: clock.Now(), Kind: control.WorkerPromoted, By: by}
+	if first := r.FirstNS.Load(); at > 0 && at <= first && first <= e.TNS {
+		e.KnownNS, e.FirstNS = at, first // of a worker whose words were damaged, neither is known
+	}
+	s.publish(i, e)
 	s.log(i, slog.LevelInfo, "renders", "first_block", r.FirstAt.Load(),
 		"after_us", (r.FirstNS.Load()-at)/1000, "restored_us", (r.ActiveNS.Load()-at)/1000)
 }
@@ -159,7 +183,8 @@ func (s *Supervisor) end(i int, ns int64) {
 	}
 	w.role = s.role(i)
 	w.Phase = ring.Phase(s.pool.Rings[i].Cursor.Load())
-	w.State, w.Since, w.KnownNS = process.Down, time.Now(), ns
+	w.early = w.State == process.Starting
+	w.State, w.Since, w.waited, w.KnownNS = process.Down, time.Now(), 0, ns
 	if !w.ordered && !s.stopping && !s.failover.Mending {
 		s.failover.Mending, s.mendFrom = true, ns
 	}
@@ -188,8 +213,8 @@ func (s *Supervisor) report(i int, cause string) {
 		return
 	}
 	s.publish(i, control.Event{TNS: w.KnownNS, Kind: control.WorkerDown, Cause: cause, Phase: w.Phase})
-	if s.stopping {
-		return // a user who stops the engine needs no line per worker
+	if s.stopping || w.early {
+		return // a user who stops the engine needs no line per worker; workerFailed has one for early deaths
 	}
 	s.cfg.Log.Warn("worker down", "role", w.role, "slot", i, "pid", w.PID, "generation", w.Generation,
 		"cause", cause, "while", w.Phase, "lost_frames", s.cost())
@@ -206,8 +231,7 @@ func (s *Supervisor) exit(e exit) {
 	if w.Generation != e.generation {
 		return
 	}
-	early := w.State == process.Starting
-	s.pool.Host.Slots[e.slot].Reaped.Store(e.generation)
+	s.pool.reap(e.slot, e.generation)
 	s.fill()
 	if s.pool.Rings[e.slot].Leave.Load() != 0 {
 		s.leave(e.slot, e.ns) // the worker exited before the watching thread read its notice
@@ -221,11 +245,10 @@ func (s *Supervisor) exit(e exit) {
 	if !w.ordered {
 		s.publish(e.slot, control.Event{TNS: e.ns, Kind: control.WorkerExited, Cause: cause})
 	}
-	w.State, w.Since, w.proc = process.Exited, time.Now(), nil
-	if early && !w.ordered && !s.stopping && !s.restarts.fail(time.Now()) {
-		s.fail(fmt.Errorf(
-			"supervisor: %d workers in a row died before they were ready, the last (pid %d) with %s",
-			maxFailed, w.PID, cause))
+	w.State, w.Since, w.waited, w.proc = process.Exited, time.Now(), 0, nil
+	w.newest = s.pool.newest(e.slot, true)
+	if w.early && !w.ordered && !s.stopping {
+		s.workerFailed(w.Generation, fmt.Errorf("worker pid %d: %s", w.PID, cause))
 	}
 }
 

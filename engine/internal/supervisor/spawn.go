@@ -1,10 +1,13 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"chronus/engine/internal/quiet"
 )
@@ -18,10 +21,12 @@ type spawner struct {
 }
 
 type job struct {
-	path  string
+	exe   *Executable
 	args  []string
 	files []*os.File // from descriptor 3 on
 	env   []string
+	// stderr is the child's, and closed here; nil: /dev/null. See newStderr.
+	stderr *os.File
 	// orphan is set for a child that outlives the host for as long as it takes
 	// to fade out; all others die with the host.
 	orphan bool
@@ -47,7 +52,10 @@ func (s *spawner) run() {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	for j := range s.jobs {
 		if err != nil {
-			j.done(nil, fmt.Errorf("supervisor: %w", err))
+			if j.stderr != nil {
+				_ = j.stderr.Close()
+			}
+			j.done(nil, err)
 			continue
 		}
 		j.done(start(j, null))
@@ -62,16 +70,30 @@ func start(j job, null *os.File) (*os.Process, error) {
 	if !j.orphan {
 		attr.Pdeathsig = syscall.SIGKILL
 	}
-	p, err := os.StartProcess(j.path, append([]string{j.path}, j.args...), &os.ProcAttr{
-		Env: j.env, Files: append([]*os.File{null, null, os.Stderr}, j.files...), Sys: attr,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("supervisor: start: %w", err)
+	said := j.stderr
+	if said == nil {
+		said = null
+	} else {
+		defer said.Close()
 	}
-	return p, nil
+	p, err := os.StartProcess(j.exe.name(), append([]string{j.exe.path}, j.args...), &os.ProcAttr{
+		Env: j.env, Files: append([]*os.File{null, null, said}, j.files...), Sys: attr,
+	})
+	if err == nil {
+		return p, nil
+	}
+	if path := (*os.PathError)(nil); errors.As(err, &path) {
+		err = path.Err // its path is that of a descriptor
+	}
+	return nil, fmt.Errorf("start %s: %w", j.exe.path, err)
+}
+
+// lasting reports whether err, of a start, is one that the next start would
+// have as well: the file is no program for this machine. Everything else, such
+// as a limit that was hit, may pass.
+func lasting(err error) bool {
+	return errors.Is(err, unix.ENOEXEC) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ELIBBAD)
 }
 
 // childEnv returns the environment of the real-time processes.
-func (s *Supervisor) childEnv() []string {
-	return append(append(os.Environ(), s.cfg.Env...), quiet.Env()...)
-}
+func (s *Supervisor) childEnv() []string { return quiet.Environ(os.Environ(), s.cfg.Env) }

@@ -7,7 +7,8 @@
 // waits for deaths in shared memory and activates spares at once (watch.go);
 // and the loop, which owns all other state. The loop handles what these two and
 // the ends of processes report (slot.go, player.go, device.go), looks for what
-// no event announces (tick.go), and starts what is missing (mend.go).
+// no event announces (tick.go), and starts what is missing, as package policy
+// decides (mend.go).
 package supervisor
 
 import (
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"chronus/engine/control"
+	"chronus/engine/internal/policy"
 	"chronus/engine/internal/process"
 	"chronus/engine/sink"
 )
@@ -26,14 +28,17 @@ import (
 type Config struct {
 	Pool   *Pool
 	Spares int
-	Worker string // path of the worker's executable
-	Player string // path of the player's
+	Worker *Executable
+	Player *Executable
 	Sink   sink.Spec
 	// PlayerArgs are the player's arguments.
 	PlayerArgs []string
-	Env        []string // of all processes, in addition to the host's own
-	Publish    func(control.Event)
-	Log        *slog.Logger
+	Env        []string // of all processes, in addition to the user's; see quiet.Environ
+	// AnyRate is set if the user named a device and no rate: the engine is to
+	// be started again at the device's.
+	AnyRate bool
+	Publish func(control.Event)
+	Log     *slog.Logger
 }
 
 // Supervisor runs the processes of one engine.
@@ -62,7 +67,9 @@ type Supervisor struct {
 	slots      []slot
 	player     playerProc
 	generation uint32
-	restarts   restarts
+	workers    uint64 // started
+	policy     *policy.Policy
+	observed   time.Duration    // time since the start, as far as the loop ran
 	mendFrom   int64            // when the first death of those being mended became known, ns
 	calmLost   uint64           // frames lost when everything was last whole
 	failover   control.Failover // the last of each kind
@@ -70,22 +77,30 @@ type Supervisor struct {
 	aborted    bool
 	halted     time.Time
 	events     uint64 // of the callback, read so far
-	xruns      int    // since the last log line about them
-	xrunSaid   time.Time
-	played     bool // playing is closed
+	lost       tally
+	xruns      tally
+	unstarted  tally // processes
+	unready    int   // workers that could not be started, since everything was last whole
+	played     bool  // playing is closed
+	audible    bool  // a device has played
 	restarted  uint64
 	surplus    uint64 // sealed blocks when more workers than replicas were first seen to keep up
 }
 
 // New returns a supervisor whose processes are not started yet.
 func New(cfg Config) *Supervisor {
+	cfg.Log = slog.New(limit(cfg.Log.Handler()))
 	s := &Supervisor{
 		cfg: cfg, pool: cfg.Pool, slots: make([]slot, len(cfg.Pool.Rings)),
 		notes: make(chan note, 4096), exits: make(chan exit, 64), asks: make(chan func(), 64),
 		playing: make(chan struct{}), ended: make(chan struct{}), watched: make(chan struct{}),
 		failed: make(chan error, 1),
-		events: cfg.Pool.Player.Events.Load(),
+		events: cfg.Pool.Player.Events.Load(), unstarted: tally{lasts: true},
 	}
+	geo := &cfg.Pool.Host.Geo
+	s.policy = policy.New(policy.Config{
+		Replicas: int(geo.Replicas), Spares: cfg.Spares, Lead: int(geo.Lead), Block: time.Duration(geo.BlockNS()),
+	})
 	if cfg.Sink.Device {
 		s.player.device = control.Device{State: control.DeviceWaiting}
 	}

@@ -12,8 +12,14 @@ import (
 
 const (
 	tickEvery = 20 * time.Millisecond
-	// startLimit is how long a process may take to be of use.
+	// tickMost is the most that counts of the time between two ticks.
+	tickMost = 5 * tickEvery
+	// startLimit is how long a worker may take to be ready.
 	startLimit = 5 * time.Second
+	// playerStartLimit is how long a player may take to announce its first
+	// block, apart from the lead. It is started on the clock, whatever its
+	// device does.
+	playerStartLimit = 3 * time.Second
 	// reapLimit is how long a known death may wait for its wait status before
 	// it is reported without.
 	reapLimit = time.Second
@@ -28,37 +34,42 @@ const (
 )
 
 // tick finds what no event announces: hangs, processes that do not start or do
-// not exit, and more renderers than needed.
+// not exit, and more renderers than needed. Time counts as far as the
+// supervisor has observed it: while the host is stopped, a process may have had
+// no chance to be seen.
 func (s *Supervisor) tick(now time.Time, dt time.Duration) {
 	late := s.overslept.Swap(false)
+	dt = min(dt, tickMost)
+	s.observed += dt
 	sealed := s.pool.Player.Exists()
 	for i := range s.slots {
 		w := &s.slots[i]
-		s.pool.Host.Slots[i].Generation.Store(w.Generation) // restated: every reader believes it
+		s.pool.restate(i, w.Generation)
+		w.waited += dt
 		switch w.State {
 		case process.Starting:
-			s.tickStarting(i, now)
+			s.tickStarting(i)
 		case process.Live:
 			s.tickLive(i, sealed, dt, late)
-			if now.Sub(w.Since) > longPause {
-				s.restarts.worked()
-			}
 		case process.Down:
-			if !w.reported && now.Sub(w.Since) > reapLimit {
+			if !w.reported && w.waited > reapLimit {
 				s.report(i, "exiting")
 			}
-			if now.Sub(w.Since) > leaveLimit && w.proc != nil {
+			if w.waited > leaveLimit && w.proc != nil {
 				_ = w.proc.Kill()
 			}
 		}
 	}
 	s.playerTick(now, dt, late)
 	s.retire(sealed)
+	for _, line := range []*tally{&s.lost, &s.xruns, &s.unstarted} {
+		line.flush(s.observed)
+	}
 }
 
-func (s *Supervisor) tickStarting(i int, now time.Time) {
+func (s *Supervisor) tickStarting(i int) {
 	w := &s.slots[i]
-	if now.Sub(w.Since) <= startLimit || w.Hung {
+	if w.waited <= startLimit || w.Hung {
 		return
 	}
 	w.Hung = true

@@ -10,13 +10,18 @@ import (
 	"chronus/engine/sink"
 )
 
-// Devices lists the output devices as PortAudio sees them now.
+// Devices lists the output devices as PortAudio sees them now. If there is
+// none, the error is sink.ErrNoDevice with the reason, as far as a library gave
+// one.
 func Devices() ([]sink.DeviceInfo, error) {
 	if err := pa.Initialize(); err != nil {
 		return nil, fmt.Errorf("portaudio: initialize: %w", err)
 	}
 	defer func() { _ = pa.Terminate() }()
 	list, _, err := devices()
+	if err == nil && len(list) == 0 {
+		return list, because(sink.ErrNoDevice)
+	}
 	return list, err
 }
 
@@ -39,7 +44,9 @@ func devices() ([]sink.DeviceInfo, []*pa.DeviceInfo, error) {
 		list = append(list, sink.DeviceInfo{
 			Index: d.Index, Name: d.Name, HostAPI: d.HostApi.Name, Default: d.Index == first,
 			Channels: d.MaxOutputChannels, Rate: d.DefaultSampleRate,
-			LowLatency: d.DefaultLowOutputLatency, HighLatency: d.DefaultHighOutputLatency,
+			LowLatency: sink.Possible(d.DefaultLowOutputLatency), HighLatency: sink.Possible(d.DefaultHighOutputLatency),
+			// A JACK server has one rate, and PortAudio refuses every other.
+			FixedRate: d.HostApi.Type == pa.JACK,
 		})
 		outputs = append(outputs, d)
 	}

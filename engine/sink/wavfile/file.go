@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // File is a WAV file that is being written. It is not safe for concurrent use.
@@ -13,6 +15,8 @@ type File struct {
 	format format
 	frames int    // per block
 	end    uint64 // bytes of samples up to the end of the last block written
+	fd     int
+	stat   unix.Stat_t // of there, which must not allocate
 	head   []byte
 	buf    []byte // one block, reused
 }
@@ -44,7 +48,7 @@ func open(path string, flag, rate, channels, frames int) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wavfile: %w", err)
 	}
-	w.f = f
+	w.f, w.fd = f, int(f.Fd())
 	if flag&os.O_TRUNC == 0 {
 		err = w.resume()
 	}
@@ -109,12 +113,26 @@ func (w *File) WriteBlock(block uint64, samples []float32) error {
 }
 
 // Flush updates the sizes in the header to what has been written, so that any
-// program can play the file if its writer is killed afterwards. It does not
-// allocate.
+// program can play the file if its writer is killed afterwards. It returns
+// ENOENT if the file has been deleted. It does not allocate.
 func (w *File) Flush() error {
 	w.format.put(w.head, w.end)
-	_, err := w.f.WriteAt(w.head, 0)
-	return err
+	if _, err := w.f.WriteAt(w.head, 0); err != nil {
+		return err
+	}
+	return w.there()
+}
+
+// there returns ENOENT if the file has no name any more: what is written to it
+// is lost with the last descriptor.
+func (w *File) there() error {
+	if err := unix.Fstat(w.fd, &w.stat); err != nil {
+		return err
+	}
+	if w.stat.Nlink == 0 {
+		return unix.ENOENT
+	}
+	return nil
 }
 
 // Close updates the header and closes the file.

@@ -352,3 +352,15 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestADeletedFileIsReported(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "deleted.wav")
+	f, err := Open(path, 44100, 1, 16)
+	require.NoError(t, err)
+	require.NoError(t, f.WriteBlock(0, make([]float32, 16)))
+	require.NoError(t, f.Flush())
+	require.EqualValues(t, 1, f.Blocks())
+	require.NoError(t, os.Remove(path))
+	require.ErrorIs(t, f.Flush(), os.ErrNotExist)
+	require.ErrorIs(t, f.Close(), os.ErrNotExist)
+}

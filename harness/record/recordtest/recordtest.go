@@ -1,6 +1,6 @@
-// Package recordtest makes the records of engines that did everything right, for
-// tests to edit. It plays nothing: times, events, tape and sound are invented,
-// and fit together.
+// Package recordtest makes the records of engines that did everything right,
+// for tests to edit. It plays nothing: times, events, tape and sound are
+// invented, and fit together.
 package recordtest
 
 import (
@@ -87,8 +87,8 @@ type worker struct {
 }
 
 // killed returns the events of a cycle in which the first of four workers is
-// killed, a primary; the others are the standby that is played from instead, the
-// spare that is promoted, and the new worker.
+// killed, a primary; the others are the standby that is played from instead,
+// the spare that is promoted, and the new worker.
 func killed(cycle int, before int64, block uint64, of []worker) []record.Event {
 	victim, standby, spare, newcomer := of[0], of[1], of[2], of[3]
 	at := func(ns int64, w worker, e control.Event) record.Event {
@@ -116,8 +116,8 @@ const (
 	beginNS = 5_000_000_000
 )
 
-// Clean writes the tape and the sound of an engine that went through some cycles
-// into a folder, and returns its record. Judging it finds nothing.
+// Clean writes the tape and the sound of an engine that went through some
+// cycles into a folder, and returns its record. Judging it finds nothing.
 func Clean(t testing.TB, dir string, cycles int) *record.Record {
 	t.Helper()
 	s := Scenario(t)

@@ -43,6 +43,7 @@ type Flag struct {
 	Default string // empty without a default, or if Meta is the default
 	Env     string // its environment variable, or empty
 	Common  bool   // every command has it
+	Group   string // what it is about, if others are about the same
 	Offer
 }
 
@@ -121,6 +122,9 @@ func flagOf(f *kong.Flag) Flag {
 	}
 	if f.HasDefault && f.Default != o.Meta {
 		o.Default = f.Default
+	}
+	if f.Group != nil {
+		o.Group = f.Group.Key
 	}
 	if len(f.Envs) > 0 {
 		o.Env = f.Envs[0]
