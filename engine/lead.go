@@ -20,7 +20,7 @@ const (
 	// maxOtherNS is the longest lead in time that is chosen, for blocks so long
 	// that the smallest one covers every lateness.
 	maxOtherNS = 1e9
-	sleeps       = 60
+	sleeps     = 60
 	// shareLead is how many more blocks of lead a patch would need if rendering
 	// took all the time there is. A patch that takes a share of the time needs
 	// that share of shareLead: the longer a block takes to render, the longer a

@@ -76,8 +76,13 @@ func start(j job, null *os.File) (*os.Process, error) {
 	} else {
 		defer said.Close()
 	}
-	p, err := os.StartProcess(j.exe.name(), append([]string{j.exe.path}, j.args...), &os.ProcAttr{
-		Env: j.env, Files: append([]*os.File{null, null, said}, j.files...), Sys: attr,
+	// The program is the last of the child's own descriptors. At its number in
+	// this process, one of the others could have been put on their way to their
+	// places: an engine with many rings could not start a worker.
+	files := append(append([]*os.File{null, null, said}, j.files...), j.exe.file)
+	program := fmt.Sprintf("/proc/self/fd/%d", len(files)-1)
+	p, err := os.StartProcess(program, append([]string{j.exe.path}, j.args...), &os.ProcAttr{
+		Env: j.env, Files: files, Sys: attr,
 	})
 	if err == nil {
 		return p, nil

@@ -85,6 +85,7 @@ type Supervisor struct {
 	audible    bool  // a device has played
 	restarted  uint64
 	surplus    uint64 // sealed blocks when more workers than replicas were first seen to keep up
+	burden     burden
 }
 
 // New returns a supervisor whose processes are not started yet.
