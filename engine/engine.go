@@ -229,6 +229,7 @@ func (e *Engine) Stop() {
 func (e *Engine) end() {
 	_ = e.osc.Close() // no command after this
 	e.sup.Stop()
+	e.endSink()
 	if e.rec != nil {
 		e.rec.finish()
 	}

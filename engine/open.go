@@ -187,6 +187,27 @@ func (e *Engine) beginSink() error {
 	return nil
 }
 
+// endSink brings the header of the sink's file up to date. The player has done
+// so, unless it died and no other could be started. It gives up on a disk that
+// no longer accepts anything.
+func (e *Engine) endSink() {
+	if e.spec.File == nil {
+		return
+	}
+	shape := sink.Shape{Rate: e.cfg.Rate, Channels: e.code.Program.Channels, Frames: e.cfg.Frames}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if f, err := e.spec.File.Resume(e.spec.Value, shape); err == nil {
+			_ = f.Close()
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(stallLimit):
+	}
+}
+
 // reserve checks that a file can be written, and creates it if need be, before
 // anything else is taken. What it holds stays until everything else is known to
 // be right.

@@ -46,19 +46,21 @@ func (b *burden) observe(now time.Duration, share float64) (due bool) {
 	return true
 }
 
-// tickBurden looks at the newest block that was heard. The time in its entry is
-// not covered by a checksum, but nothing else depends on it.
+// tickBurden looks at the newest block of each renderer, and takes the least
+// time: if one of them is fast enough, the patch is not too heavy. The time in
+// an entry is not covered by its checksum, but nothing else depends on it.
 func (s *Supervisor) tickBurden() {
-	region, geo := s.pool.Player, &s.pool.Host.Geo
-	n, slot := region.Played(), int(region.Primary.Load())
-	if n == 0 || slot < 0 || slot >= len(s.pool.Rings) {
-		return
+	geo, least := &s.pool.Host.Geo, int64(0)
+	for slot, r := range s.pool.Rings {
+		n := s.pool.Claims(slot, s.pool.Player.Exists())
+		if n == 0 || !s.pool.Renders(slot) {
+			continue
+		}
+		if e, _, _ := r.Entry(n - 1); e.Block == n && e.RenderNS > 0 && (least == 0 || e.RenderNS < least) {
+			least = e.RenderNS
+		}
 	}
-	e, _, _ := s.pool.Rings[slot].Entry(n - 1)
-	if e.Block != n || e.RenderNS <= 0 {
-		return
-	}
-	if !s.burden.observe(s.observed, float64(e.RenderNS)/float64(geo.BlockNS())) {
+	if least == 0 || !s.burden.observe(s.observed, float64(least)/float64(geo.BlockNS())) {
 		return
 	}
 	about := []any{

@@ -25,6 +25,7 @@ type slot struct {
 	role     string // when its end became known
 	promoted int64  // the activation whose first block was reported
 	progress progress
+	oomScore int           // as it was set
 	waited   time.Duration // observed since State last changed
 	newest   uint64        // of a worker that was reaped: see Pool.newest
 }

@@ -63,6 +63,7 @@ func (s *Supervisor) tick(now time.Time, dt time.Duration) {
 	s.playerTick(now, dt, late)
 	s.retire(sealed)
 	s.tickBurden()
+	s.tickOOM()
 	for _, line := range []*tally{&s.lost, &s.xruns, &s.unstarted} {
 		line.flush(s.observed)
 	}
