@@ -91,8 +91,8 @@ func (r *Rig) Publish(slot int, block uint64) {
 		make([]float32, g.Samples()), make([]uint64, g.StateWords))
 }
 
-// Flip flips one bit of a word of a region; slot picks the ring. Of the seals it
-// is the newest.
+// Flip flips one bit of a word of a region; slot picks the ring. Of the seals
+// it is the newest.
 func (r *Rig) Flip(w shm.Word, slot, bit int) {
 	var header unsafe.Pointer
 	switch w.Region {

@@ -39,9 +39,9 @@ const threads = 3
 // before the kernel kills it, in ns, at the least.
 const minRTTime = 20e6
 
-// rtTime is that time for a geometry. A worker sleeps between two blocks once it
-// has computed for breatheAfter, and a block that takes longer than two blocks'
-// time cannot be played anyway.
+// rtTime is that time for a geometry. A worker sleeps between two blocks once
+// it has computed for breatheAfter, and a block that takes longer than two
+// blocks' time cannot be played anyway.
 func rtTime(g shm.Geometry) int64 { return max(minRTTime, breatheAfter+2*g.BlockNS()) }
 
 // Main is the worker executable, `chronus-worker SLOT GENERATION`, started with

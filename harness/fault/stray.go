@@ -21,8 +21,8 @@ var words = Parameter{
 	Valid: func(s Spec) bool { return s.Words != nil },
 }
 
-// Strays reports whether the kind's faults are flipped bits, whose places only a
-// build with failpoints tells.
+// Strays reports whether the kind's faults are flipped bits, whose places only
+// a build with failpoints tells.
 func (k Kind) Strays() bool { return k.takes(words.Name) }
 
 // Word is a word of one of the engine's memory regions, as the engine lists it.
@@ -44,8 +44,9 @@ func (w Word) String() string { return w.Region + "." + w.Name }
 // bitsMost is the most bits that a word has.
 const bitsMost = 64
 
-// Bits returns the bits of the words whose names match, each as a point. Figures
-// are left out: until its owner states it anew, the engine shows a wrong one.
+// Bits returns the bits of the words whose names match, each as a point.
+// Figures are left out: until its owner states it anew, the engine shows a
+// wrong one.
 func Bits(all []Word, names *regexp.Regexp) []Point {
 	var chosen []Point
 	for i, w := range all {
@@ -62,9 +63,9 @@ func Bits(all []Word, names *regexp.Regexp) []Point {
 }
 
 // stray flips one bit of a word in the engine's memory, as a stray store would,
-// and kills the primary at once, before anything could restate the word. The bit
-// decides in whose ring it is: the primary's, the standby's or a spare's. That
-// worker may die of it.
+// and kills the primary at once, before anything could restate the word. The
+// bit decides in whose ring it is: the primary's, the standby's or a spare's.
+// That worker may die of it.
 type stray struct {
 	point Point
 	kill  signal

@@ -120,8 +120,8 @@ func (c *Comparison) note(format string, args ...any) {
 
 // few finds rows of which there are too few, and judged units that too few
 // processes have. A unit that depends on what happened, such as the time of a
-// worker's first block where no spare was ready, is compared among the processes
-// that have it.
+// worker's first block where no spare was ready, is compared among the
+// processes that have it.
 func (c *Comparison) few(side *revision, minRuns int) {
 	for _, at := range side.rows {
 		if n := side.lines[at]; n < minRuns {

@@ -231,8 +231,8 @@ func TestUnitsOfOtherVersionsAreShownAndNotJudged(t *testing.T) {
 }
 
 // TestACommitComparedWithItselfLacksNothing draws 10 of 60 engine processes of
-// one commit against 10 others, many times. Most had no xrun, and many no worker
-// that was started because no spare was ready.
+// one commit against 10 others, many times. Most had no xrun, and many no
+// worker that was started because no spare was ready.
 func TestACommitComparedWithItselfLacksNothing(t *testing.T) {
 	const processes, draws = 60, 200
 	rng := rand.New(rand.NewPCG(60, 200))

@@ -28,8 +28,8 @@ func (r *Roster) Activation(slot int) uint32 { return r.Host.Slots[slot].Idle.Lo
 
 // Alive reports whether the slot has a worker that is mapped, has not been seen
 // to die and has given no leave notice. What the ring says of itself is not
-// enough: the kernel does not mark the robust futex of a worker that has damaged
-// it.
+// enough: the kernel does not mark the robust futex of a worker that has
+// damaged it.
 func (r *Roster) Alive(slot int) bool {
 	ring, host := r.Rings[slot], &r.Host.Slots[slot]
 	reaped := host.Reaped.Load()
@@ -38,9 +38,10 @@ func (r *Roster) Alive(slot int) bool {
 }
 
 // Claims returns the number of blocks that the slot's worker claims to have
-// made, sealed being the number that exist; 0 if the claim is absurd. It is good
-// enough to judge whether a worker that renders keeps up, since that one states
-// it anew with every block. What a ring really holds, ring.Reader finds out.
+// made, sealed being the number that exist; 0 if the claim is absurd. It is
+// good enough to judge whether a worker that renders keeps up, since that one
+// states it anew with every block. What a ring really holds, ring.Reader finds
+// out.
 func (r *Roster) Claims(slot int, sealed uint64) uint64 {
 	if n := r.Rings[slot].Published.Load(); n <= sealed {
 		return n

@@ -6,8 +6,8 @@ package shm
 // the region says: to the seals, which carry a checksum, and to the numbers in
 // the delivered blocks.
 
-// SetHead records that the commands below an index are in the log. Only the host
-// calls it.
+// SetHead records that the commands below an index are in the log. Only the
+// host calls it.
 func (h *Host) SetHead(head uint64) {
 	h.Head.Store(head)
 	for i := range h.Heads {

@@ -48,10 +48,11 @@ func RecordSum(r *LogRecord) uint64 {
 }
 
 // cutoffBits is the length of the cut-off, the lower part of a seal word. 40
-// bits of commands last for 174 years at 200 per second. The upper 24 bits are a
-// checksum over all that the seal says and over what it belongs to: the stamp of
-// the region, the number of the block, Prev and the cut-off. A seal of another
-// lap of the table does not open, nor does one in which a bit was flipped.
+// bits of commands last for 174 years at 200 per second. The upper 24 bits are
+// a checksum over all that the seal says and over what it belongs to: the stamp
+// of the region, the number of the block, Prev and the cut-off. A seal of
+// another lap of the table does not open, nor does one in which a bit was
+// flipped.
 const cutoffBits = 40
 
 // SealWord returns the word that seals block with a cut-off, in a region whose

@@ -23,8 +23,8 @@ type Word struct {
 }
 
 // Words lists the words of the headers of all three kinds of region, without
-// padding but with magic number, stamp and geometry, and those of the seals. The
-// other tables that follow a header are not in it.
+// padding but with magic number, stamp and geometry, and those of the seals.
+// The other tables that follow a header are not in it.
 func Words(g Geometry) []Word {
 	var all []Word
 	list := func(region string, header any) {

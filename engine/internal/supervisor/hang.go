@@ -17,8 +17,9 @@ func (p *Pool) hangLimit() time.Duration {
 	return max(HangLimit, time.Duration(hangBlocks*p.Host.Geo.BlockNS()))
 }
 
-// fadeLimit returns how long the player may take to fade out: the fade is in the
-// next block that it is asked for, and a device may ask for a burst at a time.
+// fadeLimit returns how long the player may take to fade out: the fade is in
+// the next block that it is asked for, and a device may ask for a burst at a
+// time.
 func (p *Pool) fadeLimit() time.Duration {
 	return fadeLimit + time.Duration((shm.MaxBurst+1)*p.Host.Geo.BlockNS())
 }
