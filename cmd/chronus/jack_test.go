@@ -16,6 +16,7 @@ import (
 
 	"chronus/engine"
 	"chronus/engine/control"
+	"chronus/engine/rig"
 	"chronus/engine/sink"
 )
 
@@ -24,6 +25,7 @@ type jack struct {
 	t    *testing.T
 	name string
 	cmd  *exec.Cmd
+	said rig.Log // what the server printed
 }
 
 // newJack returns a server that does not run yet. The test's processes find it
@@ -52,6 +54,7 @@ func (j *jack) start() {
 	j.cmd = exec.Command("jackd", "-n", j.name, "--no-realtime", "--no-mlock",
 		"-d", "dummy", "-r", "48000", "-p", "256", "-C", "0", "-P", "2")
 	j.cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
+	j.cmd.Stdout, j.cmd.Stderr = &j.said, &j.said
 	require.NoError(j.t, j.cmd.Start())
 	for begin := time.Now(); exec.Command("jack_lsp").Run() != nil; time.Sleep(20 * time.Millisecond) {
 		require.Less(j.t, time.Since(begin), patience, "jackd does not start")
@@ -67,9 +70,10 @@ func (j *jack) stop() {
 }
 
 // connections lists the ports of the server and what each is connected to.
-func (j *jack) connections() string {
+func (j *jack) connections(t *testing.T) string {
+	t.Helper()
 	out, err := exec.Command("jack_lsp", "-c").Output()
-	require.NoError(j.t, err)
+	require.NoError(t, err, "jackd said: %s", j.said.String())
 	return string(out)
 }
 
@@ -81,7 +85,6 @@ func TestJackAtARateOfItsOwn(t *testing.T) {
 	t.Run("a server that starts later sets the rate", func(t *testing.T) {
 		h := play(t, beside(t, exe), "--sink", "portaudio:system")
 		h.until("it waits", func(st *control.Status) bool { return st.Device.Why != "" })
-		j.t = t
 		j.start()
 		st := h.until("it plays", playing)
 		require.Equal(t, 48000, st.Rate)
@@ -96,7 +99,7 @@ func TestJackAtARateOfItsOwn(t *testing.T) {
 		st := h.until("it plays", playing)
 		require.Equal(t, 48000, st.Rate)
 		before := st.Device.LatencyNS
-		require.Contains(t, j.connections(), "system:playback_1\n   hall 2:out_0\n")
+		require.Contains(t, j.connections(t), "system:playback_1\n   hall 2:out_0\n")
 		require.NoError(t, exec.Command("jack_bufsize", "1024").Run())
 		h.until("the latency follows", func(st *control.Status) bool {
 			return playing(st) && st.Device.LatencyNS-before == (1024-256)*int64(time.Second)/48000
@@ -141,13 +144,13 @@ func TestJackAtARateOfItsOwn(t *testing.T) {
 			_ = c.Process.Kill()
 			_ = c.Wait()
 		}()
-		for begin := time.Now(); !strings.Contains(j.connections(), name+":in 2"); time.Sleep(20 * time.Millisecond) {
+		for begin := time.Now(); !strings.Contains(j.connections(t), name+":in 2"); time.Sleep(20 * time.Millisecond) {
 			require.Less(t, time.Since(begin), patience)
 		}
 		h := play(t, beside(t, exe), "--sink", "portaudio:"+name)
 		h.until("it plays", playing)
-		require.Contains(t, j.connections(), name+":in 1\n   chronus:out_0\n")
-		require.Contains(t, j.connections(), name+":in 2\n   chronus:out_1\n")
+		require.Contains(t, j.connections(t), name+":in 1\n   chronus:out_0\n")
+		require.Contains(t, j.connections(t), name+":in 2\n   chronus:out_1\n")
 		h.signal(unix.SIGTERM)
 		require.Equal(t, exitPass, h.end(), h.log) // ports without hardware have no latency to wait for
 	})

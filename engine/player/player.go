@@ -198,6 +198,14 @@ func (p *Player) read(slot int, n uint64) bool {
 	return ring.Copy(p.Rings[slot], p.fold, n, &p.header, p.buf)
 }
 
+// watch makes the next wait end as soon as any worker publishes.
+func (p *Player) watch() {
+	p.set.Reset()
+	for _, r := range p.Rings {
+		p.set.Add(shm.Low(&r.Published), uint32(r.Published.Load()))
+	}
+}
+
 // await waits for any worker to publish block n, at most until the time given,
 // in ns: half a block into the call, since to wait longer would lose the block
 // as well.
@@ -205,10 +213,7 @@ func (p *Player) await(n uint64, until int64) (int, bool) {
 	p.Player.Waiting.Store(1)
 	defer p.Player.Waiting.Store(0)
 	for {
-		p.set.Reset()
-		for _, r := range p.Rings {
-			p.set.Add(shm.Low(&r.Published), uint32(r.Published.Load()))
-		}
+		p.watch()
 		if slot, ok := p.take(n); ok {
 			return slot, true
 		}

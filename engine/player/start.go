@@ -2,7 +2,6 @@ package player
 
 import (
 	"chronus/engine/clock"
-	"chronus/engine/internal/shm"
 )
 
 // stopWait is how long Ready may not notice Stop, in ns.
@@ -17,10 +16,7 @@ func (p *Player) Ready() {
 	p.Player.Waiting.Store(1)
 	defer p.Player.Waiting.Store(0)
 	for {
-		p.set.Reset()
-		for _, r := range p.Rings {
-			p.set.Add(shm.Low(&r.Published), uint32(r.Published.Load()))
-		}
+		p.watch()
 		left := until - clock.Now()
 		if left <= 0 || p.fed() || p.stop.Load() {
 			return
