@@ -38,14 +38,14 @@ func ready(p *Player) chan struct{} {
 
 func TestPlayerThatTakesOverBeginsAtOnceIfARingHoldsItsBlock(t *testing.T) {
 	r, publish := patient(t)
-	r.Player.Playout.Store(100)
+	r.Play(100)
 	publish(3, 100, 101) // a dead worker's is as good
 	New(r.Roster).Ready()
 }
 
 func TestPlayerThatTakesOverWaitsForItsBlock(t *testing.T) {
 	r, publish := patient(t)
-	r.Player.Playout.Store(100)
+	r.Play(100)
 	publish(0, 90, 100)
 	done := ready(New(r.Roster))
 	for r.Player.Waiting.Load() == 0 {

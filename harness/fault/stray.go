@@ -72,10 +72,17 @@ type stray struct {
 	file  *os.File
 	at    int64 // where the byte lies, bytes
 	bit   int   // of the byte
+
+	settle time.Duration
 }
 
-func newStray(s Spec, _ time.Duration, p Point) Fault {
-	return &stray{point: p, kill: signal{sig: unix.SIGKILL, target: s.Target}}
+// straySettle is how many blocks the effects of a stray bit may take.
+const straySettle = 10
+
+func newStray(s Spec, block time.Duration, p Point) Fault {
+	return &stray{
+		point: p, kill: signal{sig: unix.SIGKILL, target: s.Target}, settle: straySettle * block,
+	}
 }
 
 func (f *stray) Setup(ctx context.Context, e Engine) ([]Victim, error) {
@@ -148,7 +155,16 @@ func (f *stray) Inject(ctx context.Context) (Moment, error) {
 
 func (f *stray) Wait(ctx context.Context) error { return f.kill.Wait(ctx) }
 
-func (f *stray) Recover(context.Context) error { return nil }
+// Recover waits until what a damaged activation causes has come to pass, so that
+// no event of it falls into the next fault's time.
+func (f *stray) Recover(ctx context.Context) error {
+	select {
+	case <-time.After(f.settle):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
 
 func (f *stray) Cleanup() {
 	f.kill.Cleanup()

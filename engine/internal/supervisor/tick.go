@@ -106,7 +106,7 @@ func (s *Supervisor) tickLive(i int, sealed uint64, dt time.Duration, late bool)
 // one that was activated last, but neither the one that is heard nor one that
 // stands still, which hang detection deals with.
 func (s *Supervisor) retire(sealed uint64) {
-	pick, newest, have := -1, int64(0), 0
+	pick, newest, have := -1, int64(-1), 0
 	for i := range s.slots {
 		if s.slots[i].State != process.Live || !s.pool.Renders(i) {
 			continue
