@@ -155,8 +155,8 @@ func (f *stray) Inject(ctx context.Context) (Moment, error) {
 
 func (f *stray) Wait(ctx context.Context) error { return f.kill.Wait(ctx) }
 
-// Recover waits until what a damaged activation causes has come to pass, so that
-// no event of it falls into the next fault's time.
+// Recover waits until what a damaged activation causes has come to pass, so
+// that no event of it falls into the next fault's time.
 func (f *stray) Recover(ctx context.Context) error {
 	select {
 	case <-time.After(f.settle):

@@ -26,8 +26,8 @@ const (
 // if they are not.
 type liveness struct {
 	delivered uint64        // blocks, without those that were lost
-	playout   uint64        // when the last of them was seen
-	since     time.Duration // likewise
+	playout   uint64        // when the last of them was seen, or at the last renewal
+	since     time.Duration // when the last of them was seen
 	reported  bool
 	renewed   time.Duration // how long the stall had lasted at the last renewal
 }
@@ -54,7 +54,8 @@ func (p *Policy) watch(v *View, d *Decision) {
 		l.reported = true
 		d.Stalled = why.Error()
 	case lasts >= stallRenew+l.renewed:
-		l.renewed = lasts
+		// What a player did before the renewal says nothing about the next one.
+		l.renewed, l.playout = lasts, v.Playout
 		d.RenewPlayer, d.RenewWorkers = why == errStands, why == errNothing
 	}
 }

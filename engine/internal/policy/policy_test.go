@@ -48,6 +48,10 @@ func TestWhateverHappensItPlaysAgainOrEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := draw(t)
 		w.harm(t)
+		w.trouble = trouble{}
+		if w.failed == nil {
+			w.step() // the last of the failures may be the one too many
+		}
 		if w.failed != nil {
 			if w.playout > 0 && w.now < stallEnd {
 				t.Fatalf("ended after %v although it had played: %v", w.now, w.failed)
@@ -56,10 +60,13 @@ func TestWhateverHappensItPlaysAgainOrEnds(t *testing.T) {
 		}
 		// Processes that can start now do: the longest pause, the time until
 		// what runs without effect is replaced, worker and player, and the
-		// starts.
-		w.trouble = trouble{}
+		// starts. Before the first block, an engine that is one failure short of
+		// too many may end with the next: what the harm has left may still fail.
+		brink := w.playout == 0 && max(w.policy.player.failed, w.policy.workers.failed) == maxFailed-1
 		for range steps(longPause + 2*stallRenew + startMore + 2*time.Second) {
-			w.step()
+			if w.step(); brink && w.failed != nil && w.playout == 0 {
+				return
+			}
 			require.NoError(t, w.failed)
 		}
 		had := w.delivered()
