@@ -165,10 +165,7 @@ func TestSoundDevice(t *testing.T) {
 		require.Equal(t, control.DeviceWaiting, st.Device.State)
 		require.Contains(t, st.Device.Why, `no output device "nosuch" (there are: `)
 		h.plays(50)
-		h.signal(unix.SIGTERM)
-		require.Equal(t, exitPass, h.end(), h.log)
-		require.Equal(t, 1, strings.Count(h.log.String(), "nosuch\\\""), h.log)
-		quietly(t, h)
+		endsAfterOne(t, h, `nosuch\"`)
 	})
 
 	t.Run("a device whose server starts after the engine is played on, once", func(t *testing.T) {
@@ -223,10 +220,7 @@ func TestSoundDevice(t *testing.T) {
 		st := h.until("it is refused", func(st *control.Status) bool { return st.Device != nil && st.Device.Why != "" })
 		require.Contains(t, st.Device.Why, "the device is no clock: it asks for sound at ")
 		h.plays(100)
-		h.signal(unix.SIGTERM)
-		require.Equal(t, exitPass, h.end(), h.log)
-		require.Equal(t, 1, strings.Count(h.log.String(), "no clock"), h.log)
-		quietly(t, h)
+		endsAfterOne(t, h, "no clock")
 	})
 
 	t.Run("auto without a device plays on the clock and logs that", func(t *testing.T) {
@@ -261,6 +255,15 @@ func quietly(t *testing.T, h *host) {
 	for line := range strings.Lines(h.log.String()) {
 		require.Contains(t, line, " level=", "not a line of the log")
 	}
+}
+
+// endsAfterOne ends an engine, whose log must have a text once.
+func endsAfterOne(t *testing.T, h *host, text string) {
+	t.Helper()
+	h.signal(unix.SIGTERM)
+	require.Equal(t, exitPass, h.end(), h.log)
+	require.Equal(t, 1, strings.Count(h.log.String(), text), h.log)
+	quietly(t, h)
 }
 
 // follow collects an engine's events from the first on. The function that it

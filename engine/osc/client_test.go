@@ -43,12 +43,7 @@ func TestClientRefusesWhatTheServerWouldRefuse(t *testing.T) {
 }
 
 func TestClientRecoversOnceTheServerIsBack(t *testing.T) {
-	first := listen(t)
-	addr := first.Addr()
-	require.NoError(t, first.Close())
-	c, err := Dial(addr)
-	require.NoError(t, err)
-	defer c.Close()
+	c, addr := dialNothing(t)
 	_ = c.Send("/lost") // nothing listens: the kernel keeps the refusal for the next call
 
 	host, port := splitPort(t, addr)
@@ -63,6 +58,18 @@ func TestClientRecoversOnceTheServerIsBack(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the message after the refused one was lost")
 	}
+}
+
+// dialNothing returns a client of an address on which nothing listens.
+func dialNothing(t *testing.T) (c *Client, addr string) {
+	t.Helper()
+	s := listen(t)
+	addr = s.Addr()
+	require.NoError(t, s.Close())
+	c, err := Dial(addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	return c, addr
 }
 
 func splitPort(t *testing.T, addr string) (string, int) {
@@ -80,13 +87,8 @@ func TestDialErrorNamesTheAddress(t *testing.T) {
 }
 
 func TestClientReportsThatNothingListens(t *testing.T) {
-	s := listen(t)
-	addr := s.Addr()
-	require.NoError(t, s.Close())
-	c, err := Dial(addr)
-	require.NoError(t, err)
-	defer c.Close()
-	_, err = c.Check(patience, time.Time{}, "/x")
+	c, addr := dialNothing(t)
+	_, err := c.Check(patience, time.Time{}, "/x")
 	require.ErrorIs(t, err, ErrNotListening)
 	require.EqualError(t, err, "osc: "+addr+": nothing is listening there")
 	_, err = c.Ask("/engine/status", patience)

@@ -103,12 +103,7 @@ func (f *flip) Wait(context.Context) error { return nil }
 // Recover waits until the flipped blocks have been played: if the next fault
 // flipped the other replica's copy of one of them, no good copy would be left.
 func (f *flip) Recover(ctx context.Context) error {
-	select {
-	case <-time.After(f.drain):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return pause(ctx, f.drain)
 }
 
 func (f *flip) Cleanup() {

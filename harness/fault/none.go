@@ -24,14 +24,19 @@ func (none) Inject(context.Context) (Moment, error) {
 }
 
 func (n none) Wait(ctx context.Context) error {
-	select {
-	case <-time.After(noneBlocks * n.block):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return pause(ctx, noneBlocks*n.block)
 }
 
 func (none) Recover(context.Context) error { return nil }
 
 func (none) Cleanup() {}
+
+// pause lets d pass.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -158,12 +158,7 @@ func (f *stray) Wait(ctx context.Context) error { return f.kill.Wait(ctx) }
 // Recover waits until what a damaged activation causes has come to pass, so
 // that no event of it falls into the next fault's time.
 func (f *stray) Recover(ctx context.Context) error {
-	select {
-	case <-time.After(f.settle):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return pause(ctx, f.settle)
 }
 
 func (f *stray) Cleanup() {
