@@ -60,8 +60,9 @@ func TestWhateverHappensItPlaysAgainOrEnds(t *testing.T) {
 		}
 		// Processes that can start now do: the longest pause, the time until
 		// what runs without effect is replaced, worker and player, and the
-		// starts. Before the first block, an engine that is one failure short of
-		// too many may end with the next: what the harm has left may still fail.
+		// starts. Before the first block, an engine that is one failure short
+		// of too many may end with the next: what the harm has left may still
+		// fail.
 		brink := w.playout == 0 && max(w.policy.player.failed, w.policy.workers.failed) == maxFailed-1
 		for range steps(longPause + 2*stallRenew + startMore + 2*time.Second) {
 			if w.step(); brink && w.failed != nil && w.playout == 0 {
