@@ -42,6 +42,10 @@ func (s *Supervisor) startPlayer() {
 	p := &s.player
 	p.Generation++
 	gen := p.Generation
+	if err := s.pool.renewPlayer(); err != nil {
+		s.playerFailed(gen, err)
+		return
+	}
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		s.playerFailed(gen, fmt.Errorf("player's socket: %w", err))

@@ -65,3 +65,19 @@ func TestPlayerHasTimeToAnnounceItsFirstBlock(t *testing.T) {
 	require.InDelta(t, s.playerStart(), ticksUntilHung(t, s), float64(2*tickEvery))
 	require.Greater(t, s.playerStart(), 4*HangLimit)
 }
+
+func TestHeadersAreWrittenAnewBeforeAPlayerIsStarted(t *testing.T) {
+	s, region := startedPlayer(t)
+	region.PlayerRegion.Stamp.Build++
+	_, err := shm.OpenPlayer(s.pool.player, s.pool.Host, true)
+	require.ErrorIs(t, err, shm.ErrStamp)
+	s.pool.Host.HostRegion.Geo.Frames = 0
+	s.spawn = &spawner{jobs: make(chan job, 1)} // nothing is started
+	s.startPlayer()
+	<-s.spawn.jobs
+	_, err = shm.OpenHost(s.pool.host)
+	require.NoError(t, err)
+	again, err := shm.OpenPlayer(s.pool.player, s.pool.Host, true)
+	require.NoError(t, err)
+	require.NoError(t, again.Close())
+}
