@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"chronus/engine/control"
 	"chronus/harness/floor"
 	"chronus/harness/probe"
 	"chronus/harness/record"
@@ -228,7 +229,7 @@ func rest(ctx context.Context, e *engine, rec *record.Record) {
 	if ctx.Err() != nil || e.Exited() {
 		return
 	}
-	status, err := e.Status(ctx)
+	status, err := e.lastStatus(ctx, rec)
 	if err != nil {
 		troubled(rec, record.StageRead, 0, err)
 		return
@@ -243,4 +244,16 @@ func rest(ctx context.Context, e *engine, rec *record.Record) {
 		}
 	}
 	e.log.close(record.Resting)
+}
+
+// lastStatus returns the status after the last cycle. An engine that was whole
+// then is awaited to be so again: a spare that helped out a late worker since
+// is made idle by then, and the event that says so has come.
+func (e *engine) lastStatus(ctx context.Context, rec *record.Record) (*control.Status, error) {
+	if n := len(rec.Cycles); n == 0 || !rec.Cycles[n-1].Whole {
+		return e.Status(ctx)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, mendLimit, fmt.Errorf("%s have passed", mendLimit))
+	defer cancel()
+	return e.awaitWhole(ctx, nil)
 }
