@@ -264,19 +264,26 @@ func (p *Player) deliver(n uint64, slot int, flags uint32, entry int64, primary 
 	copy(p.last, out[len(out)-len(p.last):])
 }
 
+// info describes the delivery of block n. What the block continues and which
+// commands it takes is the seal's to say, whatever was delivered: the recording
+// is held to it. Only if the seal is damaged does the entry count, and without
+// an entry no worker rendered the block.
 func (p *Player) info(n uint64, slot int, flags uint32, entry int64) shm.DeliveredInfo {
 	info := shm.DeliveredInfo{EntryNS: entry, Slot: int32(slot), Flags: flags}
-	if slot < 0 {
-		var ok bool
-		if info.Prev, info.Cutoff, ok = p.Player.Seal(n); !ok { // so no worker renders it
-			info.Prev, info.Cutoff = n, p.taken
-		}
-		p.taken = info.Cutoff
-		return info
+	var sealed bool
+	info.Prev, info.Cutoff, sealed = p.Player.Seal(n)
+	if slot >= 0 {
+		info.Sum = p.header.Sum
+		info.Generation = p.Host.Slots[slot].Generation.Load()
 	}
-	info.Prev, info.Cutoff, info.Sum = p.header.Prev, p.header.Cutoff, p.header.Sum
+	switch {
+	case sealed:
+	case slot >= 0:
+		info.Prev, info.Cutoff = p.header.Prev, p.header.Cutoff
+	default:
+		info.Prev, info.Cutoff = n, p.taken
+	}
 	p.taken = info.Cutoff
-	info.Generation = p.Host.Slots[slot].Generation.Load()
 	return info
 }
 
