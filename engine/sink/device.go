@@ -28,7 +28,8 @@ const (
 	steadyNS    = 60e6
 	// silentNS without a call means that the device is gone, whatever it
 	// reports. It is well below the half second within which that must be
-	// noticed.
+	// noticed. A device that empties its buffer in one go may take longer, if
+	// the buffer or the block is long: see patience.
 	silentNS  = 200e6
 	silenceNS = 20e6 // how often the clock's thread checks for it
 	// firstNS is silentNS for a stream that does not play yet, of which nothing
@@ -131,11 +132,18 @@ func (d *Device) Over() bool { return d.turn.Load() == turnOver }
 
 // Silent reports whether an open device has stopped calling.
 func (d *Device) Silent() bool {
-	limit := int64(silentNS)
+	limit := d.patience()
 	if !d.Playing() {
-		limit = firstNS
+		limit = max(firstNS, 2*limit)
 	}
 	return d.opened.Load() != 0 && clock.Now()-d.beat.Load() > limit
+}
+
+// patience returns how long a device that plays may not call, in ns: it may
+// have requested what its buffer holds, or a burst, and be playing that.
+func (d *Device) patience() int64 {
+	block := d.geo.BlockNS()
+	return max(silentNS, d.speed.slack.Load()+block, (shm.MaxBurst+1)*block)
 }
 
 // Panics returns the number of calls that ended in a panic. None should; the

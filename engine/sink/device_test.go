@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -281,4 +282,30 @@ func TestBurstIsWhatTheBufferHolds(t *testing.T) {
 	require.Equal(t, 1, Burst(block, block))
 	require.Equal(t, 4, Burst(Options{}.latency(DeviceInfo{}, block), block))
 	require.Equal(t, 5, Burst(4*block+1, block))
+}
+
+func TestDeviceMayPlayWhatItHasRequestedBeforeItIsCalledSilent(t *testing.T) {
+	for name, c := range map[string]struct {
+		frames, rate int
+		latency      time.Duration
+		limit        int64 // ns
+	}{
+		"short blocks":              {256, 44100, 20 * time.Millisecond, silentNS},
+		"a burst of long blocks":    {8192, 8000, 0, 6 * 1_024_000_000},
+		"a buffer of half a second": {256, 48000, 500 * time.Millisecond, 505_333_333},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, err := shm.NewGeometry(c.rate, c.frames, 1, 3, 1, 0, 0, false)
+			require.NoError(t, err)
+			d := NewDevice(&blocks{}, g, func() {}, func(Grid, bool) {})
+			open(d, 1)
+			d.Holds(c.latency)
+			require.True(t, d.offer())
+			require.Equal(t, c.limit, d.patience())
+			d.beat.Store(clock.Now() - c.limit + 10e9)
+			require.False(t, d.Silent())
+			d.beat.Store(clock.Now() - c.limit - 1)
+			require.True(t, d.Silent())
+		})
+	}
 }
