@@ -6,15 +6,18 @@
 package comm
 
 import (
-	"os"
-	"path/filepath"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
-// Set gives every thread of the process the name, of which the kernel keeps 15
-// bytes. Threads started later inherit it. An error is dropped: it is a name.
+// Set gives the calling thread the name, of which the kernel keeps 15 bytes;
+// the main thread's is the process's. Threads that it starts inherit the name,
+// the few that the Go runtime has started before keep theirs. To rename those
+// as well, through /proc, took a worker a quarter of the time until it is
+// ready. See PR_SET_NAME in prctl(2).
 func Set(name string) {
-	threads, _ := filepath.Glob("/proc/self/task/*/comm")
-	for _, path := range threads {
-		_ = os.WriteFile(path, []byte(name), 0)
-	}
+	var text [16]byte
+	copy(text[:15], name)
+	_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&text[0])), 0, 0, 0)
 }
