@@ -144,6 +144,12 @@ func (o *Outcome) Met() bool {
 	return len(switches) == 0 || !o.doomed(switches[len(switches)-1])
 }
 
+// Surplus reports whether more spares were promoted than the fault may cause
+// and than have become idle again.
+func (o *Outcome) Surplus() bool {
+	return o.count(control.WorkerPromoted) > o.rule.counts[control.WorkerPromoted].Max
+}
+
 // damaged reports whether an event is about a victim that may live or die.
 func (o *Outcome) damaged(e record.Event) bool {
 	return slices.ContainsFunc(o.Victims, func(v record.Victim) bool {

@@ -46,6 +46,16 @@ func TestExactlyTheExpectedEventsAreClean(t *testing.T) {
 	}
 }
 
+func TestASurplusLastsUntilTheSpareIsIdleAgain(t *testing.T) {
+	x := expectKill(t)
+	window := recordtest.Killed()
+	require.False(t, x.of(window).Surplus())
+	window = append(window, record.Event{Event: control.Event{Kind: control.WorkerPromoted, Slot: 3, PID: 75}})
+	require.True(t, x.of(window).Surplus())
+	window = append(window, record.Event{Event: control.Event{Kind: control.WorkerRetired, Slot: 3, PID: 75}})
+	require.False(t, x.of(window).Surplus())
+}
+
 func TestOneEventTooFewIsFound(t *testing.T) {
 	for i, e := range recordtest.Killed() {
 		window := append(recordtest.Killed()[:i:i], recordtest.Killed()[i+1:]...)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chronus/engine/clock"
+	"chronus/harness/expect"
 	"chronus/harness/fault"
 	"chronus/harness/floor"
 	"chronus/harness/record"
@@ -59,6 +60,9 @@ func (r *cycler) cycle(ctx context.Context, n int, point fault.Point) bool {
 		if err == nil {
 			c.Status, err = r.engine.awaitWhole(ctx, c.Victims)
 		}
+		if err == nil {
+			r.awaitRetired(ctx, rule, &c)
+		}
 		c.Whole = err == nil
 		if err != nil && context.Cause(ctx) != context.Canceled {
 			troubled(r.rec, record.StageMend, n, err)
@@ -75,6 +79,22 @@ func (r *cycler) cycle(ctx context.Context, n int, point fault.Point) bool {
 		r.cfg.Cycled(n, r.clean)
 	}
 	return c.Whole
+}
+
+// retiredLimit is how long an event may take to arrive after a status that
+// already shows it.
+const retiredLimit = 100 * time.Millisecond
+
+// awaitRetired waits for the events of spares that helped out a late worker and
+// are idle again. A whole engine has none left, but its status may arrive
+// before the event that says so, which must not be counted in the next cycle.
+// An event that does not come is for the judge to miss.
+func (r *cycler) awaitRetired(ctx context.Context, rule expect.Rule, c *record.Cycle) {
+	ctx, cancel := context.WithTimeout(ctx, retiredLimit)
+	defer cancel()
+	_ = r.engine.log.wait(ctx, func(window []record.Event) bool {
+		return !rule.Of(c.Victims, c.Moment, window).Surplus()
+	})
 }
 
 // pause lets the engine play for as long as the profile wants before a fault,
